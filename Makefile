@@ -1,0 +1,47 @@
+# make run: the page.  make test: all checks.  Variables: PYTHON, PORT, HOST, PIP_ARGS.
+PYTHON ?= python3.11
+PIP_ARGS ?=
+BIN := .venv/bin
+
+.PHONY: run setup develop browser check test test-all bench clean
+
+run: setup
+	$(BIN)/python app.py
+
+setup: .venv/page.done
+develop: .venv/develop.done
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/page.done: requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements.txt
+	touch $@
+
+.venv/develop.done: requirements-dev.txt requirements-train.txt .venv/page.done
+	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements-dev.txt
+	touch $@
+
+# Chromium for the browser tests: Debian's as root, Playwright's own elsewhere.
+browser: develop
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -y -qq chromium; \
+	else $(BIN)/playwright install chromium; fi
+
+check: develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --level error
+	$(BIN)/lint-imports
+
+test: check browser
+	$(BIN)/pytest
+
+test-all: check browser
+	$(BIN)/pytest -m ""
+
+bench: browser
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv runs
