@@ -1,0 +1,209 @@
+"""What may stand in one place of a picture's text: numbers, names, feature maps, masks."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import re
+import reprlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+MAX_MAP = 4095
+MAX_MASK_BYTES = 2048
+
+
+class SpecError(ValueError):
+    """A text, or a part of one, that describes no picture; the message says which and why."""
+
+
+class Field(Protocol):
+    def read(self, word: Any, /) -> object:
+        """The value of a word; the word itself, for `check` to refuse, where it has none."""
+        ...
+
+    def check(self, what: str, value: Any, /) -> Any:
+        """The canonical value; raises SpecError, whose sentence calls the place `what`."""
+        ...
+
+    def write(self, value: Any, /) -> str: ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    low: int
+    high: int
+
+    def read(self, word: str) -> object:
+        return int(word) if re.fullmatch("-?[0-9]+", word) else word
+
+    def check(self, what: str, value: object) -> int:
+        if type(value) is not int or not self.low <= value <= self.high:
+            raise unfit(what, f"a whole number from {self.low} to {self.high}", value)
+        return value
+
+    def write(self, value: int) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Decimal:
+    """A multiple of 0.000001: sign * floor(|x| * 1e6 + 0.5) / 1e6 in doubles."""
+
+    low: int
+    high: int
+
+    def read(self, word: str) -> object:
+        return float(word) if re.fullmatch(r"-?[0-9]+(\.[0-9]{1,6}0*)?", word) else word
+
+    def check(self, what: str, value: object) -> float:
+        if type(value) is bool or not (
+            isinstance(value, int | float) and self.low <= value <= self.high
+        ):
+            expected = f"a number from {self.low} to {self.high} with at most 6 decimals"
+            raise unfit(what, expected, value)
+        millionths = math.floor(abs(value) * 1e6 + 0.5)
+        return (millionths if value > 0 else -millionths) / 1e6
+
+    def write(self, value: float) -> str:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True)
+class Word:
+    pattern: str
+    expected: str
+
+    def read(self, word: str) -> object:
+        return word
+
+    def check(self, what: str, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
+            raise unfit(what, self.expected, value)
+        return value
+
+    def write(self, value: str) -> str:
+        return value
+
+
+class Maps:
+    """Feature maps, numbered from 0: (1, 5, 7, 8, 9) is written 1.5.7-9."""
+
+    def read(self, word: str) -> object:
+        maps: set[int] = set()
+        for run in word.split("."):
+            ends = re.fullmatch("([0-9]+)(?:-([0-9]+))?", run)
+            if ends is None:
+                return word
+            first, last = int(ends[1]), int(ends[2] or ends[1])
+            if not first <= last <= MAX_MAP:
+                return word
+            maps.update(range(first, last + 1))
+        return tuple(maps)
+
+    def check(self, what: str, value: object) -> tuple[int, ...]:
+        if (
+            not isinstance(value, tuple | list)
+            or not value
+            or not all(type(number) is int and 0 <= number <= MAX_MAP for number in value)
+        ):
+            raise unfit(what, f"feature maps from 0 to {MAX_MAP}, as in 1.5.7-9", value)
+        return tuple(sorted(set(value)))
+
+    def write(self, value: tuple[int, ...]) -> str:
+        runs = itertools.groupby(enumerate(value), lambda place: place[1] - place[0])
+        numbers = ([number for _, number in run] for _, run in runs)
+        return ".".join(f"{n[0]}-{n[-1]}" if len(n) > 1 else f"{n[0]}" for n in numbers)
+
+
+class Mask:
+    """One bit per cell of a layer, row by row, most significant first (as numpy.packbits)."""
+
+    def read(self, word: str) -> object:
+        if not re.fullmatch("[A-Za-z0-9_-]+", word) or len(word) % 4 == 1:
+            return word
+        return base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+
+    def check(self, what: str, value: object) -> bytes:
+        if not isinstance(value, bytes) or not 1 <= len(value) <= MAX_MASK_BYTES:
+            raise unfit(what, f"1 to {MAX_MASK_BYTES} bytes, as text in base64url", value)
+        return value
+
+    def write(self, value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An object that stands for its own text, str(object)."""
+
+    of: type
+    expected: str
+
+    def read(self, word: str) -> object:
+        return word
+
+    def check(self, what: str, value: object) -> object:
+        if not isinstance(value, self.of):
+            raise unfit(what, self.expected, value)
+        return value
+
+    def write(self, value: object) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Pair:
+    first: Field
+    second: Field
+    expected: str
+
+    def read(self, words: Sequence[object]) -> object:
+        return tuple(map(read, (self.first, self.second), words))
+
+    def check(self, what: str, value: object) -> tuple[Any, Any]:
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise unfit(what, self.expected, value)
+        return self.first.check(what, value[0]), self.second.check(what, value[1])
+
+    def write(self, value: tuple[Any, Any]) -> str:
+        return f"{self.first.write(value[0])},{self.second.write(value[1])}"
+
+
+@dataclass(frozen=True)
+class Many:
+    """`low` to `high` values of one field in a row."""
+
+    field: Field
+    low: int
+    high: int
+    items: str
+
+    def read(self, words: Sequence[object]) -> object:
+        if isinstance(self.field, Pair):
+            words = [words[i : i + 2] for i in range(0, len(words), 2)]
+        return [read(self.field, word) for word in words]
+
+    def check(self, what: str, value: object) -> tuple[Any, ...]:
+        expected = f"{self.low} to {self.high} {self.items}"
+        if not isinstance(value, tuple | list):
+            raise unfit(what, expected, value)
+        if not self.low <= len(value) <= self.high:
+            raise SpecError(f"{what} must be {expected}, not {len(value)}")
+        return tuple(
+            self.field.check(f"item {i} of {what}", item) for i, item in enumerate(value, start=1)
+        )
+
+    def write(self, value: tuple[Any, ...]) -> str:
+        return ",".join(map(self.field.write, value))
+
+
+def read(field: Field, argument: object) -> object:
+    """The value of a word or of a list of words; any other argument is a value already."""
+    return field.read(argument) if isinstance(argument, str | list) else argument
+
+
+def unfit(what: str, expected: str, value: object) -> SpecError:
+    return SpecError(f"{what} must be {expected}, not {reprlib.repr(value)}")

@@ -1,0 +1,190 @@
+"""The mathematics of z (section 6): draws, walks, sums and turns; and the gains of edits.
+
+z's are float64 and come from a generator that is a pure function of (seed, index), so that a
+picture's text is enough to make it again, here or in JavaScript (tests/vectors/latent.json).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcgan.config import Prior
+from dcgan.spec import (
+    Draw,
+    Gain,
+    Lerp,
+    Mean,
+    Move,
+    Noise,
+    Scale,
+    Slerp,
+    SpecError,
+    Sum,
+    Turn,
+    Z,
+)
+
+Latent = NDArray[np.float64]
+
+DRAWS, NOISE = 0, 1
+PARALLEL = 1e-6
+
+
+def words(seed: int, index: int, count: int, stream: int = DRAWS) -> NDArray[np.uint64]:
+    """`count` words of Philox4x64-10 with the key words (seed, stream).
+
+    Block b = 1, 2, ... enciphers the counter words (b, index, 0, 0), least significant first, and
+    gives four words; numpy is told to start at b = 0 because it counts up before every block.
+    """
+    Draw(seed, index)  # raises SpecError where seed or index is out of bounds
+    key = np.array([seed, stream], np.uint64)
+    counter = np.array([0, index, 0, 0], np.uint64)
+    return np.random.Philox(key=key, counter=counter).random_raw(count)
+
+
+def draw(seed: int, index: int, size: int, prior: Prior, stream: int = DRAWS) -> Latent:
+    """A z of shape (size,); the first values do not depend on the size.
+
+    u = (word >> 11) / 2**53 lies in [0, 1). Uniform: 2 u - 1, in [-1, 1). Normal: each pair of
+    words gives r cos(a) and r sin(a) with r = sqrt(-2 ln(1 - u1)) and a = 2 pi u2 (Box-Muller).
+    """
+    even = size + size % 2
+    u = (words(seed, index, even, stream) >> np.uint64(11)).astype(np.float64) / 2**53
+    if prior == "uniform":
+        return (2 * u - 1)[:size]
+    radius, angle = np.sqrt(-2 * np.log(1 - u[0::2])), 2 * np.pi * u[1::2]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:size]
+
+
+def draws(seed: int, start: int, count: int, size: int, prior: Prior) -> Latent:
+    """The z's (count, size) with the indices from `start` on."""
+    return np.array(
+        [draw(seed, index, size, prior) for index in range(start, start + count)]
+    ).reshape(count, size)
+
+
+def lerp(t: float, start: Latent, end: Latent) -> Latent:
+    return (1 - t) * start + t * end
+
+
+def slerp(t: float, start: Latent, end: Latent) -> Latent:
+    """Turns the direction at constant speed while the norm changes linearly.
+
+    Equals lerp where no single arc joins the two: where one is zero, or the sine of the angle
+    between them is below PARALLEL. Gives the ends exactly.
+    """
+    norms = np.linalg.norm(start), np.linalg.norm(end)
+    if t in (0, 1) or 0 in norms:
+        return lerp(t, start, end)
+    a, b = start / norms[0], end / norms[1]
+    angle = 2 * math.atan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
+    if math.sin(angle) < PARALLEL:
+        return lerp(t, start, end)
+    arc = (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
+    return ((1 - t) * norms[0] + t * norms[1]) * arc
+
+
+def walk(stations: Latent, steps: int, closed: bool, spherical: bool) -> Latent:
+    """z's (steps, size) through the stations (K, size), evenly spread over the legs (figure 4).
+
+    An open walk ends at the last station; a closed one ends a step before its first, so that it
+    can be repeated without a halt. Raises ValueError for fewer than 2 stations or 1 step.
+    """
+    if len(stations) < 2 or steps < 1:
+        raise ValueError(
+            f"a walk needs at least 2 stations and 1 step, not {len(stations)} and {steps}"
+        )
+    legs = len(stations) if closed else len(stations) - 1
+    between = slerp if spherical else lerp
+    path = []
+    for place in np.linspace(0, legs, steps, endpoint=not closed):
+        leg = min(int(place), legs - 1)
+        path.append(between(place - leg, stations[leg], stations[(leg + 1) % len(stations)]))
+    return np.array(path)
+
+
+def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:
+    """The z (size,) that a spec describes.
+
+    directions: the model's, by name, each (size,). Raises SpecError for any other name.
+    """
+
+    def value(z: Z) -> Latent:
+        match z:
+            case Draw(seed, index):
+                return draw(seed, index, size, prior)
+            case Mean(zs):
+                return np.mean([value(part) for part in zs], axis=0)
+            case Sum(terms):
+                return np.sum([weight * value(part) for weight, part in terms], axis=0)
+            case Lerp(t, start, end):
+                return lerp(t, value(start), value(end))
+            case Slerp(t, start, end):
+                return slerp(t, value(start), value(end))
+            case Noise(amplitude, seed, index, base):
+                return value(base) + amplitude * draw(seed, index, size, "uniform", NOISE)
+            case Move(steps, base):
+                moves = [amount * _direction(name, directions) for name, amount in steps]
+                return value(base) + np.sum(moves, axis=0)
+            case Turn(amount, start, end, base):
+                return value(base) + amount * (value(end) - value(start))
+            case Scale(factor, base):
+                return factor * value(base)
+        assert_never(z)
+
+    return value(z)
+
+
+def gains(
+    edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, int]]
+) -> dict[int, NDArray[np.float32]]:
+    """Factors in [0, 3] by layer, to multiply its feature maps with (section 6.3.1).
+
+    layer_shapes: (C, H, W) of layers 1, 2, ... Factors are (C, 1, 1), or (C, H, W) where an edit
+    of the layer has a mask. Where edits overlap their gains multiply, limited to 3. Raises
+    SpecError for a layer, a map or a length of mask that the network does not have.
+    """
+    factors: dict[int, NDArray[np.float64]] = {}
+    for edit in edits:
+        if edit.layer > len(layer_shapes):
+            raise SpecError(
+                f"this model's layers go from 1 to {len(layer_shapes)}, "
+                f"so there is no layer {edit.layer} to edit"
+            )
+        maps, height, width = layer_shapes[edit.layer - 1]
+        if edit.maps[-1] >= maps:
+            raise SpecError(
+                f"layer {edit.layer} has feature maps 0 to {maps - 1}, "
+                f"so there is no map {edit.maps[-1]} to edit"
+            )
+        change = np.where(_region(edit, height, width), edit.gain, 1.0)
+        factor = np.ones((maps, *change.shape))
+        factor[list(edit.maps)] = change
+        factors[edit.layer] = factors.get(edit.layer, 1.0) * factor
+    return {layer: np.clip(factor, 0, 3).astype(np.float32) for layer, factor in factors.items()}
+
+
+def _direction(name: str, directions: Mapping[str, Latent]) -> Latent:
+    if name not in directions:
+        known = ", ".join(sorted(directions)) or "none"
+        raise SpecError(f"this model has no direction called {name!r}; it has: {known}")
+    return directions[name]
+
+
+def _region(edit: Gain, height: int, width: int) -> NDArray[np.bool_]:
+    """Where the gain applies, as (H, W), or (1, 1) for everywhere."""
+    if edit.mask is None:
+        return np.ones((1, 1), bool)
+    expected = math.ceil(height * width / 8)
+    if len(edit.mask) != expected:
+        raise SpecError(
+            f"a mask for layer {edit.layer} ({height} x {width}) must have "
+            f"{expected} bytes, one bit per cell, not {len(edit.mask)}"
+        )
+    bits = np.unpackbits(np.frombuffer(edit.mask, np.uint8), count=height * width)
+    return bits.reshape(height, width).astype(bool)
