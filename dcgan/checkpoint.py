@@ -1,0 +1,223 @@
+"""A checkpoint: a folder or Hub repository with config.json, model.safetensors and README.md.
+
+model.safetensors holds `generator.*` and `discriminator.*`: weights in half precision, batch
+normalisation (its parameters and its fixed statistics) in float32. Loading is strict, gives
+networks in eval mode in float32, and never unpickles anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dcgan.config import ConfigError, ModelConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from dcgan.networks import Discriminator, Generator
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+DIRECTIONS = "directions.json"
+_COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
+
+Network = TypeVar("Network", "Generator", "Discriminator")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be found or read; the message says what is wrong with which file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint. Networks are read from disk only when asked for."""
+
+    folder: Path
+    config: ModelConfig
+
+    @cached_property
+    def hash(self) -> str:
+        """First 8 hex digits of the SHA-256 of model.safetensors: names the weights in a spec."""
+        with open(self.folder / WEIGHTS, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+
+    @cached_property
+    def directions(self) -> dict[str, list[float]]:
+        """Named directions in z, each `z_size` long; empty where the checkpoint has none.
+
+        Raises CheckpointError where the file is not such a table.
+        """
+        path = self.folder / DIRECTIONS
+        if not path.is_file():
+            return {}
+        try:
+            table = json.loads(path.read_text())
+            directions = {str(k): [float(x) for x in v] for k, v in table.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise CheckpointError(f"{path} is not a table of directions ({error})") from None
+        if any(len(v) != self.config.z_size for v in directions.values()):
+            raise CheckpointError(
+                f"{path}: every direction must have {self.config.z_size} numbers, as z has"
+            )
+        return directions
+
+    @property
+    def card(self) -> str:
+        path = self.folder / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """The card's front matter: images_seen, kid, license, ...; empty without a card."""
+        if not self.card:
+            return {}
+        from huggingface_hub import ModelCard
+
+        return ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
+
+    def generator(self) -> Generator:
+        """G in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
+        from dcgan.networks import Generator
+
+        return self._read(Generator(self.config), "generator.")
+
+    def discriminator(self) -> Discriminator:
+        """D in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
+        from dcgan.networks import Discriminator
+
+        return self._read(Discriminator(self.config), "discriminator.")
+
+    def _read(self, network: Network, prefix: str) -> Network:
+        from safetensors import SafetensorError, safe_open
+
+        path = self.folder / WEIGHTS
+        expected = {k: v for k, v in network.state_dict().items() if not k.endswith(_COUNTER)}
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = set(file.keys())
+                stray = sorted(n for n in names if not n.startswith(("generator.",
+                                                                     "discriminator.")))
+                found = {n.removeprefix(prefix) for n in names if n.startswith(prefix)}
+                missing, extra = sorted(expected.keys() - found), sorted(found - expected.keys())
+                if missing or extra or stray:
+                    raise CheckpointError(
+                        f"{path} does not hold the network that {CONFIG} describes: missing "
+                        f"{_few(missing)}, unexpected {_few(extra + stray)} (in {prefix}*)"
+                    )
+                tensors = {}
+                for name, like in expected.items():
+                    tensor = file.get_tensor(prefix + name)
+                    if tensor.shape != like.shape:
+                        raise CheckpointError(
+                            f"{path}: {prefix}{name} has shape {tuple(tensor.shape)}, but "
+                            f"{CONFIG} asks for {tuple(like.shape)}"
+                        )
+                    tensors[name] = tensor.to(like.dtype)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"{path} can't be read as safetensors ({error}): it is damaged or incomplete, "
+                "copy or download it again"
+            ) from None
+        network.load_state_dict(tensors, strict=False)  # all but the counters, checked above
+        return network.eval().requires_grad_(False)
+
+
+def load(source: str | Path, revision: str | None = None) -> Checkpoint:
+    """Open a checkpoint folder ("weights/faces") or Hub repository ("user/repo").
+
+    `revision` is a branch, tag or commit of a Hub repository. Only small files are read here.
+    Raises CheckpointError if there is no such checkpoint or its config does not parse.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _download(str(source), revision)
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{source} is not a checkpoint: it has no {name}")
+    try:
+        config = ModelConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    return Checkpoint(folder, config)
+
+
+def _download(repo: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    if repo.count("/") != 1 or repo.startswith((".", "/")):
+        raise CheckpointError(
+            f"there is no folder {repo!r}; give a checkpoint folder or a Hub name like user/repo"
+        )
+    try:
+        return Path(
+            snapshot_download(
+                repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS]
+            )
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise CheckpointError(
+            f"{repo!r} is neither a folder here nor a repository that could be had from the "
+            f"Hub ({type(error).__name__}: {reason})"
+        ) from None
+
+
+def save(
+    folder: str | Path, generator: Generator, discriminator: Discriminator | None, card: str
+) -> Checkpoint:
+    """Write a checkpoint; an existing one is replaced file by file, each at once or not at all.
+
+    Without a discriminator it can only draw.
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = _half("generator.", generator)
+    if discriminator is not None:
+        tensors |= _half("discriminator.", discriminator)
+    write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+    write_atomically(folder / CONFIG, generator.config.to_json().encode())
+    write_atomically(folder / CARD, card.encode())
+    return load(folder)
+
+
+def _half(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights of two and more dimensions in half precision; the rest is batch normalisation."""
+    return {
+        prefix + name: (tensor.half() if tensor.dim() > 1 else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+        if not name.endswith(_COUNTER)
+    }
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write through a temporary file in the same folder, so that no reader sees half a file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def save_directions(folder: str | Path, directions: Mapping[str, list[float]]) -> None:
+    """Write directions.json; a name, once published, must keep its vector (specs refer to it)."""
+    write_atomically(Path(folder) / DIRECTIONS, json.dumps(directions).encode())
+
+
+def _few(names: list[str]) -> str:
+    return "nothing" if not names else ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
