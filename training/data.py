@@ -1,0 +1,202 @@
+"""Images for training: parquet in the Hub's image format, folders of pictures, Hub data sets.
+
+Everything is decoded once into memory (N, C, H, W uint8: 12 kB for a 64x64 picture) and split by
+hash into a training and a held-out part, so that the same image falls on the same side on every
+machine and at every size of the set; pictures of one known person stay together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+HELD_OUT = 1 / 12
+MAX_BYTES = 8 * 2**30
+
+
+class DataError(ValueError):
+    """Images that can't be trained on; the message says which and what to do."""
+
+
+@dataclass
+class Images:
+    """Decoded pictures (N, C, H, W) uint8 and what was left out on the way."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    """Reason -> names of the pictures skipped for it."""
+    sources: dict[str, int] = field(default_factory=dict)
+    """The training pictures' `source` column, counted, where the set has one."""
+    labels: np.ndarray | None = None
+    """Class of each training picture, for class-conditional networks."""
+
+    def report(self) -> str:
+        text = f"{len(self.train)} pictures to train on, {len(self.held_out)} held out"
+        for reason, names in self.skipped.items():
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            text += f"; skipped {len(names)} {reason} ({shown})"
+        return text
+
+
+def load_images(
+    source: str | Path,
+    size: int,
+    channels: int,
+    keep: dict[str, Sequence[Any]] | None = None,
+    label: str | None = None,
+) -> Images:
+    """Read and split a set of pictures.
+
+    source: a folder with parquet files, a folder of pictures (searched recursively), or the name
+        of a Hub data set. keep: column -> values; other rows are left out. label: column with
+        class numbers. Pictures that are broken or not size x size are skipped and named; grey
+        ones are skipped where colour is asked for (a third of the maps would learn nothing else).
+    Raises DataError where fewer than two pictures remain.
+    """
+    kept: list[list[np.ndarray]] = [[], []]
+    skipped: dict[str, list[str]] = {}
+    sources: dict[str, int] = {}
+    labels: list[int] = []
+    total = 0
+    for name, content, row in _rows(source):
+        if keep and any(row.get(column) not in values for column, values in keep.items()):
+            continue
+        picture = _decode(content, size, channels)
+        if isinstance(picture, str):
+            skipped.setdefault(picture, []).append(name)
+            continue
+        total += picture.nbytes
+        if total > MAX_BYTES:
+            raise DataError(
+                f"the pictures in {source} take more than {MAX_BYTES >> 30} GB decoded: "
+                "train on a part of them (a folder or a split with fewer files)"
+            )
+        side = is_held_out(content, row)
+        kept[side].append(picture)
+        if not side:
+            if "source" in row:
+                sources[row["source"]] = sources.get(row["source"], 0) + 1
+            if label:
+                labels.append(int(row[label]))
+    if len(kept[0]) < 2:
+        reasons = ", ".join(f"{len(v)} {k}" for k, v in skipped.items()) or "it is empty"
+        raise DataError(
+            f"found no {size}x{size} pictures to train on in {source}: {reasons}. Give a folder "
+            "of pictures or parquet files of that size"
+        )
+    empty = np.empty((0, channels, size, size), np.uint8)
+    return Images(
+        np.stack(kept[0]),
+        np.stack(kept[1]) if kept[1] else empty,
+        skipped,
+        sources,
+        np.array(labels) if label else None,
+    )
+
+
+def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
+    """One in twelve, by hash of the file; by hash of the person where that is known (>= 0)."""
+    person = row.get("person", -1)
+    key = f"person {person}".encode() if isinstance(person, int) and person >= 0 else content
+    return int.from_bytes(hashlib.sha256(key).digest()[:8]) < HELD_OUT * 2**64
+
+
+def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """(name, encoded picture, other columns) of every picture."""
+    import datasets
+
+    folder = Path(source)
+    if folder.is_dir() and not any(folder.glob("**/*.parquet")):
+        suffixes = Image.registered_extensions()
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
+            yield str(path.relative_to(folder)), path.read_bytes(), {}
+        return
+    if folder.is_dir():
+        files = sorted(str(p) for p in folder.glob("**/train*.parquet")) or sorted(
+            str(p) for p in folder.glob("**/*.parquet")
+        )
+        rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+    elif folder.exists() or str(source).startswith((".", "/")) or str(source).count("/") > 1:
+        raise DataError(f"there is no folder {source}")
+    else:
+        try:
+            rows = datasets.load_dataset(str(source), split="train", streaming=True)
+        except Exception as error:  # the library raises many types for "not to be had"
+            raise DataError(
+                f"{source!r} is neither a folder nor a data set that could be had from the Hub "
+                f"({type(error).__name__}: {error})"
+            ) from error
+    rows = rows.cast_column("image", datasets.Image(decode=False))
+    for number, row in enumerate(rows):
+        image = row.pop("image")
+        yield image["path"] or f"row {number}", image["bytes"], row
+
+
+def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
+    """(C, H, W) uint8, or the reason why the picture is left out."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.size != (size, size):
+                return f"not {size}x{size}"
+            if channels == 3 and image.mode not in ("RGB", "RGBA", "P", "CMYK"):
+                return "grey"
+            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return "broken"
+    return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
+
+
+class Batches:
+    """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
+
+    Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
+    epoch is dropped. With several processes each takes its own slice of the common batch.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        batch_size: int,
+        seed: int,
+        mirror: bool,
+        labels: np.ndarray | None = None,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        if len(images) < batch_size:
+            raise DataError(
+                f"a batch has {batch_size} pictures, but there are only {len(images)} to train on"
+            )
+        self.images, self.labels, self.mirror, self.seed = images, labels, mirror, seed
+        self.batch_size = batch_size
+        self.steps_per_epoch = len(images) // batch_size
+        self._slice = slice(process, None, processes)
+        self._order = (-1, np.empty(0, np.int64))
+
+    def at(self, step: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Batch number `step`: pictures (N, C, H, W) uint8, their labels or None."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            order = random(self.seed, "order", epoch).permutation(len(self.images))
+            self._order = (epoch, order)
+        start = position * self.batch_size
+        rows = self._order[1][start : start + self.batch_size][self._slice]
+        pictures = self.images[rows]
+        if self.mirror:
+            flip = random(self.seed, "mirror", step).random(self.batch_size)[self._slice] < 0.5
+            pictures[flip] = pictures[flip, :, :, ::-1]
+        return pictures, None if self.labels is None else self.labels[rows]
+
+
+def random(seed: int, purpose: str, step: int) -> np.random.Generator:
+    """A counter-based generator: training's whole random state is the number of the step."""
+    stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, step, 0]))

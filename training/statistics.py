@@ -1,0 +1,43 @@
+"""Fixed batch normalisation statistics for G.
+
+On batch statistics one z gives a different picture in every batch, so an explorer needs fixed
+ones: estimated over many z after training, as the averages of per-batch means and variances.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import update_bn
+
+from dcgan import latent
+from dcgan.networks import Generator
+
+COUNT = 4096
+SEED = 2**53 - 1  # no picture of the page's default seeds is among them
+
+
+def fix_statistics(generator: Generator, count: int = COUNT, batch: int = 128) -> Generator:
+    """Estimate the running statistics over `count` z, in place; returns G in eval mode."""
+    config = generator.config
+    z = latent.draws(SEED, 0, count, config.z_size, config.prior).astype(np.float32)
+    device = next(generator.parameters()).device
+    inputs = torch.from_numpy(z).to(device).split(batch)
+    if config.classes:
+        labels = torch.arange(count, device=device) % config.classes
+        model = _Labelled(generator)
+        update_bn([[pair] for pair in zip(inputs, labels.split(batch), strict=True)], model)
+    else:
+        update_bn(inputs, generator)
+    return generator.eval()
+
+
+class _Labelled(torch.nn.Module):
+    """G with one argument, a pair (z, labels), as `update_bn` calls it."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return self.generator(*pair)
