@@ -1,0 +1,64 @@
+"""The page: a stage with the picture, tabs with its controls, and the shelf under both."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+import gradio as gr
+
+from dcgan.engine import Engine
+from dcgan.spec import SpecError, parse
+from dcgan.ui import server
+from dcgan.ui.components import Part
+
+TITLE = "What a DCGAN has learned"
+ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
+
+
+def build(engine: Engine) -> gr.Blocks:
+    """The page over an engine; start it with `launch_options`."""
+
+    def render(text: str) -> dict[str, Any]:
+        """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
+        try:
+            spec = parse(text)
+            content, norm = server.draw(engine, spec)
+        except SpecError as error:
+            raise gr.Error(str(error)) from None
+        uri = "data:image/png;base64," + base64.b64encode(content).decode()
+        return {"png": uri, "spec": str(spec), "norm": norm}
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        Part("head")
+        with gr.Row(elem_classes="dc-main"):
+            with gr.Column(elem_classes="dc-left", min_width=280):
+                Part("stage")
+                Part("share", spaceId=os.environ.get("SPACE_ID"))
+            with gr.Column(elem_classes="dc-right", min_width=280), gr.Tabs():
+                with gr.Tab("Sample", id="sample"):
+                    Part("sample")
+                with gr.Tab("Walk", id="walk"):
+                    Part("walk")
+        Part("shelf")
+        gr.api(render, api_name="render")
+    return page
+
+
+def launch_options(engine: Engine) -> dict[str, Any]:
+    """Arguments for `build(engine).launch`: our routes and look, no analytics, no server-side
+    rendering (it wants Node and breaks components with modules of their own)."""
+    return {
+        "app_kwargs": {"routes": server.routes(engine)},
+        "css_paths": [server.WEB / "page.css"],
+        "theme": gr.themes.Base(
+            primary_hue=gr.themes.colors.slate,
+            neutral_hue=gr.themes.colors.stone,
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        ),
+        "ssr_mode": False,
+        "footer_links": ["api"],
+        "run_history": False,
+    }

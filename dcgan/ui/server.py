@@ -1,0 +1,171 @@
+"""Our own routes beside Gradio's: pictures by their text, without queue, file or state.
+
+    GET  /dcgan/models                 what there is to draw from
+    GET  /dcgan/picture?spec=TEXT      one picture, as PNG with its text, |z| in a header
+    POST /dcgan/sheet                  {"specs": [TEXT, ...], "columns": N}: many, as one JPEG
+    GET  /dcgan/web/...                the page's modules
+
+Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
+status 400 (the request), 404 (no such model) or 413 (too much at once).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dcgan import images
+from dcgan.engine import Engine
+from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
+
+WEB = Path(__file__).parent / "web"
+MAX_SHEET = 128
+MAX_BODY = MAX_SHEET * (MAX_TEXT + 4)
+FOREVER = "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class RequestError(ValueError):
+    """What is wrong with a request, as a sentence, and its status."""
+
+    def __init__(self, sentence: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def routes(engine: Engine) -> list[BaseRoute]:
+    """Routes for `launch(app_kwargs={"routes": ...})`, which come before the page's own."""
+
+    async def models(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(describe, engine))
+
+    async def picture(request: Request) -> Response:
+        spec = _spec(request.query_params.get("spec"), engine)
+        content, norm = await run_in_threadpool(draw, engine, spec)
+        headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm:.4f}"}
+        return Response(content, media_type="image/png", headers=headers)
+
+    async def sheet(request: Request) -> Response:
+        specs, columns = _sheet(await _body(request), engine)
+        pictures = await run_in_threadpool(engine.render, specs)
+        mean, largest = steps(pictures)
+        headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
+        content = await run_in_threadpool(images.encode_jpeg, images.grid(pictures, columns))
+        return Response(content, media_type="image/jpeg", headers=headers)
+
+    return [
+        Route("/dcgan/models", _answering(models)),
+        Route("/dcgan/picture", _answering(picture)),
+        Route("/dcgan/sheet", _answering(sheet), methods=["POST"]),
+        Mount("/dcgan/web", StaticFiles(directory=WEB)),
+    ]
+
+
+def draw(engine: Engine, spec: PictureSpec) -> tuple[bytes, float]:
+    """A picture as PNG with its text, and the norm of its z."""
+    norm = float(np.linalg.norm(engine.model(spec.model).z(spec)))
+    return images.encode_png(engine.render([spec])[0], str(spec)), norm
+
+
+def steps(pictures: np.ndarray) -> tuple[float, float]:
+    """Mean and largest difference between neighbours (root mean square, in grey levels of 255)."""
+    if len(pictures) < 2:
+        return 0.0, 0.0
+    change = np.diff(pictures.astype(np.float32), axis=0)
+    sizes = np.sqrt((change**2).mean(axis=(1, 2, 3)))
+    return float(sizes.mean()), float(sizes.max())
+
+
+def describe(engine: Engine) -> list[dict[str, Any]]:
+    """The models, each with its stages along the training run, for the page."""
+    described = {}
+    for name, model in engine.models.items():
+        facts = model.checkpoint.metadata
+        described[name] = {
+            "name": name,
+            "weights": model.checkpoint.hash,
+            "size": model.config.image_size,
+            "classes": model.config.classes,
+            "prior": model.config.prior,
+            "directions": list(model.directions),
+            "images_seen": facts.get("images_seen"),
+            "kid": facts.get("kid"),
+            "stages": [],
+        }
+    for name, facts in described.items():
+        owner = described.get(name.rpartition("/")[0])
+        if owner is not None:
+            owner["stages"].append(facts)
+    for facts in described.values():
+        facts["stages"].sort(key=lambda stage: stage["images_seen"] or 0)
+    return [facts for name, facts in described.items() if "/" not in name]
+
+
+def _answering(handler: Handler) -> Handler:
+    """Turns what is wrong with a request into its answer."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RequestError as error:
+            return JSONResponse({"error": str(error)}, error.status)
+        except SpecError as error:
+            return JSONResponse({"error": _sentence(error)}, 400)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return answer
+
+
+def _spec(text: object, engine: Engine) -> PictureSpec:
+    if not isinstance(text, str):
+        raise RequestError("Give the picture's text as spec, for example v1:faces@...:z(1,0).")
+    try:
+        spec = parse(text)
+    except SpecError as error:
+        raise RequestError(f"This is not the text of a picture: {error}.") from None
+    try:
+        engine.model(spec.model)
+    except SpecError as error:
+        raise RequestError(_sentence(error), 404) from None
+    return spec
+
+
+def _sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError('The body must be JSON: {"specs": [...], "columns": 8}.') from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("specs"), list):
+        raise RequestError('"specs" must be a list of picture texts.')
+    texts, columns = asked["specs"], asked.get("columns", 8)
+    if not 1 <= len(texts) <= MAX_SHEET:
+        raise RequestError(f"A sheet holds 1 to {MAX_SHEET} pictures, not {len(texts)}.")
+    if type(columns) is not int or not 1 <= columns <= MAX_SHEET:
+        raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET}.')
+    return [_spec(text, engine) for text in texts], min(columns, len(texts))
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body; refused as soon as it is too long, whatever its header says."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise RequestError(f"The request is too large: at most {MAX_BODY} bytes.", 413)
+    return bytes(body)
+
+
+def _sentence(error: SpecError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,125 @@
+// What the tabs share: the models, the picture on the stage, the shelf. Changes are events:
+// "model", "picture" (detail: {text, from}), "shelf", "notice" and "error" (detail: sentence).
+
+import * as engine from "./engine-server.js";
+import { draw, fromLink, join, parts } from "./spec.js";
+
+const SHELF = "dcgan.shelf";
+const SHELF_SIZE = 24;
+
+class Page extends EventTarget {
+  models = [];
+  model = null;
+  picture = null;
+  shelf = read(SHELF, []).filter((text) => typeof text === "string").slice(0, SHELF_SIZE);
+
+  /** Resolves when the models are known and the first picture is chosen. */
+  ready = this.#open();
+
+  async #open() {
+    this.models = await engine.models();
+    this.model = this.models[0];
+    const shared = new URLSearchParams(location.search).get("spec");
+    if (!shared || !this.open(shared, "link")) this.show(this.text(draw(1, 0)), "start");
+  }
+
+  /** The text of a picture of the current model (or of one of its stages). */
+  text(z, model = this.model, edits = []) {
+    return join({ model: model.name, weights: model.weights, z, edits });
+  }
+
+  /** Put a picture on the stage; `from` says which part of the page asked. */
+  show(text, from) {
+    this.picture = text;
+    this.#tell("picture", { text, from });
+  }
+
+  /** Show a pasted text or link; tells "error" and returns false where it is none. */
+  open(pasted, from) {
+    try {
+      const text = fromLink(pasted);
+      const name = parts(text).model.split("/")[0];
+      const model = this.models.find((known) => known.name === name);
+      if (!model) throw new Error(`There is no model called ${name} on this page.`);
+      if (model !== this.model) this.#choose(model);
+      this.show(text, from);
+      return true;
+    } catch (error) {
+      this.fail(error.message);
+      return false;
+    }
+  }
+
+  useModel(name) {
+    this.#choose(this.models.find((model) => model.name === name));
+    this.show(this.text(draw(1, 0)), "model");
+  }
+
+  #choose(model) {
+    this.model = model;
+    this.#tell("model");
+  }
+
+  pick(text) {
+    if (this.shelf.includes(text)) return;
+    if (this.shelf.length === SHELF_SIZE) {
+      this.fail(`The shelf holds ${SHELF_SIZE} pictures; take one off first.`);
+      return;
+    }
+    this.#putShelf([...this.shelf, text]);
+  }
+
+  drop(text) {
+    this.#putShelf(this.shelf.filter((kept) => kept !== text));
+  }
+
+  clearShelf() {
+    this.#putShelf([]);
+  }
+
+  /** What is known of a model or one of its stages, by name. */
+  facts(name) {
+    return this.models.flatMap((model) => [model, ...model.stages]).find((m) => m.name === name);
+  }
+
+  say(sentence) {
+    this.#tell("notice", sentence);
+  }
+
+  fail(sentence) {
+    this.#tell("error", sentence);
+  }
+
+  on(type, listener) {
+    this.addEventListener(type, (event) => listener(event.detail));
+  }
+
+  #putShelf(texts) {
+    this.shelf = texts;
+    write(SHELF, texts);
+    this.#tell("shelf");
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** From localStorage, which a browser may refuse in a frame of another site. */
+export function read(key, otherwise) {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+export function write(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // refused: the page works, it just does not remember
+  }
+}
+
+export const page = new Page();

@@ -1,0 +1,156 @@
+// Sample: a grid from a seed, directions through the chosen picture, the training run in hindsight.
+
+import { page } from "./page.js";
+import { Sheet } from "./sheet.js";
+import { draw, join, move, moves, number, parts, scale } from "./spec.js";
+
+const REACH = 3; // standard deviations to either side
+const SEEDS = 2 ** 53 - 1;
+const state = { seed: 1, count: 36, scale: 1, stage: null };
+
+export async function mount(root) {
+  const part = (name) => root.querySelector(`[data-role=${name}]`);
+  const seed = part("seed");
+  const grid = new Sheet(part("grid"), {
+    columns: 6,
+    label: "Picture",
+    onClick: (index) => {
+      const text = texts()[index];
+      page.show(text, "grid");
+      page.pick(text);
+    },
+    onError: (sentence) => page.fail(sentence),
+  });
+
+  // the model's stages, the last being the model itself
+  const stages = () => [...page.model.stages, page.model];
+  const model = () => stages()[state.stage ?? stages().length - 1];
+  const texts = () =>
+    Array.from({ length: state.count }, (_, index) =>
+      page.text(scale(state.scale, draw(state.seed, index)), model(), label(index)),
+    );
+  const label = (index) => (page.model.classes ? [`class(${index % page.model.classes})`] : []);
+
+  const fill = () => {
+    grid.columns = Math.sqrt(state.count);
+    grid.show(texts());
+  };
+
+  // --- the grid's controls
+  const takeSeed = () => {
+    const typed = seed.value.trim();
+    const value = Number(typed);
+    if (!/^\d+$/.test(typed) || value > SEEDS) {
+      page.fail(`A seed is a whole number from 0 to ${SEEDS}, not "${typed.slice(0, 40)}".`);
+      return;
+    }
+    state.seed = value;
+    fill();
+  };
+  seed.addEventListener("change", takeSeed);
+  root.querySelector("[data-do=reshuffle]").addEventListener("click", () => {
+    state.seed = Math.floor(Math.random() * 1e6);
+    seed.value = state.seed;
+    fill();
+  });
+  part("count").addEventListener("change", (event) => {
+    state.count = Number(event.target.value);
+    fill();
+  });
+  part("scale").addEventListener("input", (event) => {
+    state.scale = Number(event.target.value);
+    part("scale-value").textContent = number(state.scale);
+    fill();
+  });
+
+  // --- directions: the picture on the stage is move(amounts, base)
+  const directions = part("directions");
+  const sliders = () => [...directions.querySelectorAll("input")];
+  const adopt = (text) => {
+    const { steps } = moves(parts(text).z);
+    for (const slider of sliders()) setSlider(slider, steps[slider.name] ?? 0);
+  };
+  const drag = () => {
+    const { z, ...rest } = parts(page.picture);
+    const steps = {};
+    for (const slider of sliders()) {
+      setSlider(slider, Number(slider.value));
+      steps[slider.name] = Number(slider.value);
+    }
+    page.show(join({ ...rest, z: move(steps, moves(z).z) }), "directions");
+  };
+  directions.addEventListener("input", drag);
+  root.querySelector("[data-do=reset]").addEventListener("click", () => {
+    for (const slider of sliders()) slider.value = 0;
+    drag();
+  });
+
+  // --- images seen: the same z's, drawn by the generator as it was
+  const stage = part("stage");
+  const sayStage = () => {
+    const { images_seen: seen } = model();
+    part("stage-value").textContent = seen === null ? "?" : compact(seen);
+    stage.setAttribute("aria-valuetext", `${seen} images`);
+  };
+  stage.addEventListener("input", () => {
+    state.stage = Number(stage.value);
+    sayStage();
+    fill();
+    const { model: _, weights: __, ...rest } = parts(page.picture);
+    page.show(join({ model: model().name, weights: model().weights, ...rest }), "stage");
+  });
+
+  const useModel = () => {
+    directions.replaceChildren(...page.model.directions.map(slider));
+    const last = page.model.stages.length;
+    state.stage = Math.min(state.stage ?? last, last);
+    part("stages").hidden = !last;
+    stage.max = last;
+    stage.value = state.stage;
+    sayStage();
+    fill();
+  };
+  page.on("model", () => {
+    state.stage = null;
+    useModel();
+  });
+  page.on("picture", ({ text, from }) => {
+    const shown = stages().findIndex(({ name }) => name === parts(text).model);
+    if (from !== "stage" && shown >= 0 && shown !== state.stage && state.stage !== null) {
+      state.stage = shown;
+      stage.value = shown;
+      sayStage();
+      fill();
+    }
+    if (from !== "directions") adopt(text);
+  });
+
+  await page.ready;
+  seed.value = state.seed;
+  part("count").value = state.count;
+  part("scale").value = state.scale;
+  part("scale-value").textContent = number(state.scale);
+  useModel();
+  adopt(page.picture);
+}
+
+function slider(name, index) {
+  const label = document.createElement("label");
+  label.className = "dc-slider";
+  const text = document.createElement("span");
+  text.textContent = /^pc\d+$/.test(name) ? `Direction ${index + 1}` : name;
+  const input = document.createElement("input");
+  Object.assign(input, { type: "range", min: -REACH, max: REACH, step: 0.05, name });
+  const output = document.createElement("output");
+  label.append(text, input, output);
+  setSlider(input, 0);
+  return label;
+}
+
+function setSlider(input, amount) {
+  input.value = amount;
+  input.nextElementSibling.textContent = amount.toFixed(2);
+}
+
+const compact = (count) =>
+  count.toLocaleString("en", { notation: "compact", maximumFractionDigits: 2 });

@@ -1,0 +1,45 @@
+// A picture is its text: keep it, copy it, paste another.
+
+import { address } from "./engine-server.js";
+import { page } from "./page.js";
+
+export function mount(root, { spaceId }) {
+  const button = (name) => root.querySelector(`[data-do=${name}]`);
+  const text = root.querySelector("[data-role=text]");
+
+  const show = (spec) => {
+    if (document.activeElement !== text) text.value = spec;
+    button("save").href = address(spec);
+  };
+
+  button("pick").addEventListener("click", () => page.pick(page.picture));
+  button("link").addEventListener("click", () => copy(link(page.picture, spaceId), "Link"));
+  button("text").addEventListener("click", () => copy(page.picture, "Text"));
+  text.addEventListener("focus", () => text.select());
+  text.addEventListener("blur", () => (text.value = page.picture));
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") text.value = page.picture;
+    if (event.key === "Enter") page.open(text.value, "text");
+  });
+  page.on("picture", (detail) => show(detail.text));
+  if (page.picture) show(page.picture);
+}
+
+/** On the Hub the page is a frame of another site, whose address is the Space's. */
+function link(spec, spaceId) {
+  const url = spaceId
+    ? new URL(`https://huggingface.co/spaces/${spaceId}`)
+    : new URL(location.pathname, location.origin);
+  url.searchParams.set("spec", spec);
+  return url.href;
+}
+
+/** The clipboard may be refused, as in a frame of another site: then the text is shown. */
+async function copy(value, what) {
+  try {
+    await navigator.clipboard.writeText(value);
+    page.say(`${what} copied.`);
+  } catch {
+    page.say(`The browser does not let this page copy. Here it is: ${value}`);
+  }
+}

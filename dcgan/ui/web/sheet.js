@@ -1,0 +1,55 @@
+// Many small pictures as buttons, all cut from one image.
+
+import { sheet } from "./engine-server.js";
+
+export class Sheet {
+  /** onClick(index) when a picture is chosen, onError(message). */
+  constructor(root, { columns, label, onClick, onError }) {
+    this.root = root;
+    this.columns = columns;
+    this.label = label;
+    this.onError = onError;
+    this.url = null;
+    this.abort = null;
+    root.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) onClick([...root.children].indexOf(button));
+    });
+  }
+
+  /** Draw these texts; returns {mean, largest} steps, or null where a newer call came first. */
+  async show(specs) {
+    this.abort?.abort();
+    const abort = (this.abort = new AbortController());
+    this.#shape(specs.length);
+    try {
+      const { blob, ...steps } = await sheet(specs, this.columns, abort.signal);
+      if (abort.signal.aborted) return null;
+      if (this.url) URL.revokeObjectURL(this.url);
+      this.url = URL.createObjectURL(blob);
+      this.root.style.setProperty("--sheet", `url(${this.url})`);
+      this.root.dataset.ready = specs[0];
+      return steps;
+    } catch (error) {
+      if (error.name !== "AbortError") this.onError(error.message);
+      return null;
+    }
+  }
+
+  #shape(count) {
+    const { columns } = this;
+    const rows = Math.ceil(count / columns);
+    this.root.style.setProperty("--columns", columns);
+    this.root.style.setProperty("--rows", rows);
+    if (this.root.childElementCount === count) return;
+    const cell = (index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.ariaLabel = `${this.label} ${index + 1} of ${count}`;
+      button.style.setProperty("--column", index % columns);
+      button.style.setProperty("--row", Math.floor(index / columns));
+      return button;
+    };
+    this.root.replaceChildren(...Array.from({ length: count }, (_, index) => cell(index)));
+  }
+}

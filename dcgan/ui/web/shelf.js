@@ -1,0 +1,53 @@
+// The pictures that the visitor has picked: the same shelf on every tab.
+
+import { address } from "./engine-server.js";
+import { page } from "./page.js";
+
+export function mount(root) {
+  const items = root.querySelector("[data-role=items]");
+  const clear = root.querySelector("[data-do=clear]");
+
+  const draw = () => {
+    items.replaceChildren(...page.shelf.map((text, index) => item(text, index + 1)));
+    clear.hidden = !page.shelf.length;
+    mark();
+  };
+
+  const mark = () => {
+    for (const element of items.children) {
+      element.classList.toggle("dc-shown", element.dataset.text === page.picture);
+    }
+  };
+
+  items.addEventListener("click", (event) => {
+    const { text } = event.target.closest("li")?.dataset ?? {};
+    if (!text) return;
+    if (event.target.closest("[data-do=drop]")) page.drop(text);
+    else page.open(text, "shelf");
+  });
+  clear.addEventListener("click", () => page.clearShelf());
+  page.on("shelf", draw);
+  page.on("picture", mark);
+  draw();
+}
+
+function item(text, number) {
+  const element = document.createElement("li");
+  element.dataset.text = text;
+  const show = document.createElement("button");
+  show.type = "button";
+  show.className = "dc-thumb";
+  show.ariaLabel = `Show picture ${number} of the shelf`;
+  const image = new Image();
+  image.alt = "";
+  image.src = address(text);
+  show.append(image);
+  const drop = document.createElement("button");
+  drop.type = "button";
+  drop.className = "dc-drop";
+  drop.dataset.do = "drop";
+  drop.ariaLabel = `Take picture ${number} off the shelf`;
+  drop.textContent = "×";
+  element.append(show, drop);
+  return element;
+}

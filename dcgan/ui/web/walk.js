@@ -1,0 +1,163 @@
+// Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
+
+import { address } from "./engine-server.js";
+import { page } from "./page.js";
+import { Sheet } from "./sheet.js";
+import { between, draw, join, number, parts } from "./spec.js";
+
+const FRAMES = 24;
+const MIN = 2;
+const MAX = 9;
+const state = {
+  stations: [],
+  place: 0,
+  closed: true,
+  spherical: true,
+  speed: 0.5,
+  forwards: true,
+};
+
+export async function mount(root) {
+  const part = (name) => root.querySelector(`[data-role=${name}]`);
+  const button = (name) => root.querySelector(`[data-do=${name}]`);
+  const place = part("place");
+  let playing = false;
+
+  const legs = () => state.stations.length - (state.closed ? 0 : 1);
+  const textAt = (at) => {
+    const leg = Math.min(Math.floor(at), legs() - 1);
+    const start = state.stations[leg];
+    const end = state.stations[(leg + 1) % state.stations.length];
+    const t = Number(number(at - leg));
+    if (t === 0) return start;
+    if (t === 1) return end;
+    const { z, ...rest } = parts(start);
+    return join({ ...rest, z: between(state.spherical, t, z, parts(end).z) });
+  };
+
+  const strip = new Sheet(part("strip"), {
+    columns: FRAMES / 2,
+    label: "Step",
+    onClick: (index) => go(frame(index)),
+    onError: (sentence) => page.fail(sentence),
+  });
+  const frame = (index) => (legs() * index) / (state.closed ? FRAMES : FRAMES - 1);
+
+  const go = (at) => {
+    state.place = at;
+    place.value = at;
+    part("place-value").textContent = at.toFixed(2);
+    page.show(textAt(at), "walk");
+  };
+
+  const route = async () => {
+    place.max = legs();
+    state.place = Math.min(state.place, legs());
+    part("stations").replaceChildren(...state.stations.map(station));
+    go(state.place);
+    const frames = Array.from({ length: FRAMES }, (_, index) => textAt(frame(index)));
+    const steps = await strip.show(frames);
+    if (!steps) return;
+    part("smoothness").textContent =
+      `${FRAMES} steps: on average a pixel changes by ${steps.mean.toFixed(1)} of 255 grey levels ` +
+      `a step, by ${steps.largest.toFixed(1)} in the largest.`;
+  };
+
+  const station = (text, index) => {
+    const item = document.createElement("li");
+    const thumb = document.createElement("button");
+    thumb.type = "button";
+    thumb.className = "dc-thumb";
+    thumb.ariaLabel = `Go to station ${index + 1}`;
+    thumb.addEventListener("click", () => go(index));
+    const image = new Image();
+    image.alt = "";
+    image.src = address(text);
+    thumb.append(image);
+    item.append(thumb);
+    return item;
+  };
+
+  const random = () => {
+    const count = Math.round(Number(part("count").value));
+    if (!(count >= MIN && count <= MAX)) {
+      page.fail(`A walk has ${MIN} to ${MAX} stations.`);
+      return;
+    }
+    const seed = Math.floor(Math.random() * 1e6);
+    state.stations = Array.from({ length: count }, (_, i) => page.text(draw(seed, i), page.model,
+      page.model.classes ? ["class(0)"] : []));
+    state.place = 0;
+    route();
+  };
+
+  const fromShelf = () => {
+    const { model } = parts(page.picture);
+    const stations = page.shelf.filter((text) => parts(text).model === model).slice(0, MAX);
+    if (stations.length < MIN) {
+      page.fail(`Put at least ${MIN} pictures of ${model} on the shelf first.`);
+      return;
+    }
+    state.stations = stations;
+    state.place = 0;
+    route();
+  };
+
+  button("random").addEventListener("click", random);
+  button("shelf").addEventListener("click", fromShelf);
+  place.addEventListener("input", () => go(Number(place.value)));
+  for (const name of ["closed", "spherical"]) {
+    part(name).checked = state[name];
+    part(name).addEventListener("change", (event) => {
+      state[name] = event.target.checked;
+      route();
+    });
+  }
+
+  // --- playing
+  const sayDirection = () => {
+    button("turn").textContent = state.forwards ? "Forwards" : "Backwards";
+    button("turn").ariaLabel = `Direction: ${state.forwards ? "forwards" : "backwards"}`;
+  };
+  const advance = (at) => {
+    const end = legs();
+    if (state.closed) return ((at % end) + end) % end;
+    if (at < 0 || at > end) {
+      state.forwards = !state.forwards;
+      sayDirection();
+    }
+    return Math.min(Math.max(at, 0), end);
+  };
+  const play = (now, before) => {
+    if (!playing) return;
+    if (!root.isConnected || !root.offsetParent) return setPlaying(false); // another tab is open
+    const seconds = Math.min((now - before) / 1000, 0.25);
+    go(advance(state.place + (state.forwards ? 1 : -1) * state.speed * seconds));
+    requestAnimationFrame((next) => play(next, now));
+  };
+  const setPlaying = (on) => {
+    playing = on;
+    button("play").textContent = on ? "Pause" : "Play";
+    button("play").ariaPressed = String(on);
+    if (on) requestAnimationFrame((now) => play(now, now));
+  };
+  button("play").addEventListener("click", () => setPlaying(!playing));
+  place.addEventListener("pointerdown", () => setPlaying(false));
+  button("turn").addEventListener("click", () => {
+    state.forwards = !state.forwards;
+    sayDirection();
+  });
+  part("speed").addEventListener("input", (event) => {
+    state.speed = Number(event.target.value);
+    part("speed-value").textContent = number(state.speed);
+  });
+  page.on("picture", ({ from }) => {
+    if (from !== "walk") setPlaying(false);
+  });
+  page.on("model", random);
+
+  await page.ready;
+  sayDirection();
+  if (!state.stations.length) random();
+  else route();
+}
