@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -58,29 +59,42 @@ class Checkpoint:
         if not path.is_file():
             return {}
         try:
-            table = json.loads(path.read_text())
+            table = json.loads(path.read_text(encoding="utf-8"))
             directions = {str(k): [float(x) for x in v] for k, v in table.items()}
         except (ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f"{path} is not a table of directions ({error})") from None
-        if any(len(v) != self.config.z_size for v in directions.values()):
+        if any(
+            len(v) != self.config.z_size or not all(map(math.isfinite, v))
+            for v in directions.values()
+        ):
             raise CheckpointError(
-                f"{path}: every direction must have {self.config.z_size} numbers, as z has"
+                f"{path}: every direction must have {self.config.z_size} finite numbers, as z has"
             )
         return directions
 
     @property
     def card(self) -> str:
         path = self.folder / CARD
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
-        """The card's front matter: images_seen, kid, license, ...; empty without a card."""
+        """The card's front matter: images_seen, kid, license, ...; empty without a card.
+
+        Raises CheckpointError where it is not a table in YAML.
+        """
         if not self.card:
             return {}
         from huggingface_hub import ModelCard
+        from yaml import YAMLError
 
-        return ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
+        try:
+            return ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
+        except (YAMLError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{self.folder / CARD}: its front matter is not a table in YAML ({reason})"
+            ) from None
 
     def generator(self) -> Generator:
         """G in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""

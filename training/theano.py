@@ -110,7 +110,7 @@ def _read(folder: Path, network: nn.Module, file_name: str, names: tuple[str, ..
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """A parameter in torch's orientation, where it has that shape."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise CheckpointError(
