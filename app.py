@@ -20,6 +20,6 @@ demo = build(engine)
 if __name__ == "__main__":
     demo.launch(
         server_name=os.environ.get("HOST", "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"),
-        server_port=int(os.environ.get("PORT", "7860")),
+        server_port=int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT", "7860")),
         **launch_options(engine),
     )

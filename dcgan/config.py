@@ -61,23 +61,29 @@ class ModelConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, tuple):
-                if not isinstance(value, (tuple, list)) or not value or not all(
-                    _is_int(v, 1) for v in value
+                if (
+                    not isinstance(value, (tuple, list))
+                    or not value
+                    or not all(_is_int(v, 1) for v in value)
                 ):
                     raise ConfigError(f"{field.name} must list whole numbers >= 1, not {value!r}")
                 object.__setattr__(self, field.name, tuple(value))
         for name, low in (("image_size", 1), ("channels", 1), ("z_size", 1)):
             if not _is_int(getattr(self, name), low):
-                raise ConfigError(f"{name} must be a whole number >= {low}, "
-                                  f"not {getattr(self, name)!r}")
+                raise ConfigError(
+                    f"{name} must be a whole number >= {low}, not {getattr(self, name)!r}"
+                )
         for name in ("hidden_dense", "classes"):
             if not _is_int(getattr(self, name), 0):
-                raise ConfigError(f"{name} must be a whole number >= 0 (0: none), "
-                                  f"not {getattr(self, name)!r}")
+                raise ConfigError(
+                    f"{name} must be a whole number >= 0 (0: none), not {getattr(self, name)!r}"
+                )
         for name, choices in (("prior", Prior), ("first_layer", FirstLayer), ("output", Output)):
             if getattr(self, name) not in get_args(choices):
-                raise ConfigError(f"{name} must be one of {', '.join(get_args(choices))}, "
-                                  f"not {getattr(self, name)!r}")
+                raise ConfigError(
+                    f"{name} must be one of {', '.join(get_args(choices))}, "
+                    f"not {getattr(self, name)!r}"
+                )
         if not (isinstance(self.norm_eps, float) and 0 < self.norm_eps < 1):
             raise ConfigError(f"norm_eps must lie between 0 and 1, not {self.norm_eps!r}")
         for side in ("generator", "discriminator"):

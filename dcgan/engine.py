@@ -47,9 +47,7 @@ class Model:
 
     def z(self, spec: PictureSpec) -> latent.Latent:
         """(z_size,) float64. Raises SpecError for a direction that the model does not have."""
-        return latent.evaluate(
-            spec.z, self.config.z_size, self.config.prior, self.directions
-        )
+        return latent.evaluate(spec.z, self.config.z_size, self.config.prior, self.directions)
 
     def check(self, spec: PictureSpec) -> None:
         """Raises SpecError, in one sentence, for a spec that this model can't draw."""
@@ -71,10 +69,11 @@ class Model:
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""
-        import torch
-
         for spec in specs:
             self.check(spec)
+
+        import torch
+
         size, channels = self.config.image_size, self.config.channels
         pictures = np.empty((len(specs), channels, size, size), np.float32)
         generator = self._generator()
@@ -101,8 +100,8 @@ class Model:
 
         with self._lock:
             if self._read is None:
-                generator = self.checkpoint.generator()
-                self._read = generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+                self._read = self.checkpoint.generator()
+                self._read.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
             return self._read
 
 

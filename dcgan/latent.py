@@ -89,8 +89,8 @@ def slerp(t: float, start: Latent, end: Latent) -> Latent:
     return ((1 - t) * norms[0] + t * norms[1]) * arc
 
 
-def walk(stations: Latent, steps: int, closed: bool, spherical: bool) -> Latent:
-    """z's (steps, size) through the stations (K, size), evenly spread over the legs (figure 4).
+def walk(stations: Sequence[Z], steps: int, closed: bool, spherical: bool) -> list[Z]:
+    """`steps` z's through the stations, evenly spread over the legs between them (figure 4).
 
     An open walk ends at the last station; a closed one ends a step before its first, so that it
     can be repeated without a halt. Raises ValueError for fewer than 2 stations or 1 step.
@@ -100,12 +100,12 @@ def walk(stations: Latent, steps: int, closed: bool, spherical: bool) -> Latent:
             f"a walk needs at least 2 stations and 1 step, not {len(stations)} and {steps}"
         )
     legs = len(stations) if closed else len(stations) - 1
-    between = slerp if spherical else lerp
-    path = []
+    between = Slerp if spherical else Lerp
+    path: list[Z] = []
     for place in np.linspace(0, legs, steps, endpoint=not closed):
         leg = min(int(place), legs - 1)
         path.append(between(place - leg, stations[leg], stations[(leg + 1) % len(stations)]))
-    return np.array(path)
+    return path
 
 
 def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:

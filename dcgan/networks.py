@@ -115,9 +115,7 @@ class Discriminator(nn.Module):
                     bias=False,
                 )
             )  # fmt: skip
-            self.norms.append(
-                nn.BatchNorm2d(width, eps=config.norm_eps) if i else nn.Identity()
-            )
+            self.norms.append(nn.BatchNorm2d(width, eps=config.norm_eps) if i else nn.Identity())
             inputs, size = width, size // stride
         flat = inputs * size * size + config.classes
         self.hidden: nn.Sequential | None = None

@@ -15,7 +15,7 @@ from scipy import stats
 from dcgan import latent
 from dcgan.config import PAPER, Prior
 from dcgan.latent import draw, draws, evaluate, gains, lerp, slerp, walk, words
-from dcgan.spec import Draw, Gain, Move, Noise, Scale, Slerp, SpecError, Sum, Turn
+from dcgan.spec import Draw, Gain, Move, Noise, Scale, Slerp, SpecError, Sum, Turn, Z
 from tests.vectors import make
 
 STORED = json.loads(make.FILE.read_text())
@@ -162,27 +162,33 @@ def test_slerp_is_lerp_where_there_is_no_single_arc(factor: float) -> None:
     np.testing.assert_allclose(slerp(0.3, factor * a, a), lerp(0.3, factor * a, a), atol=1e-12)
 
 
-def test_an_open_walk_visits_every_station() -> None:
-    stations = draws(0, 0, 3, 10, "uniform")
-    for spherical, between in ((False, lerp), (True, slerp)):
-        path = walk(stations, 9, closed=False, spherical=spherical)
-        assert path.shape == (9, 10)
-        np.testing.assert_allclose(path[::4], stations, atol=1e-12)
-        np.testing.assert_allclose(path[5], between(0.25, *stations[1:]), atol=1e-12)
+STATIONS = [Draw(3, index) for index in range(3)]
+
+
+def place(z: Z) -> np.ndarray:
+    return evaluate(z, 4, "uniform", {})
+
+
+@pytest.mark.parametrize(("spherical", "between"), [(True, slerp), (False, lerp)])
+def test_an_open_walk_visits_every_station(spherical: bool, between: Any) -> None:
+    path = [place(z) for z in walk(STATIONS, 9, closed=False, spherical=spherical)]
+    ends = [place(station) for station in STATIONS]
+    np.testing.assert_allclose(path[::4], ends, atol=1e-12)
+    np.testing.assert_allclose(path[5], between(0.25, *ends[1:]), atol=1e-12)
 
 
 def test_a_closed_walk_comes_home_without_repeating_itself() -> None:
-    stations = draws(0, 0, 3, 10, "uniform")
-    path = walk(stations, 12, closed=True, spherical=False)
-    np.testing.assert_allclose(path[::4], stations, atol=1e-12)
-    np.testing.assert_allclose(path[11], lerp(0.75, stations[2], stations[0]), atol=1e-12)
+    path = [place(z) for z in walk(STATIONS, 12, closed=True, spherical=False)]
+    first, last = place(STATIONS[0]), place(STATIONS[2])
+    np.testing.assert_allclose(path[0], first)
+    np.testing.assert_allclose(path[11], last + 0.75 * (first - last), atol=1e-6)
 
 
 def test_a_walk_needs_two_stations_and_a_step() -> None:
-    with pytest.raises(ValueError, match="not 1 and 5"):
-        walk(np.zeros((1, 4)), 5, closed=True, spherical=False)
-    with pytest.raises(ValueError, match="not 2 and 0"):
-        walk(np.zeros((2, 4)), 0, closed=True, spherical=False)
+    with pytest.raises(ValueError, match="at least 2 stations"):
+        walk(STATIONS[:1], 5, closed=True, spherical=False)
+    with pytest.raises(ValueError, match="1 step"):
+        walk(STATIONS, 0, closed=True, spherical=False)
 
 
 def test_trees_are_the_sums_they_say() -> None:

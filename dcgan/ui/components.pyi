@@ -25,10 +25,10 @@ class Part(gr.HTML):
         return {"type": "string"}
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
-
 
 _MOUNT = """
 (async () => { const {mount} = await import(new URL(%s, document.baseURI));

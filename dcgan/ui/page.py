@@ -57,7 +57,7 @@ def launch_options(engine: Engine) -> dict[str, Any]:
             neutral_hue=gr.themes.colors.stone,
             font=["system-ui", "sans-serif"],
             font_mono=["ui-monospace", "monospace"],
-        ),
+        ).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300"),
         "ssr_mode": False,
         "footer_links": ["api"],
         "run_history": False,

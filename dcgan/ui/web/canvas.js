@@ -1,37 +1,46 @@
-// A canvas that shows the newest picture asked for: one request under way, the rest forgotten.
+// A canvas that shows the newest picture asked for: few requests under way, the rest forgotten.
 
 import { picture } from "./engine-server.js";
 
+const UNDER_WAY = 2; // one is drawn by the server while the one before travels and is painted
+
 export class Painter {
-  /** onPaint({spec, norm}) after every paint, onError(message) when a picture can't be had. */
+  #wanted = null; // {spec, number} of the newest picture asked for
+  #sent = 0; // number of the newest request
+  #painted = 0; // number of the newest picture on the canvas
+  #underWay = 0;
+
+  /** onPaint({spec, norm}) after every paint, onError(message) when the newest can't be had. */
   constructor(canvas, { onPaint, onError }) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.onPaint = onPaint;
     this.onError = onError;
-    this.wanted = null;
-    this.busy = false;
   }
 
   show(spec) {
-    this.wanted = spec;
-    if (!this.busy) this.#run();
+    this.#wanted = { spec, number: (this.#wanted?.number ?? 0) + 1 };
+    this.#send();
   }
 
-  async #run() {
-    this.busy = true;
-    while (this.wanted !== null) {
-      const spec = this.wanted;
-      try {
-        const { bitmap, norm } = await picture(spec);
+  async #send() {
+    const { spec, number } = this.#wanted;
+    if (number === this.#sent || this.#underWay === UNDER_WAY) return;
+    this.#sent = number;
+    this.#underWay += 1;
+    try {
+      const { bitmap, norm } = await picture(spec);
+      if (number > this.#painted) {
+        this.#painted = number;
         this.#paint(bitmap);
         this.onPaint({ spec, norm });
-      } catch (error) {
-        if (this.wanted === spec) this.onError(error.message);
       }
-      if (this.wanted === spec) this.wanted = null;
+    } catch (error) {
+      if (number === this.#wanted.number) this.onError(error.message);
+    } finally {
+      this.#underWay -= 1;
+      this.#send();
     }
-    this.busy = false;
   }
 
   #paint(bitmap) {

@@ -140,6 +140,7 @@ function slider(name, index) {
   const text = document.createElement("span");
   text.textContent = /^pc\d+$/.test(name) ? `Direction ${index + 1}` : name;
   const input = document.createElement("input");
+  input.ariaLabel = text.textContent;
   Object.assign(input, { type: "range", min: -REACH, max: REACH, step: 0.05, name });
   const output = document.createElement("output");
   label.append(text, input, output);

@@ -1,0 +1,150 @@
+"""`python -m dcgan`: pictures without the page, and publishing.
+
+    python -m dcgan render "v1:faces@0123abcd:z(1,0)" face.png --scale 4
+    python -m dcgan sample weights/faces --count 2000 --seed 0 --out samples.npy --grid samples.png
+    python -m dcgan walk weights/faces --seed 3 --count 6 --out walk.webp
+    python -m dcgan push weights/faces user/dcgan-faces
+    python -m dcgan push --space user/dcgan
+
+What goes wrong is one sentence on stderr, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from dcgan import checkpoint, engine, hub, images, latent
+from dcgan.checkpoint import CheckpointError
+from dcgan.spec import SpecError, parse
+
+GRID = 64
+FRAMES_PER_SECOND = 15
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (SpecError, CheckpointError, hub.HubError, OSError, ValueError) as error:
+        typer.secho(f"Error: {error}", err=True, fg="red")
+        raise typer.Exit(1) from None
+
+
+@app.callback()
+def main() -> None:
+    """Draw a DCGAN's pictures from their texts, and publish its weights."""
+
+
+@app.command()
+@_in_one_sentence()
+def render(
+    text: Annotated[str, typer.Argument(help="Of the picture, as v1:faces@0123abcd:z(1,0).")],
+    out: Annotated[Path, typer.Argument(help="The PNG to write.")],
+    weights: Annotated[
+        str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
+    ] = str(hub.ROOT / "weights"),
+    scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
+) -> None:
+    """Draw the picture of a text; the file carries the text in its metadata."""
+    spec = parse(text)
+    [picture] = _engine(weights, spec.model).render([spec])
+    enlarged = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    out.write_bytes(images.encode_png(enlarged, str(spec)))
+
+
+@app.command()
+@_in_one_sentence()
+def sample(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    count: Annotated[int, typer.Option(min=1, max=1_000_000)] = GRID,
+    seed: Annotated[int, typer.Option(help="Pictures are its draws from 0 on.")] = 0,
+    out: Annotated[Path, typer.Option(help="uint8 (count, H, W, 3).")] = Path("samples.npy"),
+    grid: Annotated[Path | None, typer.Option(help=f"Also a PNG of the first {GRID}.")] = None,
+) -> None:
+    """Draw many pictures into one array, a batch at a time."""
+    model = engine.Model("sample", checkpoint.load(source))
+    size = model.config.image_size
+    partial = out.parent / f".{out.name}.partial"
+    try:
+        pictures = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, size, size, 3))
+        batches = range(0, count, engine.BATCH)
+        with typer.progressbar(batches, file=sys.stderr, hidden=not sys.stderr.isatty()) as starts:
+            for start in starts:
+                specs = [model.sample(seed, i) for i in range(start, count)[: engine.BATCH]]
+                pictures[start : start + len(specs)] = model.render(specs)
+        pictures.flush()
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    if grid is not None:
+        grid.write_bytes(images.encode_png(images.grid(pictures[:GRID])))
+
+
+@app.command()
+@_in_one_sentence()
+def walk(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    out: Annotated[Path, typer.Option(help="The .webp or .gif to write.")] = Path("walk.webp"),
+    seed: Annotated[int, typer.Option(help="Stations are its draws.")] = 0,
+    stations: Annotated[int, typer.Option(min=2, max=9, help="Of each walk.")] = 5,
+    count: Annotated[int, typer.Option(min=1, max=16, help="Walks side by side.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.1, max=60)] = 10.0,
+    straight: Annotated[bool, typer.Option("--straight", help="Not on the sphere.")] = False,
+    scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge every pixel.")] = 2,
+) -> None:
+    """Closed walks through the latent space as a moving picture (figure 4)."""
+    model = engine.Model("walk", checkpoint.load(source))
+    steps = round(seconds * FRAMES_PER_SECOND)
+    rows = []
+    for row in range(count):
+        ends = [model.sample(seed, row * stations + i) for i in range(stations)]
+        path = latent.walk([end.z for end in ends], steps, closed=True, spherical=not straight)
+        rows.append(model.render([model.spec(z, label=ends[0].label) for z in path]))
+    frames = [images.grid(np.stack(faces), columns=count) for faces in zip(*rows, strict=True)]
+    enlarged = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
+    images.encode_animation(enlarged, out, seconds)
+
+
+@app.command()
+@_in_one_sentence()
+def push(
+    source: Annotated[str | None, typer.Argument(metavar="CHECKPOINT")] = None,
+    repo: Annotated[str | None, typer.Argument(metavar="USER/REPO")] = None,
+    space: Annotated[
+        str | None, typer.Option(metavar="USER/REPO", help="Publish the page and all weights.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="For your eyes only.")] = False,
+    message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,
+) -> None:
+    """Publish a checkpoint on the Hub; or, with --space, the whole page."""
+    if space is not None and source is None:
+        address = hub.push_space(space, private, message)
+    elif space is None and source is not None and repo is not None:
+        address = hub.push_checkpoint(source, repo, private, message)
+    else:
+        raise typer.BadParameter("give CHECKPOINT USER/REPO, or --space USER/REPO")
+    typer.echo(address)
+
+
+def _engine(weights: str, model: str) -> engine.Engine:
+    """Of the checkpoints in a folder; or of one, whatever name the text gives it."""
+    folder = Path(weights)
+    if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
+        return engine.Engine({model: weights})
+    sources = engine.discover(folder)
+    if not sources:
+        raise CheckpointError(f"{weights} holds no checkpoints: give another folder as --weights")
+    return engine.Engine(sources)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m dcgan")

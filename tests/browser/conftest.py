@@ -1,0 +1,94 @@
+"""A real server over the shipped weights, and a real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from dcgan.engine import Engine, discover
+from dcgan.ui.page import build, launch_options
+
+ROOT = Path(__file__).parents[2]
+QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--no-first-run", "--no-sandbox"]  # fmt: skip
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine(discover(ROOT / "weights"))
+
+
+@pytest.fixture(scope="session")
+def url(engine: Engine) -> Iterator[str]:
+    demo = build(engine)
+    _, address, _ = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options(engine)
+    )
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Debian's package where there is one, Playwright's own build elsewhere
+        path = shutil.which("chromium")
+        chromium = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Open]:
+    """Open the page as a new visitor; fails the test for errors and requests to the outside."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # a refused request is reported as an error by Chromium itself; the page has said it too
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def open_page(query: str = "", scheme: str = "light", script: str = "", **options) -> Page:
+        options.setdefault("viewport", DESKTOP)
+        context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        if script:
+            context.add_init_script(script)
+        page = context.new_page()
+        page.on("console", listen)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(f"asked {request.url}")
+                if not request.url.startswith((url, "blob:", "data:")) else None)  # fmt: skip
+        page.goto(url + query)
+        page.wait_for_selector("[data-painted]")
+        page.wait_for_selector(".dc-sample .dc-sheet[data-ready]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def painted(page: Page) -> str:
+    """The text of the picture that stands on the canvas."""
+    return page.locator("[data-painted]").get_attribute("data-painted") or ""
+
+
+def wait_painted(page: Page, ending: str) -> None:
+    """Until a picture whose text ends like this has been painted."""
+    page.wait_for_function(
+        "ending => document.querySelector('[data-painted]').dataset.painted.endsWith(ending)",
+        arg=ending,
+    )

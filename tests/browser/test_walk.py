@@ -1,0 +1,100 @@
+"""The Walk tab, in Chromium."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, painted, wait_painted
+
+
+def open_walk(page: Page) -> None:
+    page.get_by_role("tab", name="Walk").click()
+    page.wait_for_selector(".dc-walk .dc-sheet[data-ready]")
+
+
+def walk_over_three(visit: Open) -> Page:
+    page = visit()
+    for number in (1, 2, 3):
+        page.get_by_role("button", name=f"Picture {number} of 36").click()
+    open_walk(page)
+    page.get_by_role("button", name="Stations from the shelf").click()
+    page.wait_for_selector(".dc-walk .dc-sheet[data-ready$=':z(1,0)']")
+    return page
+
+
+def test_a_walk_between_pictures_of_the_shelf(visit: Open) -> None:
+    page = walk_over_three(visit)
+    expect(page.locator(".dc-stations li")).to_have_count(3)
+    place = page.get_by_label("Place")
+    place.fill("0.5")
+    wait_painted(page, ":slerp(0.5,z(1,0),z(1,1))")
+    place.fill("2.25")
+    wait_painted(page, ":slerp(0.25,z(1,2),z(1,0))")  # closed: the last leg leads home
+    page.get_by_label("Spherical").uncheck()
+    wait_painted(page, ":lerp(0.25,z(1,2),z(1,0))")
+    page.get_by_label("Closed").uncheck()
+    wait_painted(page, ":z(1,2)")  # an open walk ends at its last station
+    page.get_by_role("button", name="Step 1 of 24").click()
+    wait_painted(page, ":z(1,0)")
+    page.get_by_role("button", name="Go to station 2").click()
+    wait_painted(page, ":z(1,1)")
+
+
+def test_playing_moves_and_pausing_stops(visit: Open) -> None:
+    page = walk_over_three(visit)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("Number(document.querySelector('[data-role=place]').value) > 0.3")
+    page.get_by_role("button", name="Pause").click()
+    stopped = page.get_by_label("Place").input_value()
+    page.get_by_role("button", name="Direction: forwards").click()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function(
+        "stopped => Number(document.querySelector('[data-role=place]').value) < stopped - 0.1",
+        arg=float(stopped),
+    )
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function(
+        """() => document.querySelector('[data-painted]').dataset.painted ===
+           document.querySelector('.dc-text input').value"""
+    )
+    page.get_by_role("button", name="Put on the shelf").click()
+    expect(page.locator(".dc-shelf li")).to_have_count(4)
+
+
+def test_smoothness_is_stated_in_numbers(visit: Open) -> None:
+    page = walk_over_three(visit)
+    text = page.locator("[data-role=smoothness]")
+    expect(text).to_contain_text("grey levels")
+    found = re.search(r"by ([\d.]+) of 255 .* by ([\d.]+) in the largest", text.inner_text())
+    assert found
+    assert 0 < float(found[1]) <= float(found[2]) < 128
+
+
+def test_random_stations_and_their_bounds(visit: Open) -> None:
+    page = visit()
+    open_walk(page)
+    number = page.get_by_label("Number")
+    for bad in ("1", "10", ""):
+        number.fill(bad)
+        page.get_by_role("button", name="Random stations").click()
+        expect(page.locator(".dc-message")).to_contain_text("2 to 9 stations")
+    number.fill("9")
+    page.get_by_role("button", name="Random stations").click()
+    expect(page.locator(".dc-stations li")).to_have_count(9)
+    page.get_by_role("button", name="Stations from the shelf").click()
+    expect(page.locator(".dc-message")).to_contain_text("Put at least 2 pictures")
+    expect(page.locator(".dc-stations li")).to_have_count(9)  # nothing is lost
+
+
+def test_the_walk_is_still_there_after_a_look_at_another_tab(visit: Open) -> None:
+    page = walk_over_three(visit)
+    page.get_by_label("Place").fill("1.5")
+    wait_painted(page, ":slerp(0.5,z(1,1),z(1,2))")
+    page.get_by_role("tab", name="Sample").click()
+    page.get_by_label("Direction 1", exact=True).fill("1")
+    wait_painted(page, ":move(pc1,1,slerp(0.5,z(1,1),z(1,2)))")  # tabs compose
+    page.get_by_role("tab", name="Walk").click()
+    expect(page.locator(".dc-stations li")).to_have_count(3)
+    assert painted(page).endswith(":move(pc1,1,slerp(0.5,z(1,1),z(1,2)))")

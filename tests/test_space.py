@@ -1,0 +1,120 @@
+"""A rehearsal of the Space: only requirements.txt, a fresh HOME, port 7860, nothing else writable.
+
+Takes minutes where packages have to be fetched, so it has a virtual environment of its own that
+is kept between runs (.venv/space), made anew when requirements.txt changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+
+ROOT = Path(__file__).parents[1]
+PORT = 7860
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """An interpreter that has what requirements.txt names and nothing else."""
+    requirements = (ROOT / "requirements.txt").read_bytes()
+    constraints = (ROOT / "constraints.txt").read_bytes()
+    key = hashlib.sha256(requirements + constraints).hexdigest()[:12]
+    folder = ROOT / ".venv" / "space" / key
+    if not (folder / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [folder / "bin/pip", "install", "-q", "-c", "constraints.txt"]
+        subprocess.run([*install, "-r", "requirements.txt"], check=True, cwd=ROOT)
+        (folder / "done").touch()
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def space(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            pytest.skip(f"port {PORT}, which a Space uses, is taken on this machine")
+    folder = tmp_path_factory.mktemp("space")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "SPACE_ID": "user/dcgan",
+        "GRADIO_SERVER_PORT": str(PORT),
+        "GRADIO_SSR_MODE": "true",  # what the Hub sets; the page must not follow
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [python, "-W", "error", ROOT / "tests" / "readonly.py", folder, ROOT / "app.py"]
+    log = folder / "log.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            url = f"http://127.0.0.1:{PORT}"
+            deadline = time.monotonic() + 120
+            while process.poll() is None and time.monotonic() < deadline:
+                try:
+                    urllib.request.urlopen(url, timeout=5).close()
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            else:
+                pytest.fail(f"the app did not start:\n{log.read_text()}")
+            yield url
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+def test_the_space_serves_pictures(space: str) -> None:
+    with urllib.request.urlopen(f"{space}/dcgan/models") as response:
+        assert b'"faces"' in response.read()
+    with urllib.request.urlopen(space) as response:
+        page = response.read().decode()
+    assert '"https://huggingface.co/spaces' not in page
+    spec = re.search(
+        rb'"weights":"([0-9a-f]{8})"', urllib.request.urlopen(f"{space}/dcgan/models").read()
+    )
+    assert spec
+    text = f"v1:faces@{spec[1].decode()}:z(1,0)"
+    answer = Client(space, verbose=False).predict(text, api_name="/render")
+    assert answer["spec"] == text
+
+
+def test_the_card_and_the_pins_agree() -> None:
+    card = (ROOT / "README.md").read_text(encoding="utf-8")
+    front = dict(re.findall(r"^(\w+): (.*)$", card.split("---")[1], re.MULTILINE))
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.M))
+    assert front["sdk"] == "gradio"
+    assert front["sdk_version"] == pins["gradio"]
+    assert front["app_file"] == "app.py"
+    target = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["target-version"]
+    assert front["python_version"].strip('"') == f"{target[2]}.{target[3:]}"
+    assert len(front["short_description"]) <= 60
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or "==" in line
+
+
+def test_constraints_hold_the_pins() -> None:
+    def read(name: str) -> set[str]:
+        lines = (ROOT / name).read_text().lower().replace("_", "-").splitlines()
+        return {line for line in lines if "==" in line and not line.startswith("#")}
+
+    pinned = (
+        read("requirements.txt") | read("requirements-train.txt") | read("requirements-dev.txt")
+    )
+    assert pinned <= read("constraints.txt")
