@@ -46,7 +46,7 @@ class Checkpoint:
     @cached_property
     def hash(self) -> str:
         """First 8 hex digits of the SHA-256 of model.safetensors: names the weights in a spec."""
-        with open(self.folder / WEIGHTS, "rb") as file:
+        with (self.folder / WEIGHTS).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:8]
 
     @cached_property
@@ -215,16 +215,17 @@ def _half(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write through a temporary file in the same folder, so that no reader sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
 
 

@@ -96,7 +96,7 @@ class ModelConfig:
                     f"{len(widths)}, {len(kernels)} and {len(strides)}"
                 )
             for kernel, stride in zip(kernels, strides, strict=True):
-                if kernel < stride or (kernel - stride) % 2 and stride == 1:
+                if kernel < stride or ((kernel - stride) % 2 and stride == 1):
                     raise ConfigError(
                         f"a kernel of {kernel} with stride {stride} in the {side} does not scale "
                         "the picture by exactly its stride; use an odd kernel with stride 1 and "

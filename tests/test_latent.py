@@ -96,14 +96,16 @@ def test_draws_follow_the_prior(prior: Prior, cdf: Any) -> None:
     assert abs(np.corrcoef(z[:, 0::2].ravel(), z[:, 1::2].ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(z[:-1].ravel(), z[1:].ravel())[0, 1]) < 0.02
     if prior == "uniform":
-        assert z.min() >= -1 and z.max() < 1
+        assert z.min() >= -1
+        assert z.max() < 1
         assert np.linalg.norm(z, axis=1).mean() == pytest.approx(5.77, abs=0.05)
 
 
 @pytest.mark.parametrize("prior", ["uniform", "normal"])
 def test_a_draw_does_not_depend_on_its_company(prior: Prior) -> None:
     z = draws(4, 10, 3, 7, prior)
-    assert z.shape == (3, 7) and z.dtype == np.float64
+    assert z.shape == (3, 7)
+    assert z.dtype == np.float64
     assert (z[2] == draw(4, 12, 7, prior)).all()
     assert (z[2, :4] == draw(4, 12, 4, prior)).all()
     assert draws(4, 10, 0, 7, prior).shape == (0, 7)
@@ -222,8 +224,10 @@ def test_an_unknown_direction_is_refused(known: tuple[str, ...], says: str) -> N
 def test_gains_without_a_mask_are_one_factor_a_map() -> None:
     found = gains([Gain(2, 0, (0, 511)), Gain(1, 2, (3,))], PAPER.layer_shapes)
     assert found.keys() == {1, 2}
-    assert found[2].shape == (512, 1, 1) and found[2].dtype == np.float32
-    assert np.flatnonzero(found[2] == 0).tolist() == [0, 511] and found[2].sum() == 510
+    assert found[2].shape == (512, 1, 1)
+    assert found[2].dtype == np.float32
+    assert np.flatnonzero(found[2] == 0).tolist() == [0, 511]
+    assert found[2].sum() == 510
     assert found[1][3] == 2
     assert gains([], PAPER.layer_shapes) == {}
 

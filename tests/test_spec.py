@@ -82,7 +82,8 @@ def test_every_violation_is_named_in_one_sentence(text: str, says: str) -> None:
     with pytest.raises(SpecError, match=re.escape(says)) as caught:
         parse(text)
     sentence = str(caught.value)
-    assert len(sentence) < 200 and "\n" not in sentence
+    assert len(sentence) < 200
+    assert "\n" not in sentence
 
 
 @pytest.mark.parametrize(("number", "text"), cases("numbers", "number", "text"))

@@ -8,8 +8,6 @@ import gradio as gr
 
 from dcgan.ui.server import WEB
 
-from gradio.events import Dependency
-
 class Part(gr.HTML):
     """web/NAME.html, brought to life by `mount(root, options)` of web/NAME.js."""
 
@@ -23,7 +21,9 @@ class Part(gr.HTML):
 
     def api_info(self) -> dict[str, str]:
         return {"type": "string"}
-    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
     from gradio.blocks import Block
 
     if TYPE_CHECKING:

@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: measure everything, compare with docs/benchmarks.json.
+
+    python -m benchmarks            fails where a figure has fallen by more than a quarter
+    python -m benchmarks --write    keeps the new figures instead, and writes docs/BENCHMARKS.md
+
+Compared are the ratios to the peer measured in the same run: they hold on a machine that is
+slower, or busier, than the one that wrote the file.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import machine
+
+SCRIPTS = {
+    "train_speed": "Training against the plain loop that most people copy (pytorch/examples).",
+    "drag": "From the finger to the picture, against gr.Slider.change -> gr.Image.",
+}
+KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.json"
+FALL = 0.75
+
+
+def main(write: Annotated[bool, typer.Option("--write", help="Keep the figures.")] = False) -> None:
+    """Run every benchmark."""
+    found = {name: run(name) for name in SCRIPTS}
+    if write:
+        KEPT.write_text(json.dumps({"machine": machine(), "figures": found}, indent=2) + "\n")
+        KEPT.with_name("BENCHMARKS.md").write_text(page(found))
+        return
+    kept = json.loads(KEPT.read_text())["figures"]
+    fallen = [
+        f"{figure['name']}: {figure['ratio']} times the peer, it was {before['ratio']}"
+        for name, figures in found.items()
+        for figure, before in zip(figures, kept[name], strict=True)
+        if figure["ratio"] < FALL * before["ratio"]
+    ]
+    if fallen:
+        typer.secho("Fallen by more than a quarter:\n" + "\n".join(fallen), err=True, fg="red")
+        raise typer.Exit(1)
+    typer.echo("No figure has fallen by more than a quarter.")
+
+
+def run(name: str) -> list[dict[str, Any]]:
+    """A script's figures, from a process of its own; what it prints is shown."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "figures.json"
+        command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file)]
+        subprocess.run(command, check=True)
+        return json.loads(file.read_text())
+
+
+def page(found: dict[str, list[dict[str, Any]]]) -> str:
+    """docs/BENCHMARKS.md."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `python -m benchmarks --write`; `make bench` runs the same again and fails",
+        "where a ratio has fallen by more than a quarter. Ours and the peer take turns in one run.",
+        f"Measured on {machine()}.",
+    ]
+    for name, figures in found.items():
+        lines += ["", f"## {name}", "", SCRIPTS[name], "", f"`python -m benchmarks.{name}`", ""]
+        lines += ["| figure | ours | peer | times as good |", "|---|---|---|---|"]
+        lines += [
+            f"| {f['name']} | {f['value']} {f['unit']} | {f['peer']} {f['unit']} | {f['ratio']} |"
+            for f in figures
+        ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,156 @@
+"""From the finger to the picture, beside the stock way to wire a slider to a picture in Gradio.
+
+    python -m benchmarks.drag [--rounds 3] [--json FILE]      about 1 minute
+
+Ours is a direction slider of the Sample tab; the peer is gr.Slider.change -> gr.Image over the
+same engine and model. Both run in one headless Chromium against servers of this process, in turns.
+Latency: from an input event to the end of the frame that shows its picture. Frames: different
+pictures painted per second while the slider moves with every frame. Figures are medians.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from pathlib import Path
+from typing import Annotated, Any
+
+import gradio as gr
+import numpy as np
+import torch
+import typer
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks import Figure, machine
+from dcgan.engine import Engine, discover
+from dcgan.spec import Draw, Move
+from dcgan.ui.page import build, launch_options
+
+MOVES = 40
+SECONDS = 4
+REACH = 3
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+MEASURE = """
+async ({slider, shown, attribute, moves, seconds, reach}) => {
+  const input = document.querySelector(slider);
+  const element = document.querySelector(shown);
+  let resolve = () => {};
+  let changes = 0;
+  new MutationObserver(async () => {
+    if (element.decode) await element.decode().catch(() => {});
+    changes += 1;
+    resolve();
+  }).observe(element, {attributes: true, attributeFilter: [attribute]});
+  const frame = () => new Promise(requestAnimationFrame);
+  const painted = async () => {
+    await frame();
+    await new Promise(done => {
+      const {port1, port2} = new MessageChannel();
+      port1.onmessage = done;
+      port2.postMessage(0);
+    });
+  };
+  const put = value => {
+    input.value = value;
+    input.dispatchEvent(new Event('input', {bubbles: true}));
+  };
+  const latencies = [];
+  for (let i = 0; i < moves; i++) {
+    const changed = new Promise(done => { resolve = done; });
+    const start = performance.now();
+    put((i % 2 ? 1 : -1) * (0.05 * i + 0.3));
+    await changed;
+    await painted();
+    latencies.push(performance.now() - start);
+    await frame();
+  }
+  changes = 0;
+  const start = performance.now();
+  while (performance.now() - start < seconds * 1000) {
+    put((reach * Math.sin((performance.now() - start) / 400)).toFixed(2));
+    await frame();
+  }
+  const rate = changes / ((performance.now() - start) / 1000);
+  const last = new Promise(done => { resolve = done; });
+  put(1.25);
+  await Promise.race([last, new Promise(done => setTimeout(done, 2000))]);
+  return {latencies, rate};
+}
+"""
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 3,
+    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Compare dragging with the stock slider's."""
+    torch.set_num_threads(1)
+    engine = Engine(discover(Path("weights")))
+    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
+    ours, peer = build(engine), stock(engine)
+    _, our_url, _ = ours.launch(**options, **launch_options(engine))
+    _, peer_url, _ = peer.launch(**options, ssr_mode=False)
+    found: dict[str, dict[str, list[float]]] = {
+        name: {"latency": [], "rate": []} for name in ("ours", "stock")
+    }
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM
+        )
+        for _ in range(rounds):
+            for name, url in (("ours", our_url), ("stock", peer_url)):
+                page = browser.new_page()
+                page.goto(url)
+                answer = page.evaluate(MEASURE, where(page, name))
+                found[name]["latency"] += answer["latencies"][5:]  # the first ones warm up
+                found[name]["rate"].append(answer["rate"])
+                page.close()
+        browser.close()
+    ours.close()
+    peer.close()
+    figures = []
+    for what, unit, better in (("latency", "ms", "lower"), ("rate", "frames/s", "higher")):
+        value, base = (statistics.median(found[name][what]) for name in ("ours", "stock"))
+        figures.append(Figure(f"drag {what}", round(value, 1), unit, better, round(base, 1)))
+    p95 = float(np.percentile(found["ours"]["latency"], 95))
+    base = float(np.percentile(found["stock"]["latency"], 95))
+    figures.append(Figure("drag latency p95", round(p95, 1), "ms", "lower", round(base, 1)))
+    for figure in figures:
+        print(figure)
+    print(machine())
+    if file:
+        file.write_text(json.dumps([figure.as_dict() for figure in figures], indent=2) + "\n")
+
+
+def stock(engine: Engine) -> gr.Blocks:
+    """What most Spaces do."""
+    model = next(iter(engine.models.values()))
+
+    def render(amount: float) -> np.ndarray:
+        return engine.render([model.spec(Move((("pc1", amount),), Draw(1, 0)))])[0]
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        slider = gr.Slider(-REACH, REACH, 0, step=0.01, label="Direction 1")
+        image = gr.Image(elem_id="picture")
+        slider.change(render, slider, image)
+        demo.load(render, slider, image)
+    return demo
+
+
+def where(page: Page, name: str) -> dict[str, Any]:
+    """Waits until a page is ready; tells the script what to move and what to watch."""
+    common = {"moves": MOVES + 5, "seconds": SECONDS, "reach": REACH}
+    if name == "ours":
+        page.wait_for_selector("[data-painted]")
+        page.wait_for_selector(".dc-sample .dc-sheet[data-ready]")
+        watched = {"shown": "[data-painted]", "attribute": "data-painted"}
+        return {**common, **watched, "slider": "input[name=pc1]"}
+    page.wait_for_selector("#picture img")
+    watched = {"shown": "#picture img", "attribute": "src"}
+    return {**common, **watched, "slider": "input[type=range]"}
+
+
+if __name__ == "__main__":
+    typer.run(main)
