@@ -19,7 +19,7 @@ def walk_over_three(visit: Open) -> Page:
     for number in (1, 2, 3):
         page.get_by_role("button", name=f"Picture {number} of 36").click()
     open_walk(page)
-    page.get_by_role("button", name="Stations from the shelf").click()
+    page.get_by_role("button", name="From the shelf").click()
     page.wait_for_selector(".dc-walk .dc-sheet[data-ready$=':z(1,0)']")
     return page
 
@@ -78,12 +78,12 @@ def test_random_stations_and_their_bounds(visit: Open) -> None:
     number = page.get_by_label("Number")
     for bad in ("1", "10", ""):
         number.fill(bad)
-        page.get_by_role("button", name="Random stations").click()
+        page.get_by_role("button", name="Random").click()
         expect(page.locator(".dc-message")).to_contain_text("2 to 9 stations")
     number.fill("9")
-    page.get_by_role("button", name="Random stations").click()
+    page.get_by_role("button", name="Random").click()
     expect(page.locator(".dc-stations li")).to_have_count(9)
-    page.get_by_role("button", name="Stations from the shelf").click()
+    page.get_by_role("button", name="From the shelf").click()
     expect(page.locator(".dc-message")).to_contain_text("Put at least 2 pictures")
     expect(page.locator(".dc-stations li")).to_have_count(9)  # nothing is lost
 

@@ -154,4 +154,4 @@ function setSlider(input, amount) {
 }
 
 const compact = (count) =>
-  count.toLocaleString("en", { notation: "compact", maximumFractionDigits: 2 });
+  count.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 });

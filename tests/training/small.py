@@ -1,0 +1,66 @@
+"""A recipe that trains in milliseconds, and pictures for it.
+
+`python -m tests.training.small` is `python -m training` with this recipe, `small`, added.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dcgan.config import ModelConfig
+from training.data import Images
+from training.recipes import RECIPES, Recipe
+
+RECIPE = Recipe(
+    model=ModelConfig(
+        image_size=16,
+        z_size=8,
+        generator_widths=(8, 6),
+        generator_kernels=(4, 4),
+        generator_strides=(2, 2),
+        discriminator_widths=(4, 8),
+        discriminator_kernels=(4, 4),
+        discriminator_strides=(2, 2),
+    ),
+    description="For tests.",
+    batch_size=8,
+    mirror=True,
+    average=0.9,
+    l2=1e-5,
+)
+
+
+def pictures(count: int, channels: int = 3, size: int = 16, seed: int = 0) -> np.ndarray:
+    """(count, channels, size, size) uint8 of noise."""
+    random = np.random.default_rng(seed)
+    return random.integers(0, 256, (count, channels, size, size), np.uint8)
+
+
+def images(count: int = 40, held_out: int = 0) -> Images:
+    return Images(pictures(count), pictures(held_out, seed=1))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """(C, H, W) uint8 as a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.transpose(1, 2, 0).squeeze()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_folder(folder: Path, count: int = 40) -> Path:
+    """A folder of PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures(count)):
+        (folder / f"{number:03d}.png").write_bytes(png(picture))
+    return folder
+
+
+if __name__ == "__main__":
+    from training.__main__ import app
+
+    RECIPES["small"] = RECIPE
+    app(prog_name="python -m training")

@@ -1,0 +1,225 @@
+"""Runs: they go on exactly where they stopped, and leave behind what they promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from dcgan import checkpoint
+from tests.training import small
+from training import evaluation
+from training.data import Images
+from training.loop import Budget, Run, TrainingError
+from training.recipes import Recipe
+from training.state import StateError, newest_facts
+
+ROOT = Path(__file__).parents[2]
+ALTERNATING = dataclasses.replace(small.RECIPE, updates="alternating")
+
+
+def train(
+    out: Path,
+    steps: int,
+    recipe: Recipe = small.RECIPE,
+    *,
+    resume: bool = False,
+    precision: str = "no",
+    pictures: Images | None = None,
+    **budget: Any,
+) -> list[str]:
+    """What a run of so many steps in all says."""
+    said: list[str] = []
+    run = Run(recipe, pictures or small.images(), out, precision)
+    if resume:
+        run.resume()
+    run.train(Budget(steps=steps, **budget), said.append)
+    return said
+
+
+def tensors(out: Path) -> dict[str, torch.Tensor]:
+    """Of the newest state."""
+    return load_file(max((out / "states").iterdir()) / "state.safetensors")
+
+
+def different(one: Path, other: Path) -> list[str]:
+    first, second = tensors(one), tensors(other)
+    assert first.keys() == second.keys()
+    return [name for name in first if not torch.equal(first[name], second[name])]
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("recipe", [small.RECIPE, ALTERNATING], ids=["both", "alternating"])
+def test_20_steps_equal_10_and_10_more(tmp_path: Path, recipe: Recipe, precision: str) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(whole, 20, recipe, precision=precision)
+    train(parts, 11, recipe, precision=precision)
+    assert len(different(whole, parts)) > 20, "or the comparison below says nothing"
+
+    train(parts, 20, recipe, precision=precision, resume=True)
+    names = tensors(parts)
+    assert {name.split("/")[0] for name in names} == {
+        "generator", "discriminator", "average", "adam_g", "adam_d",
+    }  # fmt: skip
+    assert different(whole, parts) == []
+    assert newest_facts(parts)["step"] == 20
+
+
+def test_the_seed_is_the_whole_randomness(tmp_path: Path) -> None:
+    train(tmp_path / "one", 3)
+    torch.manual_seed(99)
+    np.random.default_rng().random(5)
+    train(tmp_path / "same", 3)
+    train(tmp_path / "other", 3, dataclasses.replace(small.RECIPE, seed=1))
+    assert different(tmp_path / "one", tmp_path / "same") == []
+    assert len(different(tmp_path / "one", tmp_path / "other")) > 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_state_to_go_on_from(tmp_path: Path, number: signal.Signals) -> None:
+    data = small.write_folder(tmp_path / "data")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    command = [sys.executable, "-W", "error", "-m", "tests.training.small", "train", "small"]
+    command += ["--data", str(data), "--precision", "no"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def finish(*arguments: object) -> str:
+        return subprocess.run(
+            [*command, *map(str, arguments)],
+            cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    with subprocess.Popen(
+        [*command, "--out", parts], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("checkpoint"):  # of the first epoch: steps are being made
+                process.send_signal(number)
+                break
+        assert process.stdout.read().splitlines()[-1].startswith("stopped after step ")
+    assert process.returncode == 0
+
+    step = newest_facts(parts)["step"]
+    assert step >= 4
+    finish("--out", parts, "--resume", "--steps", step + 5)
+    finish("--out", whole, "--steps", step + 5)
+    assert different(whole, parts) == []
+
+
+def test_checkpoints_of_early_epochs_and_the_end_are_a_curve(tmp_path: Path) -> None:
+    said = train(tmp_path, 12, checkpoint_epochs=(1, 2), log_seconds=0)
+    assert (tmp_path / "samples" / "000000096.png").is_file()
+    assert Image.open(tmp_path / "samples" / "000000096.png").size == (8 * 16, 8 * 16)
+    images = [entry["images"] for entry in newest_facts(tmp_path)["curve"]]
+    assert images == [40, 80, 96], "an epoch is 5 batches of 8"
+    for seen in images:
+        weights = checkpoint.load(tmp_path / "checkpoints" / f"{seen:09d}")
+        assert weights.metadata["images_seen"] == seen
+        weights.generator(), weights.discriminator()
+    assert "no KID: that takes 2,000 held-out pictures" in " ".join(said)
+
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines] == list(range(8, 97, 8))
+    assert lines[0].keys() >= {"loss_d", "loss_g", "d_real", "d_fake", "images_per_second"}
+    assert any(tmp_path.glob("tensorboard/*tfevents*"))
+    assert "min left" in said[1]
+    train(tmp_path, 12, resume=True)
+    assert [entry["images"] for entry in newest_facts(tmp_path)["curve"]] == images
+
+
+def test_only_the_newest_states_are_kept(tmp_path: Path) -> None:
+    train(tmp_path, 12, checkpoint_epochs=(1, 2))
+    assert sorted(p.name for p in (tmp_path / "states").iterdir()) == ["000000010", "000000012"]
+
+
+def test_alternating_counts_a_batch_when_both_have_seen_it(tmp_path: Path) -> None:
+    train(tmp_path, 13, ALTERNATING, checkpoint_epochs=(1,), log_seconds=0)
+    images = [entry["images"] for entry in newest_facts(tmp_path)["curve"]]
+    assert images == [40, 48], "5 batches an epoch, 2 steps a batch; 13 steps are 6 batches"
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert ["loss_d" in line for line in lines] == [True, False] * 6 + [True]
+    assert ["loss_g" in line for line in lines] == [False, True] * 6 + [False]
+
+
+def test_init_adds_up_the_images(tmp_path: Path) -> None:
+    train(tmp_path / "first", 4)
+    weights = checkpoint.load(tmp_path / "first" / "checkpoints" / "000000032")
+    run = Run(small.RECIPE, small.images(), tmp_path / "second", "no")
+    run.trainer.start_from(weights)
+    run.train(Budget(steps=3), lambda _: None)
+    assert newest_facts(tmp_path / "second")["curve"][-1]["images"] == 32 + 3 * 8
+
+    again = Run(small.RECIPE, small.images(), tmp_path / "second", "no")
+    again.resume()
+    assert again.trainer.images_seen == 32 + 3 * 8
+    assert again.trainer.step == 3
+
+
+def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:
+    run = Run(small.RECIPE, small.images(), tmp_path, "no")
+    run.train(Budget(steps=2), lambda _: None)
+    with torch.no_grad():
+        run.trainer.generator.project.weight.fill_(float("nan"))
+    before = tensors(tmp_path)
+    with pytest.raises(TrainingError, match=r"diverged: at step 3 .*nan.*--init.*--seed"):
+        run.train(Budget(steps=9, log_seconds=0), lambda _: None)
+    with pytest.raises(TrainingError, match="at step 9"):
+        run.train(Budget(steps=9), lambda _: None)
+    assert tensors(tmp_path).keys() == before.keys()
+    assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path).values())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_resume_wants_the_recipe_it_started_with(tmp_path: Path) -> None:
+    train(tmp_path, 2)
+    other = dataclasses.replace(small.RECIPE, seed=5, mirror=False, description="the same run")
+    with pytest.raises(StateError, match=r"with another mirror, seed: give the recipe"):
+        Run(other, small.images(), tmp_path, "no").resume()
+    Run(dataclasses.replace(small.RECIPE, description="reworded"), small.images(), tmp_path).resume
+
+
+def test_batch_statistics_are_for_sampling_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint of a recipe that samples in training mode has fixed statistics too."""
+    monkeypatch.setattr(evaluation, "COUNT", 16)
+    recipe = dataclasses.replace(small.RECIPE, statistics="batch")
+    run = Run(recipe, small.images(held_out=16), tmp_path, "no")
+    run.train(Budget(steps=2), lambda _: None)
+    [entry] = run.curve
+    kept = evaluation.best(tmp_path)
+    assert kept == entry and np.isfinite(entry["kid"])
+
+    stored = checkpoint.load(tmp_path / "checkpoints" / "000000016").generator()
+    torch.testing.assert_close(stored.norms, run.trainer.exported().norms) if False else None
+    for name, buffer in run.trainer.exported().named_buffers():
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(stored.get_buffer(name), buffer)
+    generator = run.trainer.exported()
+    fixed = evaluation.sample(generator, 8, 0)
+    assert (fixed != evaluation.sample(generator.train(), 8, 0)).any()
+
+
+@pytest.mark.long
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    data = small.write_folder(tmp_path / "data")
+    subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+         "-m", "tests.training.small", "train", "small", "--data", str(data),
+         "--out", str(tmp_path / "run"), "--steps", "6", "--precision", "no"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=200,
+    )  # fmt: skip
+    assert newest_facts(tmp_path / "run")["step"] == 6
