@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,9 +27,16 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="session")
 def url(engine: Engine) -> Iterator[str]:
+    with socket.socket() as probe:  # any but 7860, which the rehearsal of the Space needs
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     demo = build(engine)
     _, address, _ = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options(engine)
+        server_name="127.0.0.1",
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        **launch_options(engine),
     )
     yield address
     demo.close()

@@ -25,13 +25,11 @@ export function mount(root, { spaceId }) {
   if (page.picture) show(page.picture);
 }
 
-/** On the Hub the page is a frame of another site, whose address is the Space's. */
+/** A text needs no escaping in a link. On the Hub the page is a frame of the Space's address. */
 function link(spec, spaceId) {
-  const url = spaceId
-    ? new URL(`https://huggingface.co/spaces/${spaceId}`)
-    : new URL(location.pathname, location.origin);
-  url.searchParams.set("spec", spec);
-  return url.href;
+  const { origin, pathname } = location;
+  const page = spaceId ? `https://huggingface.co/spaces/${spaceId}` : origin + pathname;
+  return `${page}?spec=${spec}`;
 }
 
 /** The clipboard may be refused, as in a frame of another site: then the text is shown. */

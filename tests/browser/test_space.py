@@ -7,6 +7,7 @@ is kept between runs (.venv/space), made anew when requirements.txt changes.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import socket
@@ -20,8 +21,11 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client
+from playwright.sync_api import Browser, expect
 
-ROOT = Path(__file__).parents[1]
+from tests.browser.conftest import painted
+
+ROOT = Path(__file__).parents[2]
 PORT = 7860
 
 
@@ -55,7 +59,7 @@ def space(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         "GRADIO_SSR_MODE": "true",  # what the Hub sets; the page must not follow
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [python, "-W", "error", ROOT / "tests" / "readonly.py", folder, ROOT / "app.py"]
+    command = [python, ROOT / "tests" / "readonly.py", folder, ROOT / "app.py"]
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -80,19 +84,36 @@ def space(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     assert "Traceback" not in log.read_text()
 
 
-def test_the_space_serves_pictures(space: str) -> None:
-    with urllib.request.urlopen(f"{space}/dcgan/models") as response:
-        assert b'"faces"' in response.read()
+def test_the_space_serves_its_page_and_pictures(space: str) -> None:
     with urllib.request.urlopen(space) as response:
-        page = response.read().decode()
-    assert '"https://huggingface.co/spaces' not in page
-    spec = re.search(
-        rb'"weights":"([0-9a-f]{8})"', urllib.request.urlopen(f"{space}/dcgan/models").read()
-    )
-    assert spec
-    text = f"v1:faces@{spec[1].decode()}:z(1,0)"
+        assert b"gradio" in response.read()
+    with urllib.request.urlopen(f"{space}/dcgan/models") as response:
+        (faces,) = (model for model in json.load(response) if model["name"] == "faces")
+    text = f"v1:faces@{faces['weights']}:z(1,0)"
     answer = Client(space, verbose=False).predict(text, api_name="/render")
     assert answer["spec"] == text
+
+
+def test_a_link_names_the_space(space: str, browser: Browser) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(space)
+    page.wait_for_selector("[data-painted]")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".dc-message")).to_have_text("Link copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == "https://huggingface.co/spaces/user/dcgan?spec=" + painted(page)
+    context.close()
+
+
+def test_the_rehearsal_would_notice_a_file_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    program = tmp_path / "program.py"
+    program.write_text(f"open({str(tmp_path / 'outside')!r}, 'w')")
+    command = [sys.executable, ROOT / "tests" / "readonly.py", tmp_path / "inside", program]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode != 0
+    assert "PermissionError: open of" in found.stderr
 
 
 def test_the_card_and_the_pins_agree() -> None:
