@@ -1,22 +1,19 @@
 """Training speed against the plain loop that most people copy (pytorch/examples/dcgan).
 
-    python benchmarks/train_speed.py [--rounds 10] [--json FILE]      about 2 minutes on 2 cores
+    python -m benchmarks.train_speed [--rounds 12] [--json FILE]      about 1 minute
 
 Both train the same networks (G from 512 maps, D from 64, 4x4 kernels) on batches of 128 with the
 same schedule: an image counts once it has been through one step of D and one of G. The peer runs
-in float32 in the default memory layout; ours is `training.loop.Trainer.train_step` as `faces` uses
-it, averaging and mirroring included. The two take turns, so that a machine whose speed varies
-slows both; figures are medians.
+in float32 in the default memory layout; ours is `Trainer.train_step` as `faces` uses it, averaging
+and mirroring included. The two take turns, so that a machine whose speed varies slows both;
+figures are medians of the turns.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import platform
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,57 +22,50 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
+from accelerate import Accelerator
 from torch import nn
 
+from benchmarks import Figure, machine
 from dcgan.networks import Discriminator, Generator
 from training.data import Images
-from training.trainer import Trainer, best_precision
 from training.recipes import FACES, FACES_COMMON, Recipe
+from training.trainer import Trainer, best_precision
 
 STEPS = 2
 """Steps that each of the two makes in its turn."""
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 10,
+    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 12,
     file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Compare the training speed with the plain loop's."""
     recipe = dataclasses.replace(FACES, model=FACES_COMMON.model)
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (8 * recipe.batch_size, 3, 64, 64), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(recipe, Images(pictures, pictures[:0]), Path(folder))
-        plain = plain_loop(recipe, pictures)
-        speeds: dict[str, list[float]] = {"ours": [], "plain": []}
-        for number in range(rounds + 1):
-            for name, step in (("plain", plain), ("ours", trainer.train_step)):
-                rate = STEPS * recipe.batch_size / seconds(step)
-                if number:  # the first round warms up
-                    speeds[name].append(rate)
-        trainer.accelerator.end_training()
-    ours, peer = (statistics.median(speeds[name]) for name in ("ours", "plain"))
-    for name, values in speeds.items():
-        print(
-            f"{name:6} {statistics.median(values):7.1f} images/s"
-            f"   ({min(values):.1f} to {max(values):.1f} in {rounds} rounds)"
-        )
-    print(f"ratio  {ours / peer:7.2f}")
+    accelerator = Accelerator(mixed_precision=best_precision(), cpu=True)
+    ours = Trainer(recipe, Images(pictures, pictures[:0]), accelerator).train_step
+    plain = plain_loop(recipe, pictures)
+    found: dict[str, list[float]] = {"ours": [], "plain": []}
+    for number in range(rounds + 1):
+        for name, step in (("plain", plain), ("ours", ours)):
+            rate = STEPS * recipe.batch_size / seconds(step)
+            if number:  # the first round warms up
+                found[name].append(rate)
+    for name, rates in found.items():
+        print(f"{name:6} {min(rates):6.1f} to {max(rates):6.1f} images/s in {rounds} turns")
+    value, peer = (round(statistics.median(found[name]), 1) for name in ("ours", "plain"))
+    figure = Figure("train speed", value, "images/s", "higher", peer)
+    print(figure)
+    print(machine())
     if file:
-        figures = {
-            "name": "train_speed",
-            "command": "python " + " ".join(sys.argv),
-            "value": round(ours, 1),
-            "unit": "images/s",
-            "peer": round(peer, 1),
-            "ratio": round(ours / peer, 2),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-            f"torch {torch.__version__}",
-        }
-        file.write_text(json.dumps(figures, indent=2) + "\n")
+        command = f"python -m benchmarks.train_speed --rounds {rounds}"
+        facts = {**figure.as_dict(), "command": command, "machine": machine()}
+        file.write_text(json.dumps([facts], indent=2) + "\n")
 
 
 def seconds(step: Callable[[], object]) -> float:
+    """What a turn takes."""
     start = time.perf_counter()
     for _ in range(STEPS):
         step()
@@ -89,9 +79,8 @@ def plain_loop(recipe: Recipe, pictures: np.ndarray) -> Callable[[], None]:
     adam_d = torch.optim.Adam(discriminator.parameters(), lr=recipe.learning_rate, betas=betas)
     adam_g = torch.optim.Adam(generator.parameters(), lr=recipe.learning_rate, betas=betas)
     criterion = nn.BCEWithLogitsLoss()
-    images = torch.from_numpy(pictures).float() / 127.5 - 1
     ones, zeros = torch.ones(recipe.batch_size), torch.zeros(recipe.batch_size)
-    batches = list(images.split(recipe.batch_size))
+    batches = list((torch.from_numpy(pictures) / 127.5 - 1).split(recipe.batch_size))
 
     def step() -> None:
         batches.append(real := batches.pop(0))

@@ -1,20 +1,59 @@
-"""`python -m training`: make checkpoints and re-run the paper's experiments."""
+"""`python -m training`: make checkpoints, measure and choose them, re-run the experiments.
+
+    python -m training train faces --data ../shared/data/faces --out runs/faces --minutes 100
+    python -m training best runs/faces weights/faces
+    python -m training ship runs/faces weights/faces --data ../shared/data/faces
+    python -m training evaluate weights/faces --data ../shared/data/faces
+    python -m training directions weights/faces
+
+What goes wrong is one sentence on stderr, with exit code 1 (2 where the arguments are at fault).
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from dcgan import checkpoint
+from training import evaluation
+from training import ship as shipping
 from training.data import DataError, load_images
-from training.loop import Budget, Trainer, describe
+from training.directions import principal_directions
+from training.loop import Budget, Run, TrainingError, describe
 from training.recipes import RECIPES
 from training.state import StateError
+from training.theano import import_theano as import_from_theano
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")]
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (
+        DataError,
+        StateError,
+        TrainingError,
+        shipping.ShipError,
+        checkpoint.CheckpointError,
+        OSError,
+    ) as error:
+        typer.secho(f"Error: {error}", err=True, fg="red")
+        raise typer.Exit(1) from None
 
 
 @app.callback()
@@ -23,19 +62,23 @@ def main() -> None:
 
 
 @app.command()
+@_in_one_sentence()
 def train(
     recipe: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
-    data: Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")],
+    *,
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the log, grids, states, checkpoints.")],
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Stop after this many steps.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the newest state in --out.")] = False,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Stop after this many steps in all.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     init: Annotated[str | None, typer.Option(help="Start from these weights.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="bf16, fp16 or no; by default the best there is.")
+        Literal["bf16", "no"] | None, typer.Option(help="By default the best there is.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Print the recipe and the data, stop.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print recipe and data, stop.")
+    ] = False,
 ) -> None:
     """Train a recipe. SIGTERM and Ctrl-C stop it so that --resume goes on exactly."""
     if recipe not in RECIPES:
@@ -48,23 +91,88 @@ def train(
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     typer.echo(describe(chosen))
-    try:
-        pictures = load_images(
-            data, chosen.model.image_size, chosen.model.channels, chosen.keep, chosen.label
-        )
-        typer.echo(pictures.report())
-        if dry_run:
-            return
-        trainer = Trainer(chosen, pictures, out, precision)
-        if init:
-            trainer.start_from(checkpoint.load(init))
-        if resume:
-            trainer.resume()
-        trainer.run(Budget(minutes, steps), typer.echo)
-    except (DataError, StateError, checkpoint.CheckpointError, ValueError) as error:
-        typer.secho(f"Error: {error}", err=True, fg="red")
-        raise typer.Exit(1) from None
+    model = chosen.model
+    pictures = load_images(data, model.image_size, model.channels, chosen.keep, chosen.label)
+    typer.echo(pictures.report())
+    if dry_run:
+        return
+    run = Run(chosen, pictures, out, precision)
+    if init:
+        run.trainer.start_from(checkpoint.load(init))
+    if resume:
+        run.resume()
+    run.train(Budget(minutes, steps), typer.echo)
+
+
+@app.command()
+@_in_one_sentence()
+def best(
+    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    out: Annotated[Path, typer.Argument(help="A new folder for the checkpoint.")],
+) -> None:
+    """Copy the checkpoint of lowest KID of a run."""
+    weights, entry = evaluation.copy_best(run, out)
+    typer.echo(f"{out}: {weights.hash}, {entry['images']:,} images, {evaluation.kid_text(entry)}")
+
+
+@app.command()
+@_in_one_sentence()
+def ship(
+    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
+    *,
+    data: Data,
+    recipe: Annotated[str, typer.Option(help="That the run was trained with.")] = "faces",
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON: recipe, minutes, images_seen, kid.")
+    ] = None,
+    weaknesses: Annotated[Path | None, typer.Option(help="Markdown for the card.")] = None,
+    among: Annotated[
+        int, typer.Option(min=3, help="Training pictures searched for neighbours.")
+    ] = shipping.AMONG,
+) -> None:
+    """Make what is published of a run: best weights, directions, stages, grid and the full card."""
+    weights = shipping.ship(
+        run, out, data, recipe, baseline=baseline, weaknesses=weaknesses, among=among
+    )
+    typer.echo(f"{out}: {weights.hash}, {weights.metadata['images_seen']:,} images")
+
+
+@app.command()
+@_in_one_sentence()
+def evaluate(
+    weights: Annotated[str, typer.Argument(help="A checkpoint folder or user/repo.")],
+    data: Data,
+) -> None:
+    """Measure the KID of a checkpoint against the data's held-out pictures; JSON comes last."""
+    opened = checkpoint.load(weights)
+    pictures = load_images(data, opened.config.image_size, opened.config.channels)
+    typer.echo(pictures.report())
+    kid = evaluation.Distance(pictures.held_out)(opened.generator())
+    typer.echo(json.dumps({"weights": opened.hash, "kid": kid, "n": evaluation.COUNT}))
+
+
+@app.command()
+@_in_one_sentence()
+def directions(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+) -> None:
+    """Add the principal directions of the first layer's output, pc1 to pc8, to a checkpoint."""
+    opened = checkpoint.load(weights)
+    found = principal_directions(opened.generator())
+    checkpoint.save_directions(opened.folder, {**opened.directions, **found})
+    typer.echo(f"{opened.folder / checkpoint.DIRECTIONS}: {', '.join(found)}")
+
+
+@app.command()
+@_in_one_sentence()
+def import_theano(
+    source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
+) -> None:
+    """Make a checkpoint of the authors' own SVHN parameters."""
+    typer.echo(f"{out}: {import_from_theano(source, out).hash}")
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="python -m training")

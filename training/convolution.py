@@ -1,105 +1,123 @@
 """Convolutions of small maps as matrix products, for training on a CPU.
 
-On maps of up to 8x8 oneDNN's bfloat16 convolutions run at about a fifth of the speed of its matrix
-products, and those layers hold most of the weights. A 4x4 kernel with stride 2 splits exactly into
-2x2 blocks, so that gathering the inputs (im2col) and its adjoint are a few strided copies. The
-result is the same up to rounding; parameters, their names and their layout do not change.
+On maps of up to 8x8 oneDNN's bfloat16 convolutions run at a fifth of the speed of its matrix
+products, and on maps of 16x16 its weight gradients at half. Those layers hold most of the weights.
+The results are the same up to rounding; parameters, their names and their layout do not change.
 """
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import custom_bwd, custom_fwd
+from torch.nn import functional as F
 
-LARGEST = 8
-"""Side of the larger of a layer's two maps up to which the product is faster."""
+SMALL, MEDIUM = 8, 16
+"""Up to these sides of a layer's larger map, all of it or its weight gradient is a product."""
 
 
 def use_matrix_products(network: nn.Module) -> None:
-    """Replace the forward pass of every 4x4, stride 2 convolution between small maps, in place."""
+    """Make every 4x4, stride 2 convolution of a network use matrix products, in place."""
+    faster = {nn.Conv2d: _Conv2d, nn.ConvTranspose2d: _ConvTranspose2d}
     for module in network.modules():
-        if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            continue
-        if (module.kernel_size, module.stride, module.padding) != ((4, 4), (2, 2), (1, 1)):
-            continue
-        fast = _convolve if isinstance(module, nn.Conv2d) else _convolve_transposed
-        slow = module.forward
-        module.forward = types.MethodType(_choose(fast, slow), module)
+        shape = [getattr(module, name, None) for name in ("kernel_size", "stride", "padding")]
+        if type(module) in faster and shape == [(4, 4), (2, 2), (1, 1)]:
+            module.__class__ = faster[type(module)]
 
 
-def _choose(fast: Any, slow: Any) -> Any:
-    def forward(module: nn.Module, x: Tensor) -> Tensor:
-        side = x.shape[2] if isinstance(module, nn.Conv2d) else 2 * x.shape[2]
-        return fast(x, module.weight) if side <= LARGEST else slow(x)
+class _Conv2d(nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        if input.shape[2] > MEDIUM:
+            return super().forward(input)
+        return _Convolution.apply(input, self.weight)
 
-    return forward
+
+class _ConvTranspose2d(nn.ConvTranspose2d):
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if 2 * input.shape[2] > MEDIUM:
+            return super().forward(input, output_size)
+        return _Transposed.apply(input, self.weight)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _convolve(x, weight)
+
+    @staticmethod
+    @custom_bwd(device_type="cpu")
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        return (
+            _spread(grads[0], weight) if ctx.needs_input_grad[0] else None,
+            _correlate(x, grads[0]) if ctx.needs_input_grad[1] else None,
+        )
+
+
+class _Transposed(torch.autograd.Function):
+    @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _spread(x, weight)
+
+    @staticmethod
+    @custom_bwd(device_type="cpu")
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        return (
+            _convolve(grads[0], weight) if ctx.needs_input_grad[0] else None,
+            _correlate(grads[0], x) if ctx.needs_input_grad[1] else None,
+        )
 
 
 def _convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, C, 2H, 2W), (O, C, 4, 4) -> (N, O, H, W)."""
-    outputs, inputs = weight.shape[:2]
+    """x (N, C, 2H, 2W), weight (O, C, 4, 4) -> (N, O, H, W)."""
+    if x.shape[2] > SMALL:
+        return F.conv2d(x, weight, stride=2, padding=1)
     count, _, height, width = x.shape
-    # kernel row 2p + a, column 2q + b, in the order that _gather gives
-    matrix = weight.view(outputs, inputs, 2, 2, 2, 2).permute(2, 4, 3, 5, 1, 0)
-    rows = _Gather.apply(x) @ matrix.reshape(16 * inputs, outputs)
-    return rows.view(count, height // 2, width // 2, outputs).permute(0, 3, 1, 2)
+    product = _windows(x) @ _channels_last(weight).flatten(1).T
+    maps = _channels_first(product.view(count, height // 2, width // 2, -1))
+    return maps.contiguous()  # the smallest maps lie beside a dense layer, which wants them so
 
 
-def _convolve_transposed(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, C, H, W), (C, O, 4, 4) -> (N, O, 2H, 2W)."""
-    inputs, outputs = weight.shape[:2]
-    count, _, height, width = x.shape
-    matrix = weight.view(inputs, outputs, 2, 2, 2, 2).permute(0, 2, 4, 3, 5, 1)
-    rows = x.permute(0, 2, 3, 1).reshape(-1, inputs) @ matrix.reshape(inputs, 16 * outputs)
-    return _Scatter.apply(rows, (count, outputs, 2 * height, 2 * width))
+def _spread(y: Tensor, weight: Tensor) -> Tensor:
+    """The adjoint in x: y (N, O, H, W), weight (O, C, 4, 4) -> (N, C, 2H, 2W)."""
+    if 2 * y.shape[2] > SMALL:
+        return F.conv_transpose2d(y, weight, stride=2, padding=1)
+    count, maps, height, width = y.shape
+    product = _channels_last(y).reshape(-1, maps) @ _channels_last(weight).flatten(1)
+    windows = product.view(count, height, width, 2, 2, 2, 2, -1)
+    blocks = y.new_zeros(count, height + 1, 2, width + 1, 2, weight.shape[1])
+    for i in (0, 1):  # a window is 2x2 blocks of 2x2; those at one place in it do not overlap
+        for j in (0, 1):
+            blocks[:, i : i + height, :, j : j + width] += windows[:, :, :, i, :, j].transpose(2, 3)
+    padded = blocks.view(count, 2 * height + 2, 2 * width + 2, -1)
+    return _channels_first(padded[:, 1:-1, 1:-1].contiguous())
 
 
-def _gather(x: Tensor) -> Tensor:
-    """(N, C, 2H, 2W) -> the 4x4 neighbourhoods that a kernel sees, (N H W, 2 2 2 2 C)."""
-    count, maps, height, width = x.shape
-    padded = x.new_zeros(count, height + 2, width + 2, maps)
-    padded[:, 1:-1, 1:-1] = x.permute(0, 2, 3, 1)
-    height, width = height // 2, width // 2
-    blocks = padded.view(count, height + 1, 2, width + 1, 2, maps).transpose(2, 3)
-    rows = x.new_empty(count, height, width, 2, 2, 2, 2, maps)
-    for p in (0, 1):
-        for q in (0, 1):
-            rows[:, :, :, p, q] = blocks[:, p : p + height, q : q + width]
-    return rows.view(count * height * width, 16 * maps)
+def _correlate(x: Tensor, y: Tensor) -> Tensor:
+    """The adjoint in the weight: x (N, C, 2H, 2W), y (N, O, H, W) -> (O, C, 4, 4)."""
+    maps = y.shape[1]
+    transposed = _channels_last(y).reshape(-1, maps).T.contiguous()  # twice as fast as a view
+    return _channels_first((transposed @ _windows(x)).view(maps, 4, 4, -1))
 
 
-def _scatter(rows: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-    """The adjoint of `_gather`: sums the neighbourhoods into (N, C, 2H, 2W), channels last."""
-    count, maps, height, width = shape
-    height, width = height // 2, width // 2
-    parts = rows.view(count, height, width, 2, 2, 2, 2, maps)
-    padded = rows.new_zeros(count, 2 * height + 2, 2 * width + 2, maps)
-    blocks = padded.view(count, height + 1, 2, width + 1, 2, maps).transpose(2, 3)
-    for p in (0, 1):
-        for q in (0, 1):
-            blocks[:, p : p + height, q : q + width] += parts[:, :, :, p, q]
-    return padded[:, 1:-1, 1:-1].contiguous().permute(0, 3, 1, 2)
+def _windows(x: Tensor) -> Tensor:
+    """(N, C, 2H, 2W) -> what the kernel sees at each of its places, (N H W, 4 4 C)."""
+    padded = F.pad(_channels_last(x), (0, 0, 1, 1, 1, 1))
+    return padded.unfold(1, 4, 2).unfold(2, 4, 2).movedim(3, -1).reshape(-1, 16 * x.shape[1])
 
 
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.shape = x.shape
-        return _gather(x)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        return _scatter(grads[0], ctx.shape)
+def _channels_last(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, H, W, C), contiguous where x's memory format is channels_last."""
+    return x.permute(0, 2, 3, 1)
 
 
-class _Scatter(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-        return _scatter(rows, shape)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return _gather(grads[0]), None
+def _channels_first(x: Tensor) -> Tensor:
+    """(N, H, W, C) -> (N, C, H, W)."""
+    return x.permute(0, 3, 1, 2)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Images:
     """Class of each training picture, for class-conditional networks."""
 
     def report(self) -> str:
-        text = f"{len(self.train)} pictures to train on, {len(self.held_out)} held out"
+        text = f"{len(self.train):,} pictures to train on, {len(self.held_out):,} held out"
         for reason, names in self.skipped.items():
             shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             text += f"; skipped {len(names)} {reason} ({shown})"
@@ -50,56 +51,52 @@ def load_images(
     source: str | Path,
     size: int,
     channels: int,
-    keep: dict[str, Sequence[Any]] | None = None,
+    keep: dict[str, list[Any]] | None = None,
     label: str | None = None,
 ) -> Images:
     """Read and split a set of pictures.
 
     source: a folder with parquet files, a folder of pictures (searched recursively), or the name
         of a Hub data set. keep: column -> values; other rows are left out. label: column with
-        class numbers. Pictures that are broken or not size x size are skipped and named; grey
-        ones are skipped where colour is asked for (a third of the maps would learn nothing else).
-    Raises DataError where fewer than two pictures remain.
+        class numbers. Pictures that are broken or not size x size are skipped and named; so are
+        grey ones where colour is asked for, even if they are stored as colour.
+    Raises DataError where fewer than two pictures remain, or a column is missing.
     """
-    kept: list[list[np.ndarray]] = [[], []]
+    keep = keep or {}
+    columns = {*keep, *([label] if label else [])}
+    kept = bytearray(), bytearray()
     skipped: dict[str, list[str]] = {}
     sources: dict[str, int] = {}
     labels: list[int] = []
-    total = 0
     for name, content, row in _rows(source):
-        if keep and any(row.get(column) not in values for column, values in keep.items()):
+        if missing := columns - row.keys():
+            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
+        if any(row[column] not in values for column, values in keep.items()):
             continue
         picture = _decode(content, size, channels)
         if isinstance(picture, str):
             skipped.setdefault(picture, []).append(name)
             continue
-        total += picture.nbytes
-        if total > MAX_BYTES:
+        held_out = is_held_out(content, row)
+        kept[held_out].extend(picture.tobytes())
+        if len(kept[0]) + len(kept[1]) > MAX_BYTES:
             raise DataError(
                 f"the pictures in {source} take more than {MAX_BYTES >> 30} GB decoded: "
                 "train on a part of them (a folder or a split with fewer files)"
             )
-        side = is_held_out(content, row)
-        kept[side].append(picture)
-        if not side:
+        if not held_out:
             if "source" in row:
                 sources[row["source"]] = sources.get(row["source"], 0) + 1
             if label:
                 labels.append(int(row[label]))
-    if len(kept[0]) < 2:
+    train, rest = (np.frombuffer(part, np.uint8).reshape(-1, channels, size, size) for part in kept)
+    if len(train) < 2:
         reasons = ", ".join(f"{len(v)} {k}" for k, v in skipped.items()) or "it is empty"
         raise DataError(
             f"found no {size}x{size} pictures to train on in {source}: {reasons}. Give a folder "
             "of pictures or parquet files of that size"
         )
-    empty = np.empty((0, channels, size, size), np.uint8)
-    return Images(
-        np.stack(kept[0]),
-        np.stack(kept[1]) if kept[1] else empty,
-        skipped,
-        sources,
-        np.array(labels) if label else None,
-    )
+    return Images(train, rest, skipped, sources, np.array(labels) if label else None)
 
 
 def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
@@ -111,33 +108,45 @@ def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
 
 def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """(name, encoded picture, other columns) of every picture."""
-    import datasets
-
     folder = Path(source)
-    if folder.is_dir() and not any(folder.glob("**/*.parquet")):
+    if not folder.is_dir():
+        if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
+            raise DataError(f"there is no folder {source}")
+        yield from _table(source, str(source))
+    elif files := sorted(folder.rglob("*.parquet")):
+        training = [path for path in files if path.name.startswith("train")] or files
+        yield from _table(source, "parquet", data_files=[str(path) for path in training])
+    else:
         suffixes = Image.registered_extensions()
         for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
             yield str(path.relative_to(folder)), path.read_bytes(), {}
-        return
-    if folder.is_dir():
-        files = sorted(str(p) for p in folder.glob("**/train*.parquet")) or sorted(
-            str(p) for p in folder.glob("**/*.parquet")
-        )
-        rows = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
-    elif folder.exists() or str(source).startswith((".", "/")) or str(source).count("/") > 1:
-        raise DataError(f"there is no folder {source}")
-    else:
-        try:
-            rows = datasets.load_dataset(str(source), split="train", streaming=True)
-        except Exception as error:  # the library raises many types for "not to be had"
-            raise DataError(
-                f"{source!r} is neither a folder nor a data set that could be had from the Hub "
-                f"({type(error).__name__}: {error})"
-            ) from error
-    rows = rows.cast_column("image", datasets.Image(decode=False))
-    for number, row in enumerate(rows):
-        image = row.pop("image")
-        yield image["path"] or f"row {number}", image["bytes"], row
+
+
+def _table(
+    source: str | Path, kind: str, **options: Any
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """The rows of what `datasets` can read; bytes are empty where the picture is missing."""
+    import datasets
+    from fsspec.core import url_to_fs
+
+    try:
+        rows = datasets.load_dataset(kind, split="train", streaming=True, **options)
+        if "image" not in (rows.column_names or ["image"]):
+            raise DataError(f"{source} has no column 'image', only {rows.column_names}")
+        for number, row in enumerate(rows.decode(False)):
+            image = row.pop("image") or {"bytes": b"", "path": None}
+            content = image["bytes"]
+            if content is None:
+                filesystem, path = url_to_fs(image["path"])
+                content = filesystem.cat_file(path)
+            yield image["path"] or f"row {number}", content, row
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow, fsspec and the Hub's client raise many types
+        raise DataError(
+            f"{source} is no folder of pictures, parquet files or data set of the Hub that can be "
+            f"read ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
@@ -146,12 +155,12 @@ def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
         with Image.open(io.BytesIO(content)) as image:
             if image.size != (size, size):
                 return f"not {size}x{size}"
-            if channels == 3 and image.mode not in ("RGB", "RGBA", "P", "CMYK"):
-                return "grey"
             pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return "broken"
-    return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
+    if channels == 3 and (pixels == pixels[:, :, :1]).all():
+        return "grey"
+    return np.atleast_3d(pixels).transpose(2, 0, 1)
 
 
 class Batches:
@@ -159,6 +168,7 @@ class Batches:
 
     Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
     epoch is dropped. With several processes each takes its own slice of the common batch.
+    Raises DataError from the constructor where the pictures do not fill a batch.
     """
 
     def __init__(
@@ -167,6 +177,7 @@ class Batches:
         batch_size: int,
         seed: int,
         mirror: bool,
+        *,
         labels: np.ndarray | None = None,
         process: int = 0,
         processes: int = 1,
@@ -199,4 +210,5 @@ class Batches:
 def random(seed: int, purpose: str, step: int) -> np.random.Generator:
     """A counter-based generator: training's whole random state is the number of the step."""
     stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
-    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, step, 0]))
+    key = np.array([seed, stream], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, step, 0]))

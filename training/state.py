@@ -64,27 +64,46 @@ def load_state(
 
     Raises StateError where there is none, or where it is another network's.
     """
-    states = sorted((folder / "states").glob("[0-9]*"))
-    if not states:
-        raise StateError(f"{folder} has no saved state to resume: start without --resume")
+    newest = _newest(folder)
+    facts = newest_facts(folder)
     try:
-        tensors = load_file(states[-1] / TENSORS)
-        facts = json.loads((states[-1] / FACTS).read_text())
-    except (OSError, ValueError, SafetensorError) as error:
-        raise StateError(
-            f"{states[-1]} can't be read ({error}): delete it to resume from the one before"
-        ) from None
+        tensors = load_file(newest / TENSORS)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(newest, error) from None
     try:
         for name, module in modules.items():
             module.load_state_dict(_group(tensors, name))
         for name, optimiser in optimisers.items():
             _load_optimiser(optimiser, _group(tensors, name))
-    except (RuntimeError, KeyError, IndexError) as error:
+    except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        reason = str(error).splitlines()[-1].strip()  # torch lists every tensor
         raise StateError(
-            f"{states[-1]} is the state of another network or optimiser ({error}): resume with "
-            "the recipe it was started with"
+            f"{newest} is the state of another network ({reason}): resume with the recipe it was "
+            "started with"
         ) from None
     return facts
+
+
+def newest_facts(folder: Path) -> dict[str, Any]:
+    """The facts of the newest state of a run. Raises StateError where there is none."""
+    newest = _newest(folder)
+    try:
+        return json.loads((newest / FACTS).read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(newest, error) from None
+
+
+def _newest(folder: Path) -> Path:
+    states = sorted((folder / "states").glob("[0-9]*"))
+    if not states:
+        raise StateError(
+            f"{folder} has no saved state: give the folder of a run, or start one without --resume"
+        )
+    return states[-1]
+
+
+def _damaged(state: Path, error: Exception) -> StateError:
+    return StateError(f"{state} can't be read ({error}): delete it to go on from the one before")
 
 
 def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
@@ -95,10 +114,10 @@ def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tenso
 def _load_optimiser(optimiser: Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     state: dict[int, dict[str, torch.Tensor]] = {}
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for path, tensor in tensors.items():
+    for path, value in tensors.items():
         index, key = path.split("/")
         parameter = parameters[int(index)]
-        if tensor.dim():  # in the parameter's memory layout, as the fused step expects
-            tensor = torch.empty_like(parameter).copy_(tensor)
-        state.setdefault(int(index), {})[key] = tensor
+        # the step count is a scalar; the rest has the parameter's memory format, as when saved
+        restored = torch.empty_like(parameter).copy_(value) if value.dim() else value
+        state.setdefault(int(index), {})[key] = restored
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -11,7 +11,7 @@ import gradio as gr
 from dcgan.engine import Engine
 from dcgan.spec import SpecError, parse
 from dcgan.ui import server
-from dcgan.ui.components import Part
+from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
 ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
@@ -31,17 +31,17 @@ def build(engine: Engine) -> gr.Blocks:
         return {"png": uri, "spec": str(spec), "norm": norm}
 
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        Part("head")
+        part("head")
         with gr.Row(elem_classes="dc-main"):
             with gr.Column(elem_classes="dc-left", min_width=280):
-                Part("stage")
-                Part("share", spaceId=os.environ.get("SPACE_ID"))
+                part("stage")
+                part("share", spaceId=os.environ.get("SPACE_ID"))
             with gr.Column(elem_classes="dc-right", min_width=280), gr.Tabs():
                 with gr.Tab("Sample", id="sample"):
-                    Part("sample")
+                    part("sample")
                 with gr.Tab("Walk", id="walk"):
-                    Part("walk")
-        Part("shelf")
+                    part("walk")
+        part("shelf")
         gr.api(render, api_name="render")
     return page
 

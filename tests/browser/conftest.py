@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -66,7 +67,9 @@ def visit(browser: Browser, url: str) -> Iterator[Open]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def open_page(query: str = "", scheme: str = "light", script: str = "", **options) -> Page:
+    def open_page(
+        query: str = "", scheme: Literal["light", "dark"] = "light", script: str = "", **options
+    ) -> Page:
         options.setdefault("viewport", DESKTOP)
         context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **options)
         contexts.append(context)

@@ -1,0 +1,88 @@
+"""Samples, their distance, and the choice of a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dcgan import checkpoint
+from dcgan.engine import Model
+from tests import tiny
+from tests.training import small
+from training import evaluation
+from training.data import DataError
+from training.evaluation import Distance, best, copy_best, sample
+from training.state import FACTS, StateError
+
+
+def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
+    weights = tiny.save(tmp_path)
+    model = Model("tiny", weights)
+    drawn = sample(weights.generator(), 20, seed=3, batch_size=8)
+    expected = model.render([model.sample(3, index) for index in range(20)])
+    assert drawn.shape == (20, 16, 16, 3)
+    assert np.abs(drawn.astype(int) - expected).max() <= 1
+
+
+def test_the_distance_is_small_for_held_out_pictures_of_the_generator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "COUNT", 64)
+    generator = tiny.save(tmp_path / "one").generator()
+    own = sample(generator, 64, seed=5).transpose(0, 3, 1, 2)
+    other = tiny.save(tmp_path / "other", seed=1).generator()
+    distance = Distance(own)
+    assert abs(distance(generator)) < 0.2 * distance(other)
+    assert distance(generator) == distance(generator)
+
+
+def test_a_distance_takes_enough_pictures() -> None:
+    with pytest.raises(DataError, match="takes 2,000 held-out pictures, but there are only 1,999:"):
+        Distance(np.empty((1999, 3, 16, 16), np.uint8))
+
+
+def make_run(folder: Path, kids: list[float | None]) -> Path:
+    """A run with a checkpoint for each; None has no KID."""
+    curve = []
+    for number, kid in enumerate(kids, start=1):
+        entry = {"images": 100 * number, "minutes": 1.0}
+        if kid is not None:
+            entry["kid"] = kid
+        curve.append(entry)
+        tiny.save(folder / "checkpoints" / f"{100 * number:09d}", seed=number)
+    state = folder / "states" / "000000009"
+    state.mkdir(parents=True)
+    (state / FACTS).write_text(json.dumps({"step": 9, "curve": curve}))
+    return folder
+
+
+def test_best_is_the_lowest_kid(tmp_path: Path) -> None:
+    run, out = make_run(tmp_path / "run", [None, 0.3, 0.1, 0.2]), tmp_path / "weights" / "faces"
+    assert best(run) == {"images": 300, "minutes": 1.0, "kid": 0.1}
+    weights, entry = copy_best(run, out)
+    assert entry["images"] == 300
+    chosen = run / "checkpoints" / "000000300"
+    for path in chosen.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes()
+    assert weights.hash == checkpoint.load(chosen).hash
+    with pytest.raises(FileExistsError, match="faces is not empty: give a new folder"):
+        copy_best(run, out)
+
+
+def test_a_run_without_a_kid_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 2,000"):
+        best(make_run(tmp_path / "run", [None, None]))
+    with pytest.raises(StateError, match="has no saved state"):
+        best(tmp_path / "nowhere")
+
+
+def test_the_card_of_a_checkpoint_counts_and_states_n() -> None:
+    entry = {"images": 640, "minutes": 1.5, "kid": 0.25}
+    card = evaluation.card(small.RECIPE.description, entry)
+    assert (
+        card == "---\nimages_seen: 640\nminutes: 1.5\nkid: 0.25\nkid_n: 2000\n---\n\nFor tests.\n"
+    )
+    assert evaluation.kid_text(entry) == "KID 0.25000 (n = 2,000)"

@@ -1,0 +1,172 @@
+"""`python -m training` as people run it; signals are in test_loop.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from dcgan import checkpoint
+from tests import tiny
+from tests.training import small
+from training import evaluation
+from training.__main__ import app
+from training.recipes import RECIPES
+from training.state import newest_facts
+
+
+@pytest.fixture(autouse=True)
+def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "small", small.RECIPE)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return small.write_folder(tmp_path / "data")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def done(*arguments: object) -> str:
+    result = run(*arguments)
+    assert (result.exit_code, result.stderr) == (0, ""), result
+    return result.stdout
+
+
+def refused(*arguments: object, code: int = 1) -> str:
+    """The sentence of a command that fails."""
+    result = run(*arguments)
+    assert result.exit_code == code, result
+    assert "Traceback" not in result.output
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("Error: ")
+    return line
+
+
+def test_the_real_command_explains_itself() -> None:
+    command = [sys.executable, "-W", "error", "-m", "training"]
+    ran = subprocess.run(
+        [*command, "train", "cats", "--data", "x", "--out", "y"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "there is no recipe 'cats'; choose faces, faces-common" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_dry_run_prints_recipe_deviations_and_data(tmp_path: Path, data: Path) -> None:
+    faces = small.write_folder(tmp_path / "faces")
+    out = tmp_path / "out"
+    printed = refused("train", "faces", "--data", faces, "--out", out, "--dry-run")
+    assert "found no 64x64 pictures to train on" in printed
+    assert "40 not 64x64" in printed
+
+    printed = done("train", "small", "--data", data, "--out", out, "--dry-run", "--seed", 6)
+    recipe, end = json.JSONDecoder().raw_decode(printed)
+    assert recipe["model"]["generator_widths"] == [8, 6]
+    assert recipe["deviations"] == {}
+    assert recipe["seed"] == 6
+    assert "pictures to train on" in printed[end:]
+    assert not out.exists()
+
+
+def test_a_run_is_trained_resumed_and_started_from(tmp_path: Path, data: Path) -> None:
+    out, more = tmp_path / "run", tmp_path / "more"
+    common = ["train", "small", "--data", data, "--precision", "no"]
+    assert "training on cpu in float32 from step 0" in done(*common, "--out", out, "--steps", 3)
+    assert "holds a run: give --resume" in refused(*common, "--out", out, "--steps", 4, code=2)
+    printed = done(*common, "--out", out, "--steps", 5, "--resume")
+    assert "from step 3" in printed
+    assert "stopped after step 5; --resume goes on from here" in printed
+    assert "another seed" in refused(*common, "--out", out, "--resume", "--seed", 1)
+
+    weights = out / "checkpoints" / "000000040"
+    done(*common, "--out", more, "--steps", 2, "--init", weights)
+    assert newest_facts(more)["curve"][-1]["images"] == 40 + 16
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--resume", "--init", "x"], 2, "--resume goes on with a run, --init starts one"),
+        (["--resume"], 1, "has no saved state"),
+        (["--init", "nowhere/at/all"], 1, "there is no folder 'nowhere/at/all'"),
+        (["--precision", "fp8"], 2, "'fp8' is not one of"),
+        (["--seed", "-1"], 2, "should be greater than or equal to 0"),
+        (["--minutes", "soon"], 2, "'--minutes': Input should be a valid number"),
+    ],
+)
+def test_what_can_not_be_done_is_a_sentence(
+    tmp_path: Path, data: Path, options: list[str], code: int, says: str
+) -> None:
+    out = tmp_path / "run"
+    assert says in refused("train", "small", "--data", data, "--out", out, *options, code=code)
+
+
+def test_data_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    out, empty = tmp_path / "run", tmp_path / "empty"
+    empty.mkdir()
+    assert "it is empty" in refused("train", "small", "--data", empty, "--out", out)
+    missing = tmp_path / "missing"
+    assert "there is no folder" in refused("train", "small", "--data", missing, "--out", out)
+    few = small.write_folder(tmp_path / "few", 6)
+    says = refused("train", "small", "--data", few, "--out", out)
+    assert "a batch has 8 pictures, but there are only" in says
+    assert not out.exists()
+
+
+def test_a_place_that_can_not_be_written_is_a_sentence(tmp_path: Path, data: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    says = refused("train", "small", "--data", data, "--out", file / "run", "--steps", 1)
+    assert str(file) in says
+
+
+def test_directions_are_added_to_a_checkpoint(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "weights").folder
+    checkpoint.save_directions(folder, {"smile": [1.0] * 8, "pc1": [2.0] * 8})
+    assert "pc1, pc2, pc3, pc4, pc5, pc6, pc7, pc8" in done("directions", folder)
+    directions = checkpoint.load(folder).directions
+    assert list(directions) == ["smile", *(f"pc{i}" for i in range(1, 9))]
+    assert directions["smile"] == [1.0] * 8
+    assert directions["pc1"] != [2.0] * 8
+    assert "there is no folder" in refused("directions", tmp_path / "nowhere")
+
+
+def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tiny.save(tmp_path / "weights")
+    data = small.write_folder(tmp_path / "data", 200)
+    assert "takes 2,000 held-out pictures" in refused("evaluate", weights.folder, "--data", data)
+    monkeypatch.setattr(evaluation, "COUNT", 8)
+    measured = json.loads(done("evaluate", weights.folder, "--data", data).splitlines()[-1])
+    assert measured.keys() == {"weights", "kid", "n"}
+    assert measured["weights"] == weights.hash
+    assert measured["n"] == 8
+    assert measured["kid"] > 0
+
+
+def test_best_copies_the_checkpoint_of_a_real_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "COUNT", 8)
+    data, out = small.write_folder(tmp_path / "data", 200), tmp_path / "run"
+    done("train", "small", "--data", data, "--out", out, "--steps", 26, "--precision", "no")
+    curve = newest_facts(out)["curve"]
+    assert len(curve) == 2
+    lowest = min(curve, key=lambda entry: entry["kid"])
+    printed = done("best", out, tmp_path / "weights")
+    assert f"{lowest['images']:,} images, KID {lowest['kid']:.5f} (n = 8)" in printed
+    assert checkpoint.load(tmp_path / "weights").metadata["images_seen"] == lowest["images"]
+    assert "is not empty" in refused("best", out, tmp_path / "weights")
+    assert "has no saved state" in refused("best", tmp_path / "nothing", tmp_path / "x")
+
+
+def test_import_theano_says_which_file_is_missing(tmp_path: Path) -> None:
+    says = refused("import-theano", tmp_path, tmp_path / "svhn")
+    assert f"there is no {tmp_path}/200_gen_params.jl_01.npy" in says

@@ -1,0 +1,335 @@
+"""What a shipped folder holds, from tiny runs on made pictures and on a few real faces."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from dcgan import checkpoint, engine, images
+from dcgan.checkpoint import Checkpoint, CheckpointError
+from tests.training import small
+from training import card, evaluation, ship
+from training.data import DataError, is_held_out, load_images, random
+from training.distances import Features
+from training.loop import Budget, Run
+from training.recipes import RECIPES, Recipe
+from training.ship import ShipError
+
+MADE = dataclasses.replace(
+    small.RECIPE,
+    batch_size=32,
+    deviations={"mirror": "to see more", "model.generator_widths": "to be quick"},
+)
+REAL = dataclasses.replace(
+    MADE,
+    model=dataclasses.replace(
+        MADE.model,
+        image_size=64,
+        generator_strides=(4, 4),
+        discriminator_strides=(4, 4),
+    ),
+)
+KIDS = (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.25)
+BASELINE = {"recipe": "faces-common", "minutes": 20.5, "images_seen": 123456, "kid": 0.75}
+
+
+@dataclass
+class Shipped:
+    """A run, the data it was trained on, and what was made of them."""
+
+    run: Path
+    data: Path
+    recipe: str
+    weights: Checkpoint
+    complete: bool
+    """With a baseline and known weaknesses."""
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        return json.loads(max(self.run.glob("states/*/state.json")).read_text())["curve"]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The training rows, chosen without the loader (grey photographs apart)."""
+        table = pq.read_table(self.data / "train.parquet").to_pylist()
+        return [row for row in table if not is_held_out(row["image"]["bytes"], row)]
+
+
+def made_rows() -> list[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    return [
+        {
+            "image": {"bytes": small.png(picture), "path": None},
+            "source": ["celeba", "lfw", "elsewhere"][number % 3],
+            **{label: int(random.integers(-1, 2)) for label in card.SOURCES["celeba"].labels},
+        }
+        for number, picture in enumerate(small.pictures(240))
+    ]
+
+
+def train(run: Path, data: Path, recipe: Recipe) -> None:
+    """Eight epochs; so few pictures have no KID, so the curve gets some."""
+    size = recipe.model.image_size
+    trained = Run(recipe, load_images(data, size, 3), run, "no")
+    epochs = range(1, len(KIDS) + 1)
+    steps = len(epochs) * trained.trainer.batches.steps_per_epoch
+    trained.train(Budget(steps=steps, checkpoint_epochs=tuple(epochs)), lambda _: None)
+    state = max(run.glob("states/*/state.json"))
+    facts = json.loads(state.read_text())
+    for entry, kid in zip(facts["curve"], KIDS, strict=True):
+        entry["kid"] = kid
+    state.write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def recipes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "made", MADE)
+        patch.setitem(RECIPES, "real", REAL)
+        yield
+
+
+@pytest.fixture(scope="module", params=["made", "real"])
+def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    torch.set_num_threads(1)
+    folder, name = tmp_path_factory.mktemp(request.param), request.param
+    run, data, out = folder / "run", folder / "data", folder / "tiny"
+    data.mkdir()
+    if name == "made":
+        table = pa.Table.from_pylist(made_rows())
+    else:
+        shared: Path = request.getfixturevalue("shared")
+        [file] = (shared / "data" / "faces").glob("*.parquet")
+        table = next(pq.ParquetFile(file).iter_batches(batch_size=240))
+        table = pa.Table.from_batches([table]).replace_schema_metadata(None)
+    pq.write_table(table, data / "train.parquet")
+    train(run, data, RECIPES[name])
+    if name == "real":
+        weights = ship.ship(run, out, str(data), name)
+    else:
+        baseline, weaknesses = folder / "baseline.json", folder / "weaknesses.md"
+        baseline.write_text(json.dumps(BASELINE))
+        weaknesses.write_text("- Hats.\n- Hands.\n")
+        weights = ship.ship(run, out, str(data), name, baseline=baseline, weaknesses=weaknesses)
+    return Shipped(run, data, name, weights, complete=name == "made")
+
+
+def section(card: str, title: str) -> str:
+    [text] = re.findall(rf"^## {title}\n\n(.*?)(?=\n\n## |\Z)", card, re.M | re.S)
+    return text
+
+
+def table(text: str, header: str) -> list[list[str]]:
+    """The cells of the rows below a table's header."""
+    [rows] = re.findall(rf"^\| {re.escape(header)} \|.*\n\|[ -|]*\n((?:\|.*\n?)+)", text, re.M)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+
+
+def picture(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(path.read_bytes())))
+
+
+def test_the_best_weights_are_shipped_whole(shipped: Shipped) -> None:
+    best = checkpoint.load(shipped.run / "checkpoints" / f"{shipped.curve[6]['images']:09d}")
+    assert shipped.weights.hash == best.hash
+    shipped.weights.generator(), shipped.weights.discriminator()
+    assert list(shipped.weights.directions) == [f"pc{number}" for number in range(1, 9)]
+
+
+def test_the_front_matter_says_what_the_weights_are(shipped: Shipped) -> None:
+    metadata, chosen = shipped.weights.metadata, shipped.curve[6]
+    assert metadata["license"] == "other"
+    assert metadata["license_name"] == "research-noncommercial"
+    assert metadata["images_seen"] == chosen["images"]
+    assert metadata["minutes"] == chosen["minutes"]
+    assert (metadata["kid"], metadata["kid_n"]) == (KIDS[6], evaluation.COUNT)
+    assert set(metadata["datasets"]) == {row["source"] for row in shipped.rows}
+    quality = section(shipped.weights.card, "Quality")
+    assert f"KID {KIDS[6]:.5f}," in quality
+    assert f"{metadata['kid_real']:.5f}" in quality
+
+
+def test_stages_are_generators_of_the_run(shipped: Shipped) -> None:
+    found = engine.discover(shipped.weights.folder.parent)
+    stages = {name: checkpoint.load(path) for name, path in found.items() if "/" in name}
+    per_epoch = shipped.curve[0]["images"]
+    assert set(stages) == {
+        "tiny/epoch-1", f"tiny/seen-{2 * per_epoch}", f"tiny/seen-{3 * per_epoch}",
+        f"tiny/seen-{4 * per_epoch}", "tiny/epoch-5",
+    }  # fmt: skip
+    kids = {entry["images"]: entry["kid"] for entry in shipped.curve}
+    for stage in stages.values():
+        seen = stage.metadata["images_seen"]
+        assert stage.metadata["kid"] == kids[seen]
+        assert stage.directions == shipped.weights.directions
+        expected = checkpoint.load(shipped.run / "checkpoints" / f"{seen:09d}").generator()
+        for name, tensor in stage.generator().state_dict().items():
+            assert torch.equal(tensor, expected.state_dict()[name]), name
+        with pytest.raises(CheckpointError, match="missing"):
+            stage.discriminator()
+
+
+def test_the_curve_is_the_run_s(shipped: Shipped) -> None:
+    rows = table(section(shipped.weights.card, "Training"), "Images")
+    assert [(int(i.replace(",", "")), float(m), float(k)) for i, m, k in rows] == [
+        (entry["images"], entry["minutes"], entry["kid"]) for entry in shipped.curve
+    ]
+
+
+def test_pictures_are_counted_by_source_and_label(shipped: Shipped) -> None:
+    size = shipped.weights.config.image_size
+    loaded = load_images(shipped.data, size, 3)
+    data, rows = section(shipped.weights.card, "Data and terms"), shipped.rows
+    assert f"Trained on {len(loaded.train)} pictures. Another {len(loaded.held_out)}," in data
+    assert len(rows) == len(loaded.train), "or there are grey ones among them: take other rows"
+    named = {source.name: key for key, source in card.SOURCES.items()} | {"elsewhere": "elsewhere"}
+    counts = {}
+    for name, count, share, _ in table(data, "Source"):
+        counts[named[re.sub(r"\[(.*)\]\(.*\)", r"\1", name)]] = int(count)
+        assert share == f"{int(count) / len(rows):.1%}"
+    sources = [row["source"] for row in rows]
+    assert counts == {source: sources.count(source) for source in set(sources)}
+    labels = table(data, "Label")
+    assert [(label, named[name]) for label, name, *_ in labels if name == "CelebA"] == [
+        (label, "celeba") for label in ("smiling", "eyeglasses", "male", "young")
+    ]
+    for label, name, share, count in labels:
+        values = [row[label] for row in rows if row["source"] == named[name] and row[label] >= 0]
+        assert (share, count) == (f"{sum(values) / len(values):.1%}", str(len(values)))
+
+
+def test_every_deviation_stands_beside_the_paper(shipped: Shipped) -> None:
+    assert table(section(shipped.weights.card, "Recipe"), "Field") == [
+        ["`mirror`", "yes", "no", "to see more"],
+        ["`model.generator_widths`", "8, 6", "1024, 512, 256, 128", "to be quick"],
+    ]
+
+
+def test_the_grid_is_what_anyone_draws(shipped: Shipped) -> None:
+    model = engine.Model("tiny", shipped.weights)
+    drawn = images.grid(model.render([model.sample(0, index) for index in range(64)]))
+    grid = picture(shipped.weights.folder / "grid.png")
+    assert grid.shape == (8 * model.config.image_size, 8 * model.config.image_size, 3)
+    assert np.abs(grid.astype(int) - drawn).max() <= 1, "batches of two sizes round differently"
+
+
+def test_distances_are_those_to_all_training_pictures(shipped: Shipped) -> None:
+    """So few are all searched. In pixels, by numpy alone."""
+    size = shipped.weights.config.image_size
+    loaded = load_images(shipped.data, size, 3)
+    training, held_out = (
+        part.transpose(0, 2, 3, 1).astype(float) for part in (loaded.train, loaded.held_out)
+    )
+    text = section(shipped.weights.card, "Nearest training pictures")
+    assert f"nearest of {len(training)} training pictures" in text
+    assert f"n = {len(held_out)} samples" in text
+    samples = evaluation.sample(shipped.weights.generator(), len(held_out), 0)
+    rows = {name: cells for name, *cells in table(text, "")}
+    for name, some in (("Samples", samples), ("Held out", held_out)):
+        distances = [
+            min(
+                np.sqrt(np.mean((one - side) ** 2, axis=(1, 2, 3))).min()
+                for side in (training, training[:, :, ::-1])
+            )
+            for one in some
+        ]
+        median, least = map(float, rows[name][2:])
+        assert median == pytest.approx(np.median(distances), abs=0.006)
+        assert least == pytest.approx(min(distances), abs=0.006)
+    assert picture(shipped.run / "neighbours.png").shape[1] > 14 * 64
+    assert not (shipped.weights.folder / "neighbours.png").exists()  # photographs of people
+
+
+def test_the_floor_is_the_distance_of_photographs_to_photographs(shipped: Shipped) -> None:
+    """Kernel (x.y / d + 1)^3, unbiased, by numpy, on as many training pictures as held-out ones."""
+    loaded = load_images(shipped.data, shipped.weights.config.image_size, 3)
+    count = len(loaded.held_out)
+    order = random(0, "neighbours", 0).permutation(len(loaded.train))[:count]
+    features = Features()
+    x, y = (
+        features(np.ascontiguousarray(part.transpose(0, 2, 3, 1))).double().numpy()
+        for part in (loaded.train[order], loaded.held_out)
+    )
+    within_x, within_y, across = (
+        (one @ other.T / x.shape[1] + 1) ** 3 for one, other in ((x, x), (y, y), (x, y))
+    )
+    pairs = sum(kernel.sum() - kernel.trace() for kernel in (within_x, within_y))
+    expected = pairs / (count * (count - 1)) - 2 * across.mean()
+    assert shipped.weights.metadata["kid_real"] == pytest.approx(expected, abs=1e-6)
+    assert f"(n = {count} of each)" in section(shipped.weights.card, "Quality")
+
+
+def test_baseline_and_weaknesses_stand_where_given(shipped: Shipped) -> None:
+    card = shipped.weights.card
+    assert ("## Known weaknesses\n\n- Hats.\n- Hands.\n" in card) == shipped.complete
+    assert ("baseline" in section(card, "Quality")) == shipped.complete
+    if shipped.complete:
+        this, equal, baseline = table(section(card, "Quality"), "Recipe")
+        assert this[1:] == [str(shipped.curve[6]["minutes"]), f"{shipped.curve[6]['images']:,}",
+                            f"{KIDS[6]:.5f}"]  # fmt: skip
+        nearest = min(shipped.curve, key=lambda entry: abs(entry["minutes"] - 20.5))
+        assert equal[2:] == [f"{nearest['images']:,}", f"{nearest['kid']:.5f}"]
+        assert baseline[0].startswith("`faces-common`: The recipe most people copy")
+        assert baseline[1:] == ["20.5", "123,456", "0.75000"]
+
+
+def test_what_is_wrong_is_said_before_anything_is_written(shipped: Shipped, tmp_path: Path) -> None:
+    run, data, name, out = shipped.run, str(shipped.data), shipped.recipe, tmp_path / "out"
+    with pytest.raises(ShipError, match="there is no recipe 'portraits'; choose faces,"):
+        ship.ship(run, out, data, "portraits")
+    with pytest.raises(ShipError, match="another network than the recipe 'faces'"):
+        ship.ship(run, out, data)
+    wrong = tmp_path / "baseline.json"
+    for text in ("{", "[]", '{"recipe": "faces"}', json.dumps({**BASELINE, "recipe": "mine"})):
+        wrong.write_text(text)
+        with pytest.raises(ShipError, match=r"baseline\.json is no baseline .* JSON object with"):
+            ship.ship(run, out, data, name, baseline=wrong)
+    few = small.write_folder(tmp_path / "few", 12)
+    with pytest.raises(DataError, match=r"found no 64x64|held-out pictures, and a card shows 8"):
+        ship.ship(run, out, str(few), name)
+    assert not out.exists()
+    before = shipped.weights.card
+    with pytest.raises(FileExistsError, match="is not empty: give a new folder"):
+        ship.ship(run, shipped.weights.folder, data, name)
+    assert shipped.weights.card == before
+
+
+def curve(*images: int) -> list[dict[str, Any]]:
+    return [{"images": count, "minutes": 1.0, "kid": 1 / count} for count in images]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ((5000,), []),
+        ((9_999, 20_000), ["seen-9999"]),
+        ((9_984, 30_000, 49_920, 60_000), ["epoch-1", "seen-30k", "epoch-5"]),
+        ((10_112, 30_000, 50_560, 60_000), ["epoch-1", "seen-30k", "epoch-5"]),  # a step more
+        ((9_984, 30_000, 50_048, 60_000), ["epoch-1", "seen-30k", "seen-50k"]),
+        # epochs first, then the middle of the widest gaps on a logarithmic scale
+        (
+            (9_984, 20_000, 30_000, 49_920, 60_000, 200_000, 310_000, 400_000, 1_000_000),
+            ["epoch-1", "seen-20k", "epoch-5", "seen-200k", "seen-400k"],
+        ),
+    ],
+)
+def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) -> None:
+    entries = curve(*seen)
+    stages = ship.stages(
+        [*entries, *curve(2_000_000)], entries[-1], pictures=10_000, batch_size=128
+    )
+    assert list(stages) == expected
+    assert all(entry in entries[:-1] for entry in stages.values())

@@ -1,0 +1,300 @@
+"""The text of a shipped checkpoint's card: every number is measured or read from the run.
+
+What is said of data sets stands in `SOURCES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub import ModelCardData
+
+from dcgan.config import PAPER
+from dcgan.networks import INIT_STD
+from training import evaluation
+from training.data import HELD_OUT, Images, load_images
+from training.distances import INPUT_SIZE
+from training.neighbours import SPACES, Comparison
+from training.recipes import RECIPES, Recipe
+
+GRID, GRID_SEED, GRID_FILE = 64, 0, "grid.png"
+
+
+class ShipError(ValueError):
+    """A run or a baseline that no card can be written from; the message says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a card says about a set of pictures; `labels` are its columns of 1 and 0."""
+
+    name: str
+    address: str
+    people: str
+    labels: tuple[str, ...] = ()
+
+
+SOURCES = {
+    "celeba": Source(
+        "CelebA",
+        "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        "celebrities, mostly Western, made up and posing for the press",
+        ("smiling", "eyeglasses", "male", "young"),
+    ),
+    "lfw": Source(
+        "LFW deep-funneled",
+        "http://vis-www.cs.umass.edu/lfw/",
+        "people in the news, politicians and athletes, mostly men",
+        ("smiling",),
+    ),
+    "aaf": Source(
+        "All-Age-Faces",
+        "https://github.com/JingchunCheng/All-Age-Faces-Dataset",
+        "adults of all ages, mostly Asian",
+    ),
+}
+"""By the name in a data set's `source` column."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Another recipe's run on the same data, to compare with; `entry` as in a run's curve."""
+
+    recipe: str
+    entry: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Baseline:
+        """Raises ShipError for anything but JSON with recipe, minutes, images_seen and kid."""
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            entry = {
+                "images": int(facts["images_seen"]),
+                "minutes": float(facts["minutes"]),
+                "kid": float(facts["kid"]),
+            }
+            return cls(f"`{facts['recipe']}`: {RECIPES[facts['recipe']].description}", entry)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ShipError(
+                f"{path} is no baseline ({error!r}): it must be a JSON object with recipe (one of "
+                f"{', '.join(RECIPES)}), minutes, images_seen and kid"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the card says beside the run's own numbers."""
+
+    kid_real: float
+    kid_real_count: int
+    neighbours: Comparison
+
+
+def card(
+    name: str,
+    recipe: str,
+    data: str,
+    pictures: Images,
+    curve: list[dict[str, Any]],
+    chosen: dict[str, Any],
+    measured: Measured,
+    baseline: Baseline | None,
+    weaknesses: str,
+) -> str:
+    """The card of weights/`name`.
+
+    data: where `pictures` were loaded from. curve, chosen: the run's checkpoints and the entry of
+    the one that is shipped. weaknesses: Markdown; empty: no such section.
+    """
+    trained = RECIPES[recipe]
+    sections = {
+        "What it is": _what(name, trained),
+        "Data and terms": _data(pictures, data, trained),
+        "Recipe": _recipe(recipe, trained),
+        "Training": _training(curve, chosen, pictures),
+        "Quality": _quality(curve, chosen, measured, baseline),
+        "Nearest training pictures": _memorised(measured.neighbours, pictures),
+        "Known weaknesses": weaknesses,
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text)
+    return f"{_front(pictures, chosen, measured)}\n\n# {name}\n\n{body}\n"
+
+
+def _front(pictures: Images, chosen: dict[str, Any], measured: Measured) -> str:
+    facts = ModelCardData(
+        license="other",
+        license_name="research-noncommercial",
+        library_name="dcgan",
+        pipeline_tag="unconditional-image-generation",
+        tags=["dcgan", "gan", "arxiv:1511.06434"],
+        datasets=sorted(pictures.sources) or None,
+        images_seen=chosen["images"],
+        minutes=chosen["minutes"],
+        kid=chosen["kid"],
+        kid_n=evaluation.COUNT,
+        kid_real=measured.kid_real,
+    )
+    return f"---\n{facts}\n---"
+
+
+def _what(name: str, recipe: Recipe) -> str:
+    model = recipe.model
+    return _section(
+        f"""A generator and a discriminator of {model.image_size}x{model.image_size} pictures, made
+        by this repository's own training after Radford, Metz and Chintala, "Unsupervised
+        Representation Learning with Deep Convolutional Generative Adversarial Networks" (arXiv
+        1511.06434). z has {model.z_size} numbers, {model.prior}; G's normalisation statistics are
+        fixed, so that a z always gives the same picture. The folders beside this file are
+        generators from earlier in the same run.""",
+        f"![{GRID} samples]({GRID_FILE})",
+        f"""The first {GRID} z of seed {GRID_SEED}, chosen before looking. The same, and as many as
+        you like:""",
+        f"    python -m dcgan sample weights/{name} --count {GRID} --seed {GRID_SEED} --grid a.png",
+    )
+
+
+def _data(pictures: Images, data: str, recipe: Recipe) -> str:
+    total, model = len(pictures.train), recipe.model
+    left_out = ", ".join(f"{len(names):,} {reason}" for reason, names in pictures.skipped.items())
+    about, labels = [], []
+    for key, count in sorted(pictures.sources.items(), key=lambda item: -item[1]):
+        source = SOURCES.get(key, Source(key, "", "not known here"))
+        link = f"[{source.name}]({source.address})" if source.address else source.name
+        about.append((link, f"{count:,}", f"{count / total:.1%}", source.people))
+        for label in source.labels:
+            keep = {**recipe.keep, "source": [key]}
+            values = load_images(data, model.image_size, model.channels, keep, label).labels
+            yes, no = np.sum(values == 1), np.sum(values == 0)
+            labels.append((label, source.name, f"{yes / (yes + no):.1%}", f"{yes + no:,}"))
+    return _section(
+        f"""Trained on {total:,} pictures. Another {len(pictures.held_out):,}, one in
+        {1 / HELD_OUT:.0f} by a hash of the file (of the person where the set names persons), were
+        held out and never trained on. Left out: {left_out or "none"}.""",
+        _table(("Source", "Trained on", "Share", "Whom it shows"), about),
+        "The labels that came with them show more of the skew:" if labels else "",
+        _table(("Label", "Source", "Share", "Labelled pictures"), labels),
+        """The photographs are not published with the weights. Their sets may be used for research
+        and not for commerce, and what is made from them carries the same terms: these weights are
+        for non-commercial research only. Nobody shown in the photographs was asked. The weights
+        are not for identifying people, not for judging them by their looks, and not for pictures
+        that pass as real persons. Samples have the skew of the sources.""",
+    )
+
+
+def _recipe(name: str, recipe: Recipe) -> str:
+    paper = Recipe(model=PAPER, description="")
+    rows = [
+        (f"`{field}`", *(_value(attrgetter(field)(side)) for side in (recipe, paper)), reason)
+        for field, reason in recipe.deviations.items()
+    ]
+    return _section(
+        f"""`{name}` in training/recipes.py: {recipe.description} It is section 4 of the paper
+        (minibatches of {recipe.batch_size}, Adam with learning rate {recipe.learning_rate} and
+        beta1 {recipe.beta1}, initial weights of standard deviation {INIT_STD}) but for these
+        fields:""",
+        _table(("Field", "Here", "Paper", "Why"), rows),
+        "How a step differs from the authors' is told at the head of training/trainer.py.",
+    )
+
+
+def _training(curve: list[dict[str, Any]], chosen: dict[str, Any], pictures: Images) -> str:
+    times = chosen["images"] / len(pictures.train)
+    return _section(
+        f"""{chosen["images"]:,} images seen, each picture {times:.1f} times, in
+        {chosen["minutes"]} minutes on {os.cpu_count()} CPU cores ({platform.machine()}). The whole
+        run:""",
+        _table(
+            ("Images", "Minutes", "KID"),
+            [(f"{entry['images']:,}", entry["minutes"], _kid(entry)) for entry in curve],
+        ),
+    )
+
+
+def _quality(
+    curve: list[dict[str, Any]],
+    chosen: dict[str, Any],
+    measured: Measured,
+    baseline: Baseline | None,
+) -> str:
+    candidates = [entry for entry in curve if "kid" in entry]
+    rows = []
+    if baseline:
+        equal = min(candidates, key=lambda entry: abs(entry["minutes"] - baseline.entry["minutes"]))
+        rows = [
+            (what, entry["minutes"], f"{entry['images']:,}", _kid(entry))
+            for what, entry in (
+                ("This checkpoint", chosen),
+                ("This run, nearest in time", equal),
+                (baseline.recipe, baseline.entry),
+            )
+        ]
+    return _section(
+        f"""KID {_kid(chosen)}, n = {evaluation.COUNT:,} samples and as many held-out pictures. The
+        floor, training pictures against held-out ones (n = {measured.kid_real_count:,} of each),
+        is {measured.kid_real:.5f}.""",
+        f"""It is the kernel distance in the features of efficientnet-lite0 (ImageNet weights,
+        pictures enlarged to {INPUT_SIZE}x{INPUT_SIZE}), one unbiased estimate over all pictures,
+        and does not compare with figures in other networks' features. Of the run's
+        {len(candidates)} checkpoints this one has the lowest; it was chosen on the same held-out
+        pictures, which flatters it slightly.""",
+        "Beside a baseline on the same data:" if rows else "",
+        _table(("Recipe", "Minutes", "Images seen", "KID"), rows),
+    )
+
+
+def _memorised(found: Comparison, pictures: Images) -> str:
+    count, among = len(found.samples.pixels), len(found.trained.pixels)
+    rows = [
+        [side]
+        + [
+            f"{reduce(near[space].distances[:, 0]):.2f}"
+            for space in SPACES
+            for reduce in (np.median, np.min)
+        ]
+        for side, near in (("Samples", found.near_samples), ("Held out", found.near_held_out))
+    ]
+    return _section(
+        f"""Distance to the nearest of {among:,} training pictures, drawn at random from
+        {len(pictures.train):,}; n = {count:,} samples (seed {GRID_SEED}) and as many held-out
+        pictures. A copied picture would be much nearer to its original than held-out ones are to
+        anything. Features: of efficientnet-lite0, euclidean. Pixels: root mean square difference,
+        of 255, to the picture or its mirror image.""",
+        _table(("", *(f"{space}, {of}" for space in SPACES for of in ("median", "least"))), rows),
+        """`python -m training ship` draws the first of both beside their nearest training pictures
+        into the run's folder; photographs of people are not published here.""",
+    )
+
+
+def _section(*parts: str) -> str:
+    """Parts that are not empty, a blank line between; prose (no table, figure, code) is wrapped."""
+    prose = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join(
+        part if part.startswith(("|", "!", " ")) else prose.fill(" ".join(part.split()))
+        for part in parts
+        if part
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Markdown; no rows, no table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) if rows else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _kid(entry: dict[str, Any]) -> str:
+    return f"{entry['kid']:.5f}" if "kid" in entry else ""

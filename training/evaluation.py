@@ -1,0 +1,101 @@
+"""What a run's weights are worth: samples, their kernel distance, the choice of a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan import checkpoint, images, latent
+from dcgan.checkpoint import Checkpoint
+from dcgan.networks import Generator
+from training.data import DataError
+from training.distances import Features, kernel_distance
+from training.state import StateError, newest_facts
+
+COUNT = 2000
+"""Pictures on either side of every kernel distance, unless it says otherwise."""
+SEED = 1
+"""Of the samples compared; grids show seed 0."""
+BATCH = 128
+
+
+@torch.inference_mode()
+def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH) -> np.ndarray:
+    """(count, H, W, 3) uint8 of z's 0 to count - 1, normalised as G's mode has it."""
+    config = generator.config
+    device = next(generator.parameters()).device
+    z = latent.draws(seed, 0, count, config.z_size, config.prior).astype(np.float32)
+    pictures = []
+    for start in range(0, count, batch_size):
+        part = torch.from_numpy(z[start : start + batch_size]).to(device)
+        labels = torch.arange(start, start + len(part), device=device)
+        drawn = generator(part, labels % config.classes if config.classes else None)
+        pictures.append(images.to_uint8(drawn.cpu().numpy(), config.output))
+    return np.concatenate(pictures)
+
+
+class Distance:
+    """KID of generators' pictures against the first COUNT held-out ones; both sides n = COUNT."""
+
+    def __init__(self, held_out: np.ndarray) -> None:
+        """held_out: (N, C, H, W) uint8. Raises DataError where there are fewer than COUNT."""
+        if len(held_out) < COUNT:
+            raise DataError(
+                f"a kernel distance takes {COUNT:,} held-out pictures, but there are only "
+                f"{len(held_out):,}: give a larger set (one picture in twelve is held out)"
+            )
+        colours = held_out[:COUNT].repeat(3 // held_out.shape[1], axis=1)
+        self._features = Features()
+        self._real: Tensor = self._features(colours.transpose(0, 2, 3, 1))
+
+    def __call__(self, generator: Generator, batch_size: int = BATCH) -> float:
+        drawn = self._features(sample(generator, COUNT, SEED, batch_size))
+        return kernel_distance(drawn, self._real)
+
+
+def best(run: Path) -> dict[str, Any]:
+    """The entry of lowest KID in a run's curve: images, minutes, kid. Raises StateError."""
+    measured = [entry for entry in newest_facts(run)["curve"] if "kid" in entry]
+    if not measured:
+        raise StateError(
+            f"no checkpoint of {run} has a KID: that takes {COUNT:,} held-out pictures and a run "
+            "that has reached its first checkpoint"
+        )
+    return min(measured, key=lambda entry: entry["kid"])
+
+
+def copy_best(run: Path, out: Path) -> tuple[Checkpoint, dict[str, Any]]:
+    """Copy the run's best checkpoint to a new folder; returns it with its entry in the curve.
+
+    Raises StateError, CheckpointError, and FileExistsError where something is there: directions
+    and whatever else was made for other weights would not fit these.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(f"{out} is not empty: give a new folder, or remove it first")
+    entry = best(run)
+    source = checkpoint.load(folder_of(run, entry["images"]))
+    return checkpoint.save(out, source.generator(), source.discriminator(), source.card), entry
+
+
+def folder_of(run: Path, images_seen: int) -> Path:
+    """Where a run keeps the checkpoint made after so many images."""
+    return run / "checkpoints" / f"{images_seen:09d}"
+
+
+def card(description: str, entry: dict[str, float]) -> str:
+    """The card of a checkpoint within a run: what --init and people need of an entry."""
+    facts = {"images_seen": entry["images"], "minutes": entry["minutes"]}
+    if "kid" in entry:
+        facts |= {"kid": entry["kid"], "kid_n": COUNT}
+    front = "".join(f"{name}: {value}\n" for name, value in facts.items())
+    return f"---\n{front}---\n\n{description}\n"
+
+
+def kid_text(entry: dict[str, float]) -> str:
+    if "kid" not in entry:
+        return f"no KID: that takes {COUNT:,} held-out pictures"
+    return f"KID {entry['kid']:.5f} (n = {COUNT:,})"

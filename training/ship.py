@@ -1,0 +1,144 @@
+"""A run becomes a shipped checkpoint: best weights, directions, stages, grid and a full card.
+
+    python -m training ship runs/faces weights/faces --data ../shared/data/faces
+
+About 5 minutes of CPU time, most of it the features of training pictures; on the machine that
+trained, as the card states its cores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dcgan import checkpoint, images
+from dcgan.checkpoint import Checkpoint
+from dcgan.networks import Generator
+from training import evaluation
+from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, ShipError, card
+from training.data import DataError, Images, load_images, random
+from training.directions import principal_directions
+from training.distances import Features, kernel_distance
+from training.loop import Budget
+from training.neighbours import Pictures, compare
+from training.recipes import RECIPES
+from training.state import newest_facts
+
+STAGES = 5
+AMONG = 5000
+"""Training pictures searched for neighbours: their features take 3 minutes of CPU time."""
+SEARCHED = 500
+"""Samples, and held-out pictures, whose neighbours are searched."""
+ROWS = 8
+"""Of them in the figure."""
+NEIGHBOURS_FILE = "neighbours.png"
+
+
+def ship(
+    run: Path,
+    out: Path,
+    data: str,
+    recipe: str = "faces",
+    *,
+    baseline: Path | None = None,
+    weaknesses: Path | None = None,
+    among: int = AMONG,
+) -> Checkpoint:
+    """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
+
+    baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the card.
+    among: how many training pictures are searched for neighbours.
+    Raises ShipError, StateError, DataError, CheckpointError, and OSError (`out` not empty, too).
+    """
+    if recipe not in RECIPES:
+        raise ShipError(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
+    trained = RECIPES[recipe]
+    source = checkpoint.load(evaluation.folder_of(run, evaluation.best(run)["images"]))
+    if source.config != trained.model:
+        raise ShipError(
+            f"{run} has another network than the recipe {recipe!r}: give the recipe that it was "
+            "trained with"
+        )
+    compared = Baseline.read(baseline) if baseline else None
+    faults = weaknesses.read_text(encoding="utf-8").strip() if weaknesses else ""
+    model = trained.model
+    pictures = load_images(data, model.image_size, model.channels, trained.keep, trained.label)
+    if len(pictures.held_out) < ROWS:
+        raise DataError(
+            f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "
+            "the data that the run was trained on"
+        )
+    weights, chosen = evaluation.copy_best(run, out)
+    curve = newest_facts(run)["curve"]
+    generator = weights.generator()
+    directions = principal_directions(generator)
+    checkpoint.save_directions(out, directions)
+    for name, entry in stages(curve, chosen, len(pictures.train), trained.batch_size).items():
+        earlier_card = (
+            f"The generator of [{out.name}](../README.md) after {entry['images']:,} images; data "
+            "and terms stand there."
+        )
+        earlier = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
+        checkpoint.save(out / name, earlier, None, evaluation.card(earlier_card, entry))
+        checkpoint.save_directions(out / name, directions)
+    measured = _measure(generator, pictures, among)
+    samples = evaluation.sample(generator, GRID, GRID_SEED)
+    checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.grid(samples)))
+    figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
+    checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
+    text = card(out.name, recipe, data, pictures, curve, chosen, measured, compared, faults)
+    checkpoint.write_atomically(out / checkpoint.CARD, text.encode())
+    return weights
+
+
+def stages(
+    curve: Sequence[dict[str, Any]], chosen: dict[str, Any], pictures: int, batch_size: int
+) -> dict[str, dict[str, Any]]:
+    """Up to `STAGES` entries of the curve before the chosen one, by name, in order.
+
+    The first entry and those at the end of an epoch that runs mark, then whichever lies deepest in
+    a gap on a logarithmic scale. An epoch may have had one step more than now, from pictures that
+    the loader has learned to skip since.
+    """
+    earlier = {e["images"]: e for e in curve if e["images"] < chosen["images"]}
+    steps = pictures // batch_size
+    epochs = {
+        epoch * length * batch_size: epoch
+        for epoch in Budget().checkpoint_epochs
+        for length in (steps, steps + 1)
+    }
+    picked = [n for n in earlier if n in epochs or n == min(earlier)]
+    while len(picked) < min(STAGES, len(earlier)):
+        taken = [*picked, chosen["images"]]
+        left = [count for count in earlier if count not in picked]
+        picked.append(max(left, key=lambda n: min(abs(math.log(n / other)) for other in taken)))
+    thousands = {n: f"{n / 1000:.0f}k" if n >= 10_000 else str(n) for n in picked}
+    return {
+        f"epoch-{epochs[n]}" if n in epochs else f"seen-{thousands[n]}": earlier[n]
+        for n in sorted(picked)
+    }
+
+
+def _measure(generator: Generator, pictures: Images, among: int) -> Measured:
+    features = Features()
+    order = random(GRID_SEED, "neighbours", 0).permutation(len(pictures.train))
+    parts = pictures.train[order[:among]], pictures.held_out[: evaluation.COUNT]
+    trained, real = (Pictures(pixels, features(pixels)) for pixels in map(_shown, parts))
+    held_out = real.first(SEARCHED)
+    drawn = evaluation.sample(generator, len(held_out.pixels), GRID_SEED)
+    return Measured(
+        kernel_distance(trained.features, real.features),
+        min(len(trained.pixels), len(real.pixels)),
+        compare(Pictures(drawn, features(drawn)), held_out, trained),
+    )
+
+
+def _shown(pictures: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
+    count, _, height, width = pictures.shape
+    pixels = np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3))
+    return np.ascontiguousarray(pixels)

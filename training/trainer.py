@@ -1,0 +1,203 @@
+"""One step of the adversarial game (section 4), through Accelerate.
+
+D learns from a real and a generated batch, each with its own batch statistics, then G through the
+updated D from the same generated batch. An image counts as seen once it has been through both.
+Deviation: the generated batch is drawn once a step and used by both (the authors draw anew for G);
+the picture costs one pass of G instead of two. D's weights get no gradient in G's step, where they
+would be thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dcgan import images
+from dcgan.checkpoint import Checkpoint, CheckpointError
+from dcgan.networks import Discriminator, Generator
+from training.convolution import use_matrix_products
+from training.data import Batches, Images, random
+from training.recipes import Recipe
+from training.statistics import fix_statistics
+
+WARM_UP = 200
+"""Steps over which the learning rate rises after --init: the optimisers start empty."""
+
+
+class Trainer:
+    """Networks, optimisers and averages, and what they have seen."""
+
+    def __init__(self, recipe: Recipe, pictures: Images, accelerator: Accelerator) -> None:
+        """Raises DataError where the pictures do not fill a batch."""
+        self.recipe, self.accelerator = recipe, accelerator
+        self.batches = Batches(
+            pictures.train,
+            recipe.batch_size,
+            recipe.seed,
+            recipe.mirror,
+            labels=pictures.labels,
+            process=accelerator.process_index,
+            processes=accelerator.num_processes,
+        )
+        torch.manual_seed(recipe.seed)  # the initial weights; all else is a function of the step
+        self.generator, self.discriminator = Generator(recipe.model), Discriminator(recipe.model)
+        self.average = AveragedModel(self.generator, multi_avg_fn=_rising_average(recipe.average))
+        for network in self.networks().values():
+            network.to(accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+        if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
+            use_matrix_products(self.generator)
+            use_matrix_products(self.discriminator)
+        # as they are trained: in mixed precision, gradients averaged over the processes
+        self._generate: nn.Module = accelerator.prepare(self.generator)
+        self._discriminate: nn.Module = accelerator.prepare(self.discriminator)
+        self.optimisers: dict[str, Optimizer] = {
+            name: accelerator.prepare(
+                Adam(
+                    network.parameters(),
+                    recipe.learning_rate,
+                    betas=(recipe.beta1, 0.999),
+                    weight_decay=recipe.l2,
+                    fused=True,
+                )
+            )
+            for name, network in (("adam_g", self.generator), ("adam_d", self.discriminator))
+        }
+        self.step = 0
+        self.images_before: int | None = None
+        """Images seen by the weights that these started from; None: they started from noise."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+        }
+
+    @property
+    def steps_per_batch(self) -> int:
+        """Steps that take a batch through both networks."""
+        return 2 if self.recipe.updates == "alternating" else 1
+
+    @property
+    def images_seen(self) -> int:
+        batches = self.step // self.steps_per_batch
+        return (self.images_before or 0) + batches * self.recipe.batch_size
+
+    @property
+    def ended_epoch(self) -> int | None:
+        """The number of the epoch, from 1, that the last step has ended; None within one."""
+        epoch, rest = divmod(self.step, self.steps_per_batch * self.batches.steps_per_epoch)
+        return None if rest else epoch
+
+    def start_from(self, weights: Checkpoint) -> None:
+        """--init: shipped weights, fresh optimisers; their images count as seen.
+
+        Raises CheckpointError for the weights of another network.
+        """
+        if weights.config != self.recipe.model:
+            raise CheckpointError(
+                f"{weights.folder} holds another network than the recipe's; compare its "
+                "config.json with the output of --dry-run"
+            )
+        generator = weights.generator().state_dict()
+        self.generator.load_state_dict(generator)
+        self.average.module.load_state_dict(generator)
+        self.discriminator.load_state_dict(weights.discriminator().state_dict())
+        self.images_before = int(weights.metadata.get("images_seen", 0))
+
+    def train_step(self) -> dict[str, Tensor]:
+        """A step of D and of G, or of the one whose turn it is; returns losses and D's answers."""
+        recipe, step = self.recipe, self.step
+        self._warm_up()
+        pictures, classes = self.batches.at(step // self.steps_per_batch)
+        real = self._tensor(images.from_uint8(pictures, recipe.model.output))
+        real = real.contiguous(memory_format=torch.channels_last)
+        labels = None if classes is None else self._tensor(classes)
+        fake = self._generate(self._z(step), labels)
+        turn = step % self.steps_per_batch
+        losses: dict[str, Tensor] = {}
+        if turn == 0:
+            on_real = self._discriminate(real, labels)
+            on_fake = self._discriminate(fake.detach(), labels)
+            loss = _bce(on_real, 1.0) + _bce(on_fake, 0.0)
+            self._update("adam_d", loss)
+            losses["loss_d"] = loss.detach()
+            losses["d_real"] = on_real.detach().sigmoid().mean()
+            losses["d_fake"] = on_fake.detach().sigmoid().mean()
+        if turn == self.steps_per_batch - 1:
+            self.discriminator.requires_grad_(False)
+            loss = _bce(self.discriminator(fake, labels), 1.0)
+            self._update("adam_g", loss)
+            self.discriminator.requires_grad_(True)
+            if recipe.average:
+                self.average.update_parameters(self.generator)
+            losses["loss_g"] = loss.detach()
+        self.step += 1
+        return losses
+
+    def exported(self) -> Generator:
+        """A copy of G (averaged, where the recipe averages) with fixed statistics, in eval mode."""
+        source = self.average.module if self.recipe.average else self.generator
+        generator = Generator(self.recipe.model)
+        generator.load_state_dict(source.state_dict())
+        generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+        return fix_statistics(generator)
+
+    def _z(self, step: int) -> Tensor:
+        """This process's part of the step's z's."""
+        config = self.recipe.model
+        generator = random(self.recipe.seed, "z", step)
+        shape = self.recipe.batch_size, config.z_size
+        if config.prior == "uniform":
+            z = generator.uniform(-1, 1, shape)
+        else:
+            z = generator.standard_normal(shape)
+        part = z[self.accelerator.process_index :: self.accelerator.num_processes]
+        return self._tensor(part.astype(np.float32))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.accelerator.device)
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad()
+        self.accelerator.backward(loss)
+        optimiser.step()
+
+    def _warm_up(self) -> None:
+        if self.images_before is not None and self.step < WARM_UP:
+            for optimiser in self.optimisers.values():
+                for group in optimiser.param_groups:
+                    group["lr"] = self.recipe.learning_rate * (self.step + 1) / WARM_UP
+
+
+def best_precision() -> str:
+    """bfloat16 where the hardware computes in it, float32 ("no" mixed precision) elsewhere."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    abilities = torch.cpu.get_capabilities()  # avx512_bf16, amx_bf16 and the like
+    return "bf16" if any(has and "bf16" in name for name, has in abilities.items()) else "no"
+
+
+def _bce(logits: Tensor, target: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def _rising_average(decay: float) -> Callable[..., None]:
+    """An exponential average whose decay rises to `decay`, so that early pictures mean something.
+
+    With a constant one the first epochs' average would still be mostly the initial weights.
+    """
+
+    def average(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        now = min(decay, (1 + int(count)) / (10 + int(count)))
+        get_ema_multi_avg_fn(now)(averaged, current, count)
+
+    return average
