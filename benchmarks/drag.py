@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,13 +111,19 @@ def main(
         browser.close()
     ours.close()
     peer.close()
-    figures = []
-    for what, unit, better in (("latency", "ms", "lower"), ("rate", "frames/s", "higher")):
-        value, base = (statistics.median(found[name][what]) for name in ("ours", "stock"))
-        figures.append(Figure(f"drag {what}", round(value, 1), unit, better, round(base, 1)))
-    p95 = float(np.percentile(found["ours"]["latency"], 95))
-    base = float(np.percentile(found["stock"]["latency"], 95))
-    figures.append(Figure("drag latency p95", round(p95, 1), "ms", "lower", round(base, 1)))
+    mine, theirs = found["ours"], found["stock"]
+
+    def both(reduce: Callable[[list[float]], float], what: str) -> tuple[float, float]:
+        return round(reduce(mine[what]), 1), round(reduce(theirs[what]), 1)
+
+    latency, base = both(statistics.median, "latency")
+    slowest, base_slowest = both(lambda values: float(np.percentile(values, 95)), "latency")
+    rate, base_rate = both(statistics.median, "rate")
+    figures = [
+        Figure("drag latency", latency, "ms", "lower", base),
+        Figure("drag latency p95", slowest, "ms", "lower", base_slowest),
+        Figure("drag rate", rate, "frames/s", "higher", base_rate),
+    ]
     for figure in figures:
         print(figure)
     print(machine())

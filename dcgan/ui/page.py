@@ -7,6 +7,8 @@ import os
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
+from gradio.themes import Base, colors
 
 from dcgan.engine import Engine
 from dcgan.spec import SpecError, parse
@@ -42,7 +44,7 @@ def build(engine: Engine) -> gr.Blocks:
                 with gr.Tab("Walk", id="walk"):
                     part("walk")
         part("shelf")
-        gr.api(render, api_name="render")
+        api(render, api_name="render")
     return page
 
 
@@ -52,9 +54,9 @@ def launch_options(engine: Engine) -> dict[str, Any]:
     return {
         "app_kwargs": {"routes": server.routes(engine)},
         "css_paths": [server.WEB / "page.css"],
-        "theme": gr.themes.Base(
-            primary_hue=gr.themes.colors.slate,
-            neutral_hue=gr.themes.colors.stone,
+        "theme": Base(
+            primary_hue=colors.slate,
+            neutral_hue=colors.stone,
             font=["system-ui", "sans-serif"],
             font_mono=["ui-monospace", "monospace"],
         ).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300"),
