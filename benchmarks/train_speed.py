@@ -1,6 +1,6 @@
 """Training speed against the plain loop that most people copy (pytorch/examples/dcgan).
 
-    python -m benchmarks.train_speed [--rounds 12] [--json FILE]      about 1 minute
+    python -m benchmarks.train_speed [--rounds 12] [--json FILE]      1 to 2 minutes
 
 Both train the same networks (G from 512 maps, D from 64, 4x4 kernels) on batches of 128 with the
 same schedule: an image counts once it has been through one step of D and one of G. The peer runs

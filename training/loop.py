@@ -128,11 +128,12 @@ class Run:
                     or trainer.ended_epoch in budget.checkpoint_epochs
                 ):
                     self._numbers(losses)
+                    self.save()  # a KID takes minutes: who asks to stop may not wait for it
                     self.write_checkpoint(say)
                     self.save()
                     checkpoint_at = time.monotonic()
             self._numbers(losses)
-            self.save()  # first of all: who asks to stop may not wait for long
+            self.save()
             if not stop.asked:
                 self.write_checkpoint(say)
                 self.save()
