@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import io
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, images
-from dcgan.config import ModelConfig
+from dcgan import images
 from dcgan.engine import Engine
-from dcgan.networks import Discriminator, Generator
 from dcgan.ui import server
-
-TINY = ModelConfig(
-    image_size=16,
-    z_size=8,
-    generator_widths=(8, 4),
-    generator_kernels=(4, 4),
-    generator_strides=(2, 2),
-    discriminator_widths=(4, 8),
-    discriminator_kernels=(4, 4),
-    discriminator_strides=(2, 2),
-)
+from tests import tiny
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    folder: Path = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    card = "---\nimages_seen: 5\n---\n"
-    checkpoint.save(folder, Generator(TINY).eval(), Discriminator(TINY).eval(), card)
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny.save(folder)
     return Engine({"tiny": folder})
 
 
@@ -81,10 +65,10 @@ def test_a_sheet_holds_pictures_row_by_row_and_their_steps(
 
 
 def test_models_are_described(client: TestClient, engine: Engine) -> None:
-    (tiny,) = client.get("/dcgan/models").json()
-    assert tiny["name"] == "tiny"
-    assert tiny["weights"] == engine.model("tiny").checkpoint.hash
-    assert (tiny["images_seen"], tiny["stages"]) == (5, [])
+    (described,) = client.get("/dcgan/models").json()
+    assert described["name"] == "tiny"
+    assert described["weights"] == engine.model("tiny").checkpoint.hash
+    assert (described["images_seen"], described["stages"]) == (30_000, [])
 
 
 @pytest.mark.parametrize(
