@@ -22,7 +22,7 @@ import typer
 
 from dcgan import checkpoint, engine, hub, images, latent
 from dcgan.checkpoint import CheckpointError
-from dcgan.spec import SpecError, parse
+from dcgan.spec import parse
 
 GRID = 64
 FRAMES_PER_SECOND = 15
@@ -34,7 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 def _in_one_sentence() -> Iterator[None]:
     try:
         yield
-    except (SpecError, CheckpointError, hub.HubError, OSError, ValueError) as error:
+    except (hub.HubError, OSError, ValueError) as error:  # bad texts and checkpoints are the last
         typer.secho(f"Error: {error}", err=True, fg="red")
         raise typer.Exit(1) from None
 
@@ -57,8 +57,7 @@ def render(
     """Draw the picture of a text; the file carries the text in its metadata."""
     spec = parse(text)
     [picture] = _engine(weights, spec.model).render([spec])
-    enlarged = picture.repeat(scale, axis=0).repeat(scale, axis=1)
-    out.write_bytes(images.encode_png(enlarged, str(spec)))
+    out.write_bytes(images.encode_png(images.enlarge(picture, scale), str(spec)))
 
 
 @app.command()
@@ -110,8 +109,7 @@ def walk(
         path = latent.walk([end.z for end in ends], steps, closed=True, spherical=not straight)
         rows.append(model.render([model.spec(z, label=ends[0].label) for z in path]))
     frames = [images.grid(np.stack(faces), columns=count) for faces in zip(*rows, strict=True)]
-    enlarged = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
-    images.encode_animation(enlarged, out, seconds)
+    images.encode_animation([images.enlarge(frame, scale) for frame in frames], out, seconds)
 
 
 @app.command()

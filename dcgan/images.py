@@ -41,6 +41,11 @@ def grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet.reshape(rows * height, columns * width, channels)
 
 
+def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
+    """(H, W, 3) -> (scale H, scale W, 3): every pixel a square."""
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
 def encode_png(picture: np.ndarray, spec: str | None = None) -> bytes:
     """(H, W, 3) uint8 -> PNG, with the picture's text in its metadata where there is one."""
     info = PngInfo()

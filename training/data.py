@@ -163,6 +163,12 @@ def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 
 
+def shown(pictures: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
+    count, _, height, width = pictures.shape
+    return np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3)).copy()
+
+
 class Batches:
     """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
 

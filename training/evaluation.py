@@ -12,7 +12,7 @@ from torch import Tensor
 from dcgan import checkpoint, images, latent
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
-from training.data import DataError
+from training.data import DataError, shown
 from training.distances import Features, kernel_distance
 from training.state import StateError, newest_facts
 
@@ -48,9 +48,8 @@ class Distance:
                 f"a kernel distance takes {COUNT:,} held-out pictures, but there are only "
                 f"{len(held_out):,}: give a larger set (one picture in twelve is held out)"
             )
-        colours = held_out[:COUNT].repeat(3 // held_out.shape[1], axis=1)
         self._features = Features()
-        self._real: Tensor = self._features(colours.transpose(0, 2, 3, 1))
+        self._real: Tensor = self._features(shown(held_out[:COUNT]))
 
     def __call__(self, generator: Generator, batch_size: int = BATCH) -> float:
         drawn = self._features(sample(generator, COUNT, SEED, batch_size))

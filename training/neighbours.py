@@ -14,6 +14,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from dcgan import images
+
 NEAREST = 3
 SPACES = ("features", "pixels")
 CHUNK = 1000
@@ -127,8 +129,7 @@ class _Sheet:
         self.draw.text((x, GAP), heading, "black", self.font)
         for number, picture in enumerate(pictures):
             y = BREAK + TEXT + number * self.row
-            enlarged = picture.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
-            self.image.paste(Image.fromarray(enlarged), (x, y))
+            self.image.paste(Image.fromarray(images.enlarge(picture, self.scale)), (x, y))
             if distances is not None:
                 middle = x + (self.tile - GAP) // 2, y + self.tile
                 self.draw.text(middle, f"{distances[number]:.1f}", "black", self.font, anchor="ma")

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dcgan import checkpoint, images
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training import evaluation
 from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, ShipError, card
-from training.data import DataError, Images, load_images, random
+from training.data import DataError, Images, load_images, random, shown
 from training.directions import principal_directions
 from training.distances import Features, kernel_distance
 from training.loop import Budget
@@ -127,7 +125,7 @@ def _measure(generator: Generator, pictures: Images, among: int) -> Measured:
     features = Features()
     order = random(GRID_SEED, "neighbours", 0).permutation(len(pictures.train))
     parts = pictures.train[order[:among]], pictures.held_out[: evaluation.COUNT]
-    trained, real = (Pictures(pixels, features(pixels)) for pixels in map(_shown, parts))
+    trained, real = (Pictures(pixels, features(pixels)) for pixels in map(shown, parts))
     held_out = real.first(SEARCHED)
     drawn = evaluation.sample(generator, len(held_out.pixels), GRID_SEED)
     return Measured(
@@ -135,10 +133,3 @@ def _measure(generator: Generator, pictures: Images, among: int) -> Measured:
         min(len(trained.pixels), len(real.pixels)),
         compare(Pictures(drawn, features(drawn)), held_out, trained),
     )
-
-
-def _shown(pictures: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
-    count, _, height, width = pictures.shape
-    pixels = np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3))
-    return np.ascontiguousarray(pixels)

@@ -1,7 +1,7 @@
 // The pictures that the visitor has picked: the same shelf on every tab.
 
-import { address } from "./engine-server.js";
 import { page } from "./page.js";
+import { thumb } from "./thumb.js";
 
 export function mount(root) {
   const items = root.querySelector("[data-role=items]");
@@ -34,14 +34,7 @@ export function mount(root) {
 function item(text, number) {
   const element = document.createElement("li");
   element.dataset.text = text;
-  const show = document.createElement("button");
-  show.type = "button";
-  show.className = "dc-thumb";
-  show.ariaLabel = `Show picture ${number} of the shelf`;
-  const image = new Image();
-  image.alt = "";
-  image.src = address(text);
-  show.append(image);
+  const show = thumb(text, `Show picture ${number} of the shelf`);
   const drop = document.createElement("button");
   drop.type = "button";
   drop.className = "dc-drop";

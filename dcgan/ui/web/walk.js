@@ -1,9 +1,9 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
-import { address } from "./engine-server.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
 import { between, draw, join, number, parts } from "./spec.js";
+import { thumb } from "./thumb.js";
 
 const FRAMES = 24;
 const MIN = 2;
@@ -65,16 +65,9 @@ export async function mount(root) {
 
   const station = (text, index) => {
     const item = document.createElement("li");
-    const thumb = document.createElement("button");
-    thumb.type = "button";
-    thumb.className = "dc-thumb";
-    thumb.ariaLabel = `Go to station ${index + 1}`;
-    thumb.addEventListener("click", () => go(index));
-    const image = new Image();
-    image.alt = "";
-    image.src = address(text);
-    thumb.append(image);
-    item.append(thumb);
+    const button = thumb(text, `Go to station ${index + 1}`);
+    button.addEventListener("click", () => go(index));
+    item.append(button);
     return item;
   };
 
