@@ -39,7 +39,7 @@ class Source:
 
     name: str
     address: str
-    people: str
+    shows: str
     labels: tuple[str, ...] = ()
 
 
@@ -61,6 +61,15 @@ SOURCES = {
         "https://github.com/JingchunCheng/All-Age-Faces-Dataset",
         "adults of all ages, mostly Asian",
     ),
+    "places365": Source(
+        "Places365",
+        "http://places2.csail.mit.edu",
+        "rooms of all countries as people put them on the web; some show people or details",
+    ),
+    "miniplaces": Source(
+        "MiniPlaces", "https://github.com/CSAILVision/miniplaces", "the same, a smaller set"
+    ),
+    "houses": Source("a set of houses", "", "tidied rooms, as sellers of houses show them"),
 }
 """By the name in a data set's `source` column."""
 
@@ -140,7 +149,7 @@ def _front(pictures: Images, chosen: dict[str, Any], measured: Measured) -> str:
         images_seen=chosen["images"],
         minutes=chosen["minutes"],
         kid=chosen["kid"],
-        kid_n=evaluation.COUNT,
+        kid_n=chosen["n"],
         kid_real=measured.kid_real,
     )
     return f"---\n{facts}\n---"
@@ -169,7 +178,7 @@ def _data(pictures: Images, data: str, recipe: Recipe) -> str:
     for key, count in sorted(pictures.sources.items(), key=lambda item: -item[1]):
         source = SOURCES.get(key, Source(key, "", "not known here"))
         link = f"[{source.name}]({source.address})" if source.address else source.name
-        about.append((link, f"{count:,}", f"{count / total:.1%}", source.people))
+        about.append((link, f"{count:,}", f"{count / total:.1%}", source.shows))
         for label in source.labels:
             keep = {**recipe.keep, "source": [key]}
             values = load_images(data, model.image_size, model.channels, keep, label).labels
@@ -179,14 +188,14 @@ def _data(pictures: Images, data: str, recipe: Recipe) -> str:
         f"""Trained on {total:,} pictures. Another {len(pictures.held_out):,}, one in
         {1 / HELD_OUT:.0f} by a hash of the file (of the person where the set names persons), were
         held out and never trained on. Left out: {left_out or "none"}.""",
-        _table(("Source", "Trained on", "Share", "Whom it shows"), about),
+        _table(("Source", "Trained on", "Share", "What it shows"), about),
         "The labels that came with them show more of the skew:" if labels else "",
         _table(("Label", "Source", "Share", "Labelled pictures"), labels),
         """The photographs are not published with the weights. Their sets may be used for research
         and not for commerce, and what is made from them carries the same terms: these weights are
-        for non-commercial research only. Nobody shown in the photographs was asked. The weights
-        are not for identifying people, not for judging them by their looks, and not for pictures
-        that pass as real persons. Samples have the skew of the sources.""",
+        for non-commercial research only. Samples have the skew of the sources. Nobody shown in the
+        photographs was asked: the weights are not for identifying people, not for judging them by
+        their looks, and not for pictures that pass as real persons or places.""",
     )
 
 
@@ -238,7 +247,7 @@ def _quality(
             )
         ]
     return _section(
-        f"""KID {_kid(chosen)}, n = {evaluation.COUNT:,} samples and as many held-out pictures. The
+        f"""KID {_kid(chosen)}, n = {chosen["n"]:,} samples and as many held-out pictures. The
         floor, training pictures against held-out ones (n = {measured.kid_real_count:,} of each),
         is {measured.kid_real:.5f}.""",
         f"""It is the kernel distance in the features of efficientnet-lite0 (ImageNet weights,

@@ -16,8 +16,8 @@ from training.data import DataError, shown
 from training.distances import Features, kernel_distance
 from training.state import StateError, newest_facts
 
-COUNT = 2000
-"""Pictures on either side of every kernel distance, unless it says otherwise."""
+COUNT, MINIMUM = 2000, 500
+"""Pictures on either side of a kernel distance, and how few will do where less is held out."""
 SEED = 1
 """Of the samples compared; grids show seed 0."""
 BATCH = 128
@@ -39,29 +39,30 @@ def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH)
 
 
 class Distance:
-    """KID of generators' pictures against the first COUNT held-out ones; both sides n = COUNT."""
+    """KID of generators' pictures against the first `count` held-out ones, `count` of either."""
 
     def __init__(self, held_out: np.ndarray) -> None:
-        """held_out: (N, C, H, W) uint8. Raises DataError where there are fewer than COUNT."""
-        if len(held_out) < COUNT:
+        """held_out: (N, C, H, W) uint8. Raises DataError where there are fewer than MINIMUM."""
+        if len(held_out) < MINIMUM:
             raise DataError(
-                f"a kernel distance takes {COUNT:,} held-out pictures, but there are only "
+                f"a kernel distance takes {MINIMUM:,} held-out pictures, but there are only "
                 f"{len(held_out):,}: give a larger set (one picture in twelve is held out)"
             )
+        self.count = min(COUNT, len(held_out))
         self._features = Features()
-        self._real: Tensor = self._features(shown(held_out[:COUNT]))
+        self._real: Tensor = self._features(shown(held_out[: self.count]))
 
     def __call__(self, generator: Generator, batch_size: int = BATCH) -> float:
-        drawn = self._features(sample(generator, COUNT, SEED, batch_size))
+        drawn = self._features(sample(generator, self.count, SEED, batch_size))
         return kernel_distance(drawn, self._real)
 
 
 def best(run: Path) -> dict[str, Any]:
-    """The entry of lowest KID in a run's curve: images, minutes, kid. Raises StateError."""
+    """The entry of lowest KID in a run's curve: images, minutes, kid, n. Raises StateError."""
     measured = [entry for entry in newest_facts(run)["curve"] if "kid" in entry]
     if not measured:
         raise StateError(
-            f"no checkpoint of {run} has a KID: that takes {COUNT:,} held-out pictures and a run "
+            f"no checkpoint of {run} has a KID: that takes {MINIMUM:,} held-out pictures and a run "
             "that has reached its first checkpoint"
         )
     return min(measured, key=lambda entry: entry["kid"])
@@ -89,12 +90,12 @@ def card(description: str, entry: dict[str, float]) -> str:
     """The card of a checkpoint within a run: what --init and people need of an entry."""
     facts = {"images_seen": entry["images"], "minutes": entry["minutes"]}
     if "kid" in entry:
-        facts |= {"kid": entry["kid"], "kid_n": COUNT}
+        facts |= {"kid": entry["kid"], "kid_n": entry["n"]}
     front = "".join(f"{name}: {value}\n" for name, value in facts.items())
     return f"---\n{front}---\n\n{description}\n"
 
 
 def kid_text(entry: dict[str, float]) -> str:
     if "kid" not in entry:
-        return f"no KID: that takes {COUNT:,} held-out pictures"
-    return f"KID {entry['kid']:.5f} (n = {COUNT:,})"
+        return f"no KID: that takes {MINIMUM:,} held-out pictures"
+    return f"KID {entry['kid']:.5f} (n = {entry['n']:,})"

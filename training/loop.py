@@ -69,7 +69,7 @@ class Run:
         self.trainer = Trainer(recipe, pictures, self.accelerator)
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
-        """One entry a checkpoint: images, minutes, kid."""
+        """One entry a checkpoint: images, minutes, kid and its n."""
         self._distance: evaluation.Distance | None = None
 
     def resume(self) -> None:
@@ -160,9 +160,10 @@ class Run:
             return
         generator = self.trainer.exported()
         entry = {"images": seen, "minutes": round(self.seconds / 60, 2)}
-        if len(self._held_out) >= evaluation.COUNT:
+        if len(self._held_out) >= evaluation.MINIMUM:
             self._distance = self._distance or evaluation.Distance(self._held_out)
-            entry["kid"] = self._distance(self._as_sampled(generator), self.recipe.batch_size)
+            kid = self._distance(self._as_sampled(generator), self.recipe.batch_size)
+            entry |= {"kid": kid, "n": self._distance.count}
         folder = evaluation.folder_of(self.out, seen)
         card = evaluation.card(self.recipe.description, entry)
         checkpoint.save(folder, generator, self.trainer.discriminator, card)

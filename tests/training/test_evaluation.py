@@ -30,18 +30,21 @@ def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
 def test_the_distance_is_small_for_held_out_pictures_of_the_generator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "COUNT", 64)
+    monkeypatch.setattr(evaluation, "MINIMUM", 64)
     generator = tiny.save(tmp_path / "one").generator()
     own = sample(generator, 64, seed=5).transpose(0, 3, 1, 2)
     other = tiny.save(tmp_path / "other", seed=1).generator()
     distance = Distance(own)
     assert abs(distance(generator)) < 0.2 * distance(other)
     assert distance(generator) == distance(generator)
+    assert distance.count == 64
+    monkeypatch.setattr(evaluation, "COUNT", 30)
+    assert Distance(own).count == 30
 
 
 def test_a_distance_takes_enough_pictures() -> None:
-    with pytest.raises(DataError, match="takes 2,000 held-out pictures, but there are only 1,999:"):
-        Distance(np.empty((1999, 3, 16, 16), np.uint8))
+    with pytest.raises(DataError, match="takes 500 held-out pictures, but there are only 499:"):
+        Distance(np.empty((499, 3, 16, 16), np.uint8))
 
 
 def make_run(folder: Path, kids: list[float | None]) -> Path:
@@ -50,7 +53,7 @@ def make_run(folder: Path, kids: list[float | None]) -> Path:
     for number, kid in enumerate(kids, start=1):
         entry = {"images": 100 * number, "minutes": 1.0}
         if kid is not None:
-            entry["kid"] = kid
+            entry |= {"kid": kid, "n": 2000}
         curve.append(entry)
         tiny.save(folder / "checkpoints" / f"{100 * number:09d}", seed=number)
     state = folder / "states" / "000000009"
@@ -61,7 +64,7 @@ def make_run(folder: Path, kids: list[float | None]) -> Path:
 
 def test_best_is_the_lowest_kid(tmp_path: Path) -> None:
     run, out = make_run(tmp_path / "run", [None, 0.3, 0.1, 0.2]), tmp_path / "weights" / "faces"
-    assert best(run) == {"images": 300, "minutes": 1.0, "kid": 0.1}
+    assert best(run) == {"images": 300, "minutes": 1.0, "kid": 0.1, "n": 2000}
     weights, entry = copy_best(run, out)
     assert entry["images"] == 300
     chosen = run / "checkpoints" / "000000300"
@@ -73,14 +76,14 @@ def test_best_is_the_lowest_kid(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_kid_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 2,000"):
+    with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 500"):
         best(make_run(tmp_path / "run", [None, None]))
     with pytest.raises(StateError, match="has no saved state"):
         best(tmp_path / "nowhere")
 
 
 def test_the_card_of_a_checkpoint_counts_and_states_n() -> None:
-    entry = {"images": 640, "minutes": 1.5, "kid": 0.25}
+    entry = {"images": 640, "minutes": 1.5, "kid": 0.25, "n": 2000}
     card = evaluation.card(small.RECIPE.description, entry)
     assert (
         card == "---\nimages_seen: 640\nminutes: 1.5\nkid: 0.25\nkid_n: 2000\n---\n\nFor tests.\n"

@@ -125,7 +125,7 @@ def test_checkpoints_of_early_epochs_and_the_end_are_a_curve(tmp_path: Path) -> 
         weights = checkpoint.load(tmp_path / "checkpoints" / f"{seen:09d}")
         assert weights.metadata["images_seen"] == seen
         weights.generator(), weights.discriminator()
-    assert "no KID: that takes 2,000 held-out pictures" in " ".join(said)
+    assert "no KID: that takes 500 held-out pictures" in " ".join(said)
 
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == list(range(8, 97, 8))
@@ -195,7 +195,7 @@ def test_batch_statistics_are_for_sampling_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The checkpoint of a recipe that samples in training mode has fixed statistics too."""
-    monkeypatch.setattr(evaluation, "COUNT", 16)
+    monkeypatch.setattr(evaluation, "MINIMUM", 16)
     recipe = dataclasses.replace(small.RECIPE, statistics="batch")
     run = Run(recipe, small.images(held_out=16), tmp_path, "no")
     run.train(Budget(steps=2), lambda _: None)
