@@ -8,12 +8,9 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
-import torch
-
 from dcgan.engine import Engine, discover
 from dcgan.ui.page import build, launch_options
 
-torch.set_num_threads(1)  # requests run side by side; one picture gains nothing from two threads
 engine = Engine(discover(Path(__file__).parent / "weights"))
 demo = build(engine)
 

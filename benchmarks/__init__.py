@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import onnxruntime
 import torch
 
 
@@ -38,4 +40,5 @@ class Figure:
 def machine() -> str:
     """What the figures were measured on."""
     cpu = platform.processor() or platform.machine()
-    return f"{cpu}, {torch.get_num_threads()} torch threads, torch {torch.__version__}"
+    versions = f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}"
+    return f"{cpu}, {os.cpu_count()} cores, {versions}"

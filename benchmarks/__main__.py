@@ -22,6 +22,7 @@ from benchmarks import machine
 
 SCRIPTS = {
     "train_speed": "Training against the plain loop that most people copy (pytorch/examples).",
+    "draw": "Pictures from the engine, against the network in eager torch.",
     "drag": "From the finger to the picture, against gr.Slider.change -> gr.Image.",
 }
 KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.json"

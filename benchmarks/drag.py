@@ -19,7 +19,6 @@ from typing import Annotated, Any
 
 import gradio as gr
 import numpy as np
-import torch
 import typer
 from playwright.sync_api import Page, sync_playwright
 
@@ -87,7 +86,6 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Compare dragging with the stock slider's."""
-    torch.set_num_threads(1)
     engine = Engine(discover(Path("weights")))
     options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
     ours, peer = build(engine), stock(engine)

@@ -12,24 +12,30 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dcgan.boxes import BoxesError, BoxSet, parse_boxes
 from dcgan.config import ConfigError, ModelConfig
+from dcgan.sets import Sets, SetsError, none, parse_sets
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from dcgan.networks import Discriminator, Generator
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 DIRECTIONS = "directions.json"
+SETS = "sets.json"
+BOXES = "boxes-*.json"
+NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
-Network = TypeVar("Network", "Generator", "Discriminator")
+Network = TypeVar("Network", bound="torch.nn.Module")
 
 
 class CheckpointError(ValueError):
@@ -72,6 +78,39 @@ class Checkpoint:
             )
         return directions
 
+    @cached_property
+    def boxes(self) -> dict[str, BoxSet]:
+        """Sets of boxes drawn in samples, by their names.
+
+        Raises CheckpointError for a file that is none, or whose pictures are of other weights.
+        """
+        sets = {}
+        for path in sorted(self.folder.glob(BOXES)):
+            try:
+                boxes = parse_boxes(path.read_bytes())
+                boxes.check(self.config)
+            except BoxesError as error:
+                raise CheckpointError(f"{path}: {error}") from None
+            if boxes.weights != self.hash:
+                raise CheckpointError(
+                    f"{path}: its pictures are of the weights {boxes.weights}, not {self.hash}: "
+                    "draw the boxes anew"
+                )
+            sets[boxes.name] = boxes
+        return sets
+
+    @cached_property
+    def sets(self) -> Sets:
+        """Named exemplars, and what they are for; all empty where the checkpoint has none.
+
+        Raises CheckpointError where the file can't be read as such.
+        """
+        path = self.folder / SETS
+        try:
+            return parse_sets(path.read_text(encoding="utf-8")) if path.is_file() else none()
+        except (SetsError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} can't be read as sets: {error}") from None
+
     @property
     def card(self) -> str:
         path = self.folder / CARD
@@ -108,40 +147,74 @@ class Checkpoint:
 
         return self._read(Discriminator(self.config), "discriminator.")
 
-    def _read(self, network: Network, prefix: str) -> Network:
-        from safetensors import SafetensorError, safe_open
+    def tensors(self, prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        """One network's tensors in float32. Raises CheckpointError if they are not exactly these.
 
-        path = self.folder / WEIGHTS
-        expected = {k: v for k, v in network.state_dict().items() if not k.endswith(_COUNTER)}
-        try:
-            with safe_open(path, framework="pt") as file:
-                names = set(file.keys())
-                stray = sorted(
-                    n for n in names if not n.startswith(("generator.", "discriminator."))
+        prefix: "generator." or "discriminator.", which the names in `shapes` go without.
+        """
+        return read_tensors(self.folder / WEIGHTS, CONFIG, shapes, prefix, NETWORKS)
+
+    def _read(self, network: Network, prefix: str) -> Network:
+        return fill(network, lambda shapes: self.tensors(prefix, shapes))
+
+
+def read_tensors(
+    path: Path,
+    described: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    prefix: str = "",
+    known: tuple[str, ...] = ("",),
+) -> dict[str, np.ndarray]:
+    """The tensors `prefix*` of a safetensors file, by their names without it, in float32.
+
+    described: the name of the file that the shapes are from. known: prefixes that the file may
+    hold. Raises CheckpointError unless the tensors are exactly those in `shapes`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = set(file.keys())
+            stray = sorted(n for n in names if not n.startswith(known))
+            found = {n.removeprefix(prefix) for n in names if n.startswith(prefix)}
+            missing, extra = sorted(shapes.keys() - found), sorted(found - shapes.keys())
+            if missing or extra or stray:
+                raise CheckpointError(
+                    f"{path} does not hold the network that {described} describes: missing "
+                    f"{_few(missing)}, unexpected {_few(extra + stray)} (in {prefix}*)"
                 )
-                found = {n.removeprefix(prefix) for n in names if n.startswith(prefix)}
-                missing, extra = sorted(expected.keys() - found), sorted(found - expected.keys())
-                if missing or extra or stray:
+            tensors = {}
+            for name, shape in shapes.items():
+                tensor = file.get_tensor(prefix + name)
+                if tensor.shape != shape:
                     raise CheckpointError(
-                        f"{path} does not hold the network that {CONFIG} describes: missing "
-                        f"{_few(missing)}, unexpected {_few(extra + stray)} (in {prefix}*)"
+                        f"{path}: {prefix}{name} has shape {tensor.shape}, but "
+                        f"{described} asks for {shape}"
                     )
-                tensors = {}
-                for name, like in expected.items():
-                    tensor = file.get_tensor(prefix + name)
-                    if tensor.shape != like.shape:
-                        raise CheckpointError(
-                            f"{path}: {prefix}{name} has shape {tuple(tensor.shape)}, but "
-                            f"{CONFIG} asks for {tuple(like.shape)}"
-                        )
-                    tensors[name] = tensor.to(like.dtype)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"{path} can't be read as safetensors ({error}): it is damaged or incomplete, "
-                "copy or download it again"
-            ) from None
-        network.load_state_dict(tensors, strict=False)  # all but the counters, checked above
-        return network.eval().requires_grad_(False)
+                tensors[name] = tensor.astype("float32")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} can't be read as safetensors ({error}): it is damaged or incomplete, "
+            "copy or download it again"
+        ) from None
+    return tensors
+
+
+def fill(
+    network: Network,
+    tensors: Callable[[dict[str, tuple[int, ...]]], Mapping[str, np.ndarray]],
+) -> Network:
+    """Put the tensors that are read for the network's shapes into it; in eval mode, fixed."""
+    import torch
+
+    shapes = {
+        name: tuple(tensor.shape)
+        for name, tensor in network.state_dict().items()
+        if not name.endswith(_COUNTER)
+    }
+    read = {name: torch.from_numpy(tensor) for name, tensor in tensors(shapes).items()}
+    network.load_state_dict(read, strict=False)  # all but the counters
+    return network.eval().requires_grad_(False)
 
 
 def load(source: str | Path, revision: str | None = None) -> Checkpoint:
@@ -173,7 +246,9 @@ def _download(repo: str, revision: str | None) -> Path:
     try:
         return Path(
             snapshot_download(
-                repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS]
+                repo,
+                revision=revision,
+                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES],
             )
         )
     except Exception as error:  # its transports share no base
@@ -195,16 +270,16 @@ def save(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = _half("generator.", generator)
+    tensors = half_precision("generator.", generator)
     if discriminator is not None:
-        tensors |= _half("discriminator.", discriminator)
+        tensors |= half_precision("discriminator.", discriminator)
     write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     write_atomically(folder / CONFIG, generator.config.to_json().encode())
     write_atomically(folder / CARD, card.encode())
     return load(folder)
 
 
-def _half(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+def half_precision(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights of two and more dimensions in half precision; the rest is batch normalisation."""
     return {
         prefix + name: (tensor.half() if tensor.dim() > 1 else tensor).contiguous().cpu()
@@ -232,6 +307,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 def save_directions(folder: str | Path, directions: Mapping[str, list[float]]) -> None:
     """Write directions.json; a name, once published, must keep its vector (specs refer to it)."""
     write_atomically(Path(folder) / DIRECTIONS, json.dumps(directions).encode())
+
+
+def save_sets(folder: str | Path, sets: Sets) -> None:
+    """Write sets.json. Raises SetsError for what could not be read back."""
+    text = json.dumps(sets, indent=1) + "\n"
+    parse_sets(text)
+    write_atomically(Path(folder) / SETS, text.encode())
 
 
 def _few(names: list[str]) -> str:

@@ -1,24 +1,24 @@
 """The only place where pictures are made for people: specs -> uint8 pictures.
 
-The generator runs in float32 with fixed statistics, so that a spec gives the same picture alone
-and in any batch, within 1e-5 before rounding.
+ONNX Runtime draws them, in float32 and with fixed statistics, so that a spec gives the same
+picture alone and in any batch, within 1e-5 before rounding. Torch is not needed for it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcgan import checkpoint, images, latent
+from dcgan import checkpoint, graph, images, latent
 from dcgan.spec import Draw, Gain, PictureSpec, SpecError, Z
 
 if TYPE_CHECKING:
-    from dcgan.networks import Generator
+    from onnxruntime import InferenceSession
 
 BATCH = 32
 
@@ -29,7 +29,7 @@ class Model:
     def __init__(self, name: str, weights: checkpoint.Checkpoint) -> None:
         self.name, self.checkpoint, self.config = name, weights, weights.config
         self._lock = threading.Lock()
-        self._read: Generator | None = None
+        self._opened: InferenceSession | None = None
 
     @cached_property
     def directions(self) -> dict[str, latent.Latent]:
@@ -69,40 +69,62 @@ class Model:
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""
+        return images.to_uint8(self.draw(specs), self.config.output)
+
+    def draw(self, specs: Sequence[PictureSpec]) -> np.ndarray:
+        """(N, C, H, W) float32 in the network's range, before rounding. Raises SpecError."""
+        return self._run(specs, graph.PICTURES)
+
+    def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
+        """Feature maps (N, C, H, W) float32 of a layer after its ReLU; layer 1 is next to z.
+
+        Edits of earlier layers show in them, edits of this one and of later ones do not. Raises
+        SpecError.
+        """
+        layers = len(self.config.layer_shapes)
+        if not 1 <= layer <= layers:
+            raise SpecError(f"{self.name} has layers 1 to {layers}, not {layer}")
+        return self._run(specs, graph.maps(layer))
+
+    def _run(self, specs: Sequence[PictureSpec], output: str) -> np.ndarray:
         for spec in specs:
             self.check(spec)
+        session, found = self._session(), []
+        for start in range(0, len(specs), BATCH):
+            inputs = self._inputs(specs[start : start + BATCH])
+            found.append(np.asarray(session.run([output], inputs)[0]))
+        return np.concatenate(found)
 
-        import torch
+    def _inputs(self, specs: Sequence[PictureSpec]) -> dict[str, np.ndarray]:
+        """What the graph is fed with; a layer's gains only where a picture has some."""
+        inputs = {"z": np.stack([self.z(spec) for spec in specs]).astype(np.float32)}
+        if self.config.classes:
+            labels = np.array([spec.label for spec in specs])
+            inputs["classes"] = np.eye(self.config.classes, dtype=np.float32)[labels]
+        factors = [latent.gains(spec.gains, self.config.layer_shapes) for spec in specs]
+        for layer, (maps, _, _) in enumerate(self.config.layer_shapes, start=1):
+            if any(layer in factor for factor in factors):
+                neutral = np.ones((maps, 1, 1), np.float32)
+                gains = np.broadcast_arrays(*(factor.get(layer, neutral) for factor in factors))
+                inputs[graph.gain(layer)] = np.stack(gains)
+        return inputs
 
-        size, channels = self.config.image_size, self.config.channels
-        pictures = np.empty((len(specs), channels, size, size), np.float32)
-        generator = self._generator()
-        for gains, rows in _by_gains(specs):
-            factors = {
-                layer: torch.from_numpy(factor)
-                for layer, factor in latent.gains(gains, self.config.layer_shapes).items()
-            }
-            for start in range(0, len(rows), BATCH):
-                part = rows[start : start + BATCH]
-                z = np.stack([self.z(specs[row]) for row in part]).astype(np.float32)
-                labels = [specs[row].label for row in part]
-                with torch.inference_mode():
-                    pictures[part] = generator(
-                        torch.from_numpy(z),
-                        torch.tensor(labels) if self.config.classes else None,
-                        factors,
-                    ).numpy()
-        return images.to_uint8(pictures, self.config.output)
-
-    def _generator(self) -> Generator:
+    def _session(self) -> InferenceSession:
         """The generator, read once, however many threads are first to ask."""
-        import torch
-
         with self._lock:
-            if self._read is None:
-                self._read = self.checkpoint.generator()
-                self._read.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
-            return self._read
+            if self._opened is None:
+                import onnxruntime
+
+                tensors = self.checkpoint.tensors("generator.", graph.shapes(self.config))
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = options.inter_op_num_threads = 1  # one a request
+                options.log_severity_level = 3  # it warns that gains can be given: they shall be
+                self._opened = onnxruntime.InferenceSession(
+                    graph.build(self.config, tensors).SerializeToString(),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                )
+            return self._opened
 
 
 class Engine:
@@ -136,11 +158,3 @@ def discover(weights: Path) -> dict[str, Path]:
     """Checkpoint folders by name: weights/faces is "faces", its stages "faces/<folder>"."""
     folders = [*weights.glob(f"*/{checkpoint.CONFIG}"), *weights.glob(f"*/*/{checkpoint.CONFIG}")]
     return {path.parent.relative_to(weights).as_posix(): path.parent for path in sorted(folders)}
-
-
-def _by_gains(specs: Sequence[PictureSpec]) -> Iterable[tuple[tuple[Gain, ...], list[int]]]:
-    """Rows that share their edits, which can be drawn in one batch."""
-    groups: dict[tuple[Gain, ...], list[int]] = {}
-    for row, spec in enumerate(specs):
-        groups.setdefault(spec.gains, []).append(row)
-    return groups.items()

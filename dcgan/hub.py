@@ -26,6 +26,8 @@ CHECKPOINT = (
     checkpoint.WEIGHTS,
     checkpoint.CARD,
     checkpoint.DIRECTIONS,
+    checkpoint.SETS,
+    checkpoint.BOXES,
     "generator.onnx",
     "*.png",  # the card's
 )

@@ -1,0 +1,73 @@
+"""Shipped exemplars of a model, by name, and what can be done with them (figures 7 and 8).
+
+sets.json beside a model's weights; each z is a text as in a picture's spec:
+
+    {"exemplars": {"smiling woman": ["z(1,4)", "z(1,9)", "z(2,7)"], ...},
+     "sums": [["smiling woman", "neutral woman", "neutral man"], ...],      A - B + C
+     "turns": [["looking left", "looking right"], ...]}                     from, to
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypedDict, cast
+
+from dcgan.spec import VERSION, SpecError, Z, parse
+
+MAX_ZS = 16
+"""As many as a mean takes."""
+
+
+class Sets(TypedDict):
+    exemplars: dict[str, list[str]]
+    sums: list[list[str]]
+    turns: list[list[str]]
+
+
+class SetsError(ValueError):
+    """What is wrong with a text of sets, as a sentence."""
+
+
+def none() -> Sets:
+    return {"exemplars": {}, "sums": [], "turns": []}
+
+
+def parse_sets(text: str) -> Sets:
+    """Raises SetsError for anything but sets whose every z can be read and every name is there."""
+    try:
+        sets = json.loads(text)
+    except ValueError as error:
+        raise SetsError(f"it is not valid JSON ({error})") from None
+    if not isinstance(sets, dict) or sets.keys() != Sets.__annotations__.keys():
+        raise SetsError('it must hold "exemplars", "sums" and "turns", and nothing else')
+    exemplars = sets["exemplars"]
+    if not isinstance(exemplars, dict):
+        raise SetsError('"exemplars" must give lists of z\'s by name')
+    for name, texts in exemplars.items():
+        if not isinstance(texts, list) or not 1 <= len(texts) <= MAX_ZS:
+            raise SetsError(f"the exemplar {name!r} must be a list of 1 to {MAX_ZS} z's")
+        for z in texts:
+            try:
+                parse_z(z)
+            except SpecError as error:
+                raise SetsError(f"the exemplar {name!r} has the z {z!r}: {error}") from None
+    for kind, size in (("sums", 3), ("turns", 2)):
+        groups = sets[kind]
+        if not isinstance(groups, list) or not all(
+            isinstance(group, list) and len(group) == size for group in groups
+        ):
+            raise SetsError(f'"{kind}" must list groups of {size} names')
+        for name in (name for group in groups for name in group):
+            if not isinstance(name, str) or name not in exemplars:
+                raise SetsError(f'"{kind}" names {name!r}, which is not among the exemplars')
+    return cast(Sets, sets)
+
+
+def parse_z(text: Any) -> Z:
+    """A z by its text in canonical form. Raises SpecError."""
+    if not isinstance(text, str):
+        raise SpecError("a z must be a text such as z(1,0)")
+    spec = parse(f"{VERSION}:sets@00000000:{text}")
+    if str(spec.z) != text:
+        raise SpecError(f"write it as {spec.z}, without edits")
+    return spec.z
