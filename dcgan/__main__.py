@@ -3,6 +3,7 @@
     python -m dcgan render "v1:faces@0123abcd:z(1,0)" face.png --scale 4
     python -m dcgan sample weights/faces --count 2000 --seed 0 --out samples.npy --grid samples.png
     python -m dcgan walk weights/faces --seed 3 --count 6 --out walk.webp
+    python -m dcgan units weights/faces boxes-mouth.json
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
 
@@ -11,6 +12,7 @@ What goes wrong is one sentence on stderr, with exit code 1.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from dcgan import checkpoint, engine, hub, images, latent
+from dcgan import checkpoint, engine, hub, images, latent, units
+from dcgan.boxes import parse_boxes
 from dcgan.checkpoint import CheckpointError
 from dcgan.spec import parse
 
@@ -110,6 +113,18 @@ def walk(
         rows.append(model.render([model.spec(z, label=ends[0].label) for z in path]))
     frames = [images.grid(np.stack(faces), columns=count) for faces in zip(*rows, strict=True)]
     images.encode_animation([images.enlarge(frame, scale) for frame in frames], out, seconds)
+
+
+@app.command("units")
+@_in_one_sentence()
+def fit_units(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    boxes: Annotated[Path, typer.Argument(help="A set of boxes, as the page saves it.")],
+) -> None:
+    """The feature maps that speak for what is in boxes, the first to drop first, as JSON."""
+    drawn = parse_boxes(boxes.read_bytes())
+    model = engine.Model(drawn.model, checkpoint.load(source))
+    typer.echo(json.dumps(units.fit(model, drawn).table()))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from gradio.themes import Base, colors
 
 from dcgan.engine import Engine
 from dcgan.spec import SpecError, parse
-from dcgan.ui import server
+from dcgan.ui import discriminator, forget, server
 from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
@@ -43,7 +43,16 @@ def build(engine: Engine) -> gr.Blocks:
                     part("sample")
                 with gr.Tab("Walk", id="walk"):
                     part("walk")
+                with gr.Tab("Arithmetic", id="arithmetic"):
+                    part("arithmetic")
+                with gr.Tab("Turn", id="turn"):
+                    part("turn")
+                with gr.Tab("Forget", id="forget"):
+                    part("forget")
+                with gr.Tab("Discriminator", id="discriminator"):
+                    part("discriminator", largest=discriminator.MAX_UPLOAD)
         part("shelf")
+        part("picker")
         api(render, api_name="render")
     return page
 
@@ -52,7 +61,13 @@ def launch_options(engine: Engine) -> dict[str, Any]:
     """Arguments for `build(engine).launch`: our routes and look, no analytics, no server-side
     rendering (it wants Node and breaks components with modules of their own)."""
     return {
-        "app_kwargs": {"routes": server.routes(engine)},
+        "app_kwargs": {
+            "routes": [
+                *server.routes(engine),
+                *forget.routes(engine),
+                *discriminator.routes(engine),
+            ]
+        },
         "css_paths": [server.WEB / "page.css"],
         "theme": Base(
             primary_hue=colors.slate,

@@ -23,7 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from dcgan import images
+from dcgan import images, units
+from dcgan.boxes import BoxesError
 from dcgan.engine import Engine
 from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
 
@@ -50,13 +51,13 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return JSONResponse(await run_in_threadpool(describe, engine))
 
     async def picture(request: Request) -> Response:
-        spec = _spec(request.query_params.get("spec"), engine)
+        spec = read_spec(request.query_params.get("spec"), engine)
         content, norm = await run_in_threadpool(draw, engine, spec)
         headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm:.4f}"}
         return Response(content, media_type="image/png", headers=headers)
 
     async def sheet(request: Request) -> Response:
-        specs, columns = _sheet(await _body(request), engine)
+        specs, columns = read_sheet(await read_body(request), engine)
         pictures = await run_in_threadpool(engine.render, specs)
         mean, largest = steps(pictures)
         headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
@@ -64,9 +65,9 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return Response(content, media_type="image/jpeg", headers=headers)
 
     return [
-        Route("/dcgan/models", _answering(models)),
-        Route("/dcgan/picture", _answering(picture)),
-        Route("/dcgan/sheet", _answering(sheet), methods=["POST"]),
+        Route("/dcgan/models", answering(models)),
+        Route("/dcgan/picture", answering(picture)),
+        Route("/dcgan/sheet", answering(sheet), methods=["POST"]),
         Mount("/dcgan/web", StaticFiles(directory=WEB)),
     ]
 
@@ -98,6 +99,10 @@ def describe(engine: Engine) -> list[dict[str, Any]]:
             "classes": model.config.classes,
             "prior": model.config.prior,
             "directions": list(model.directions),
+            "sets": model.checkpoint.sets,
+            "layers": model.config.layer_shapes,
+            "discriminator": units.discriminator_shapes(model.config),
+            "boxes": list(model.checkpoint.boxes),
             "images_seen": facts.get("images_seen"),
             "kid": facts.get("kid"),
             "stages": [],
@@ -111,7 +116,7 @@ def describe(engine: Engine) -> list[dict[str, Any]]:
     return [facts for name, facts in described.items() if "/" not in name]
 
 
-def _answering(handler: Handler) -> Handler:
+def answering(handler: Handler) -> Handler:
     """Turns what is wrong with a request into its answer."""
 
     async def answer(request: Request) -> Response:
@@ -119,7 +124,7 @@ def _answering(handler: Handler) -> Handler:
             return await handler(request)
         except RequestError as error:
             return JSONResponse({"error": str(error)}, error.status)
-        except SpecError as error:
+        except (SpecError, BoxesError) as error:
             return JSONResponse({"error": _sentence(error)}, 400)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -127,7 +132,7 @@ def _answering(handler: Handler) -> Handler:
     return answer
 
 
-def _spec(text: object, engine: Engine) -> PictureSpec:
+def read_spec(text: object, engine: Engine) -> PictureSpec:
     if not isinstance(text, str):
         raise RequestError("Give the picture's text as spec, for example v1:faces@...:z(1,0).")
     try:
@@ -141,7 +146,7 @@ def _spec(text: object, engine: Engine) -> PictureSpec:
     return spec
 
 
-def _sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
+def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -153,10 +158,10 @@ def _sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
         raise RequestError(f"A sheet holds 1 to {MAX_SHEET} pictures, not {len(texts)}.")
     if type(columns) is not int or not 1 <= columns <= MAX_SHEET:
         raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET}.')
-    return [_spec(text, engine) for text in texts], min(columns, len(texts))
+    return [read_spec(text, engine) for text in texts], min(columns, len(texts))
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The request's body; refused as soon as it is too long, whatever its header says."""
     body = bytearray()
     async for chunk in request.stream():
@@ -166,6 +171,6 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _sentence(error: SpecError) -> str:
+def _sentence(error: ValueError) -> str:
     text = str(error)
     return text[:1].upper() + text[1:] + "."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +22,9 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine(discover(ROOT / "weights"))
-
-
-@pytest.fixture(scope="session")
-def url(engine: Engine) -> Iterator[str]:
+@contextmanager
+def serve(engine: Engine) -> Iterator[str]:
+    """The page over an engine; gives its address."""
     with socket.socket() as probe:  # any but 7860, which the rehearsal of the Space needs
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -41,6 +38,17 @@ def url(engine: Engine) -> Iterator[str]:
     )
     yield address
     demo.close()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine(discover(ROOT / "weights"))
+
+
+@pytest.fixture(scope="session")
+def url(engine: Engine) -> Iterator[str]:
+    with serve(engine) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

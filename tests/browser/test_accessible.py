@@ -1,27 +1,47 @@
-"""axe-core finds nothing serious, in light and dark, and nothing overflows sideways."""
+"""axe-core finds nothing serious on any tab, in light and dark, and nothing overflows sideways."""
 
 from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.test_arithmetic import open_arithmetic
+from tests.browser.test_discriminator import open_discriminator
+from tests.browser.test_forget import open_forget
+from tests.browser.test_turn import open_turn
 from tests.browser.test_walk import open_walk
+
+OPENERS = {
+    "Sample": lambda page: None,  # the page opens there
+    "Walk": open_walk,
+    "Arithmetic": open_arithmetic,
+    "Turn": open_turn,
+    "Forget": open_forget,
+    "Discriminator": open_discriminator,
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("tab", ["Sample", "Walk"])
-def test_nothing_serious(visit: Open, scheme: str, viewport: dict[str, int], tab: str) -> None:
+def test_nothing_serious(visit: Open, scheme: str, viewport: dict[str, int]) -> None:
     page = visit(scheme=scheme, viewport=viewport)
     page.get_by_role("button", name="Picture 1 of 36").click()
-    if tab == "Walk":
-        open_walk(page)
-    found = Axe().run(page).response["violations"]
-    serious = [
+    tabs = page.get_by_role("tab").all_inner_texts()
+    assert tabs == list(OPENERS), "a tab that is not looked at"
+    found = {}
+    for tab, open_tab in OPENERS.items():
+        open_tab(page)
+        found[tab] = serious(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"], tab
+    assert not any(found.values()), found
+
+
+def serious(page: Page) -> list[tuple[str, list[str]]]:
+    """Rules that are broken, each with where."""
+    return [
         (rule["id"], [node["html"][:120] for node in rule["nodes"]])
-        for rule in found
+        for rule in Axe().run(page).response["violations"]
         if rule["impact"] in ("serious", "critical")
     ]
-    assert not serious
-    assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]

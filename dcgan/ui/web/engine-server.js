@@ -16,6 +16,22 @@ async function answer(request) {
   throw new Error(said.error ?? `The server answered ${response.status}.`);
 }
 
+const post = (path, body, signal) =>
+  answer(
+    fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      signal,
+    }),
+  );
+
+const ask = (path, parameters) => {
+  const url = at(path);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url;
+};
+
 /** The models that there are, see `describe` in server.py. */
 export async function models() {
   return (await answer(fetch(at("models")))).json();
@@ -23,9 +39,7 @@ export async function models() {
 
 /** Address of a picture, for <img> and downloads. */
 export function address(spec) {
-  const url = at("picture");
-  url.searchParams.set("spec", spec);
-  return url.href;
+  return ask("picture", { spec }).href;
 }
 
 /** {bitmap, norm} of one picture. */
@@ -37,17 +51,56 @@ export async function picture(spec) {
 
 /** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */
 export async function sheet(specs, columns, signal) {
-  const response = await answer(
-    fetch(at("sheet"), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ specs, columns }),
-      signal,
-    }),
-  );
+  const response = await post(at("sheet"), { specs, columns }, signal);
   return {
     blob: await response.blob(),
     mean: Number(response.headers.get("x-step-mean")),
     largest: Number(response.headers.get("x-step-max")),
   };
+}
+
+// --- Forget (dcgan/ui/forget.py)
+
+/** A set of boxes that is shipped with a model. */
+export async function shippedBoxes(model, set) {
+  return (await answer(fetch(ask("boxes", { model, set })))).json();
+}
+
+/** A set of boxes from the text of a file, checked. */
+export async function checkBoxes(text) {
+  return (await post(at("boxes"), text)).json();
+}
+
+/** {layer, maps, weights, inside, outside, ...} of a set of boxes. */
+export async function fitUnits(set) {
+  return (await post(at("units"), set)).json();
+}
+
+/** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where;
+ * network: "generator" or "discriminator". */
+export async function exciting(model, network, layer) {
+  return (await answer(fetch(ask("exciting", { model, network, layer })))).json();
+}
+
+/** A transparent picture of where a map is active, over a sheet of these pictures. */
+export async function activation(specs, columns, layer, map, signal) {
+  return (await post(ask("activation", { layer, map }), { specs, columns }, signal)).blob();
+}
+
+// --- Discriminator (dcgan/ui/discriminator.py)
+
+/** What D makes of a picture, and what in it a feature and the strongest ones respond to. */
+export async function look(spec, feature, signal) {
+  return (await answer(fetch(ask("look", { spec, feature }), { signal }))).json();
+}
+
+/** The same for a file, and `notes`: what had to be done to it. The server keeps nothing of it. */
+export async function lookAtUpload(file, model, feature, signal) {
+  const request = fetch(ask("look", { model, feature }), { method: "POST", body: file, signal });
+  return (await answer(request)).json();
+}
+
+/** The draws that some features respond to most, from the first of these features on. */
+export async function features(model, first, signal) {
+  return (await answer(fetch(ask("features", { model, first }), { signal }))).json();
 }

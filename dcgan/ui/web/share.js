@@ -1,5 +1,6 @@
 // A picture is its text: keep it, copy it, paste another.
 
+import { copy } from "./clipboard.js";
 import { address } from "./engine-server.js";
 import { page } from "./page.js";
 
@@ -30,14 +31,4 @@ function link(spec, spaceId) {
   const { origin, pathname } = location;
   const page = spaceId ? `https://huggingface.co/spaces/${spaceId}` : origin + pathname;
   return `${page}?spec=${spec}`;
-}
-
-/** The clipboard may be refused, as in a frame of another site: then the text is shown. */
-async function copy(value, what) {
-  try {
-    await navigator.clipboard.writeText(value);
-    page.say(`${what} copied.`);
-  } catch {
-    page.say(`The browser does not let this page copy. Here it is: ${value}`);
-  }
 }

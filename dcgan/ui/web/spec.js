@@ -49,6 +49,33 @@ export function between(spherical, t, start, end) {
   return `${spherical ? "slerp" : "lerp"}(${number(t)},${start},${end})`;
 }
 
+/** An exemplar: the mean of z's, of one the z itself. */
+export const mean = (zs) => (zs.length === 1 ? zs[0] : `mean(${zs.join(",")})`);
+
+/** terms: [[weight, z], ...] */
+export const sum = (terms) =>
+  `sum(${terms.map(([weight, z]) => `${number(weight)},${z}`).join(",")})`;
+
+export const noise = (amplitude, seed, index, z) =>
+  `noise(${number(amplitude)},${seed},${index},${z})`;
+
+/** z + amount * (to - from) */
+export const turn = (amount, from, to, z) =>
+  number(amount) === "0" ? z : `turn(${number(amount)},${from},${to},${z})`;
+
+/** {name, values} of name(value,value,...), cut at the outermost commas. */
+export function taken(z) {
+  const open = z.indexOf("(");
+  const values = [""];
+  let depth = 0;
+  for (const character of z.slice(open + 1, -1)) {
+    depth += { "(": 1, ")": -1 }[character] ?? 0;
+    if (character === "," && !depth) values.push("");
+    else values[values.length - 1] += character;
+  }
+  return { name: z.slice(0, open), values };
+}
+
 /** steps: {direction: amount}; amounts of 0 are left out. */
 export function move(steps, z) {
   const moved = Object.entries(steps).filter(([, amount]) => number(amount) !== "0");
@@ -64,4 +91,33 @@ export function moves(z) {
   const steps = {};
   for (let i = 0; i + 1 < words.length; i += 2) steps[words[i]] = Number(words[i + 1]);
   return { steps, z: match[2] };
+}
+
+/** Feature maps as the text has them: 1.5.7-9. */
+function runs(maps) {
+  const found = [];
+  for (const map of [...maps].sort((a, b) => a - b)) {
+    if (found.at(-1)?.[1] === map - 1) found.at(-1)[1] = map;
+    else found.push([map, map]);
+  }
+  return found.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(".");
+}
+
+/** One bit per cell, row by row, in base64url; cells: an array of truths. */
+function mask(cells) {
+  const bytes = new Uint8Array(Math.ceil(cells.length / 8));
+  cells.forEach((cell, index) => (bytes[index >> 3] |= cell ? 128 >> (index & 7) : 0));
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** Feature maps times a gain, everywhere or in the cells of a layer that are true. */
+export function gain(layer, factor, maps, cells = null) {
+  return `gain(${[layer, number(factor), runs(maps), ...(cells ? [mask(cells)] : [])].join(",")})`;
+}
+
+/** The picture of a text with these gains, in place of any that it has. */
+export function withGains(text, gains) {
+  const { edits, ...rest } = parts(text);
+  return join({ ...rest, edits: [...gains, ...edits.filter((e) => !e.startsWith("gain("))] });
 }

@@ -1,0 +1,169 @@
+"""Judges: small networks that only measure what a 64x64 picture shows.
+
+A judge is two files, NAME.json (its shape, and what it is worth on pictures that no judge was
+trained on) and NAME.safetensors, stored as a checkpoint's are. `python -m training judges` makes
+them. An experiment picks with one judge and measures with another, of another architecture and
+trained on other pictures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan import checkpoint, images
+from dcgan.checkpoint import CheckpointError
+
+SIZE = 64
+VERSION = 1
+BATCH = 128
+
+Kind = Literal["plain", "residual"]
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """outputs: what is measured, one number each. widths: maps after each halving of the side.
+
+    Raises CheckpointError from the constructor for a shape that no judge has.
+    """
+
+    kind: Kind
+    outputs: tuple[str, ...]
+    widths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise CheckpointError(
+                f"a judge's kind is one of {', '.join(get_args(Kind))}, not {self.kind!r}"
+            )
+        for name, valid in (
+            ("outputs", lambda value: isinstance(value, str) and value),
+            ("widths", lambda value: type(value) is int and 1 <= value <= 4096),
+        ):
+            values = getattr(self, name)
+            if not isinstance(values, (list, tuple)) or not values or not all(map(valid, values)):
+                raise CheckpointError(f"a judge's {name} can't be {values!r}")
+            object.__setattr__(self, name, tuple(values))
+        if SIZE % 2 ** len(self.widths):
+            raise CheckpointError(
+                f"a {SIZE}x{SIZE} picture can't be halved {len(self.widths)} times"
+            )
+
+
+class Measuring(nn.Module):
+    """A network that is stored as a judge; `config` is a dataclass, the JSON's first part."""
+
+    config: Any
+
+
+Network = TypeVar("Network", bound=Measuring)
+
+
+class Judge(Measuring):
+    """Pictures (N, 3, 64, 64) in [-1, 1] -> logits (N, outputs): above 0 means yes."""
+
+    def __init__(self, config: JudgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        block = _Plain if config.kind == "plain" else _Residual
+        inputs = (3, *config.widths)
+        self.blocks = nn.Sequential(
+            *(block(i, o) for i, o in zip(inputs, config.widths, strict=False))
+        )
+        cells = (SIZE >> len(config.widths)) ** 2 if config.kind == "plain" else 1
+        self.score = nn.Linear(cells * config.widths[-1], len(config.outputs))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        maps = self.blocks(pictures)
+        return self.score((maps if self.config.kind == "plain" else maps.mean((2, 3))).flatten(1))
+
+
+class _Plain(nn.Sequential):
+    """A strided convolution; the judge's score sees where in the picture it answered."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(*_convolution(inputs, outputs, 2), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside a shortcut; the judge's score sees their mean over the picture."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        first, second = _convolution(inputs, outputs, 2), _convolution(outputs, outputs, 1)
+        self.path = nn.Sequential(*first, nn.ReLU(), *second)
+        self.shortcut = nn.Conv2d(inputs, outputs, 2, 2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return F.relu(self.path(maps) + self.shortcut(maps))
+
+
+def _convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
+
+
+@torch.inference_mode()
+def measure(judge: Judge, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """uint8 pictures (N, 64, 64, 3) -> the logits (N,) of each output."""
+    parts = [
+        judge(torch.from_numpy(images.from_uint8(part.transpose(0, 3, 1, 2), "tanh")))
+        for part in np.split(pictures, range(BATCH, len(pictures), BATCH))
+    ]
+    logits = torch.cat(parts).numpy()
+    return {name: logits[:, column] for column, name in enumerate(judge.config.outputs)}
+
+
+def load(folder: str | Path, name: str) -> tuple[Judge, dict[str, Any]]:
+    """A judge in eval mode, and the rest of its NAME.json.
+
+    Raises CheckpointError where it can't be found or its files do not fit this code.
+    """
+    return read(folder, name, JudgeConfig, Judge, "judges")
+
+
+def read(
+    folder: str | Path, name: str, config: type[Any], network: Callable[[Any], Network], maker: str
+) -> tuple[Network, dict[str, Any]]:
+    """`load` for a network of any kind, that `python -m training MAKER` makes."""
+    path = Path(folder) / f"{name}.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(
+            f"there is no judge {name} in {folder} ({error.strerror}): "
+            f"python -m training {maker} makes them"
+        ) from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not valid JSON ({error})") from None
+    shape = {field.name for field in dataclasses.fields(config)}
+    if not isinstance(facts, dict) or facts.pop("version", None) != VERSION:
+        raise CheckpointError(f"{path} is not a judge of version {VERSION}: train it again")
+    if missing := sorted(shape - facts.keys()):
+        raise CheckpointError(f"{path} does not describe a judge: it has no {missing[0]!r}")
+    judge = network(config(**{key: facts.pop(key) for key in shape}))
+    weights = path.with_suffix(".safetensors")
+    checkpoint.fill(judge, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes))
+    return judge, facts
+
+
+def save(folder: str | Path, name: str, judge: Measuring, facts: dict[str, Any]) -> None:
+    """Write a judge; an existing one is replaced."""
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = save(checkpoint.half_precision("", judge), metadata={"format": "pt"})
+    checkpoint.write_atomically(folder / f"{name}.safetensors", weights)
+    described = {"version": VERSION, **dataclasses.asdict(judge.config), **facts}
+    text = json.dumps(described, indent=1) + "\n"
+    checkpoint.write_atomically(folder / f"{name}.json", text.encode())

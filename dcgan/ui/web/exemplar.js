@@ -1,0 +1,118 @@
+// An exemplar (figures 7 and 8): a row of places for pictures, and the picture of their mean z.
+
+import { Live, sayNorm } from "./live.js";
+import { page } from "./page.js";
+import { choose, draws, plain } from "./picker.js";
+import { join, mean, parts } from "./spec.js";
+import { thumb } from "./thumb.js";
+
+/** What a tab keeps of an exemplar: its pictures' texts, and what it is called, if anything. */
+export const random = (size) => ({ name: "", texts: draws(size) });
+
+/** One of the model's sets, see `sets` in page.models. */
+export function shipped(name, size) {
+  return { name, texts: page.model.sets.exemplars[name].slice(0, size).map(plain) };
+}
+
+/** The mean z of pictures, with the weights and edits of the first; null without pictures. */
+export function average(texts) {
+  if (!texts.length) return null;
+  const all = texts.map(parts);
+  return join({ ...all[0], z: mean(all.map(({ z }) => z)) });
+}
+
+export class Exemplar {
+  /** title: what it is in the tab. onChange(kept): the visitor put other pictures into it. */
+  constructor(root, { title, size, onChange }) {
+    this.root = root;
+    this.title = title;
+    this.size = size;
+    this.onChange = onChange;
+    root.role = "group";
+    root.ariaLabel = title;
+    root.innerHTML = `<h2></h2><ul class="dc-places"></ul>
+      <div class="dc-mean"><button></button><p class="dc-norm"></p></div>`;
+    this.mean = new Live(root.querySelector("button"), {
+      onClick: (text) => page.show(text, "mean"),
+      onPaint: (norm) => this.#say(sayNorm(norm)),
+    });
+    this.mean.root.ariaLabel = `${title}: show the mean picture`;
+  }
+
+  /** The pictures in its places, as <img>. */
+  get images() {
+    return [...this.root.querySelectorAll("img")];
+  }
+
+  show(kept) {
+    const { name, texts } = (this.kept = kept);
+    this.root.querySelector("h2").replaceChildren(this.title, name && small(name));
+    const places = Array.from({ length: this.size }, (_, index) => this.#place(texts[index], index));
+    this.root.querySelector("ul").replaceChildren(...places);
+    this.mean.show(average(texts));
+    if (!texts.length) this.#say("empty");
+  }
+
+  #say(sentence) {
+    this.root.querySelector(".dc-norm").textContent = sentence;
+  }
+
+  #place(text, index) {
+    const item = document.createElement("li");
+    const label = `${this.title}, picture ${index + 1}`;
+    const button = text ? thumb(text, `${label}: choose another`) : empty(`${label}: choose one`);
+    button.addEventListener("click", () => this.#ask(index));
+    item.append(button);
+    if (text) item.append(this.#dropper(index));
+    return item;
+  }
+
+  #dropper(index) {
+    const drop = document.createElement("button");
+    drop.type = "button";
+    drop.className = "dc-drop";
+    drop.ariaLabel = `${this.title}: take picture ${index + 1} out`;
+    drop.textContent = "×";
+    drop.addEventListener("click", () => {
+      this.onChange({ name: "", texts: this.kept.texts.toSpliced(index, 1) });
+      this.#focus(index);
+    });
+    return drop;
+  }
+
+  /** Its places are made anew whenever one changes: the keyboard stays where it was. */
+  #focus(index) {
+    this.root.querySelectorAll("li > button:first-child")[index].focus();
+  }
+
+  #ask(index) {
+    const title = (place) => `${this.title}: picture ${place + 1} of ${this.size}`;
+    const adding = index >= this.kept.texts.length; // then the other empty places come next
+    let place = Math.min(index, this.kept.texts.length);
+    choose({
+      title: title(place),
+      onPick: (text) => {
+        this.onChange({ name: "", texts: this.kept.texts.toSpliced(place, 1, text) });
+        place = this.kept.texts.length;
+        return adding && place < this.size && title(place);
+      },
+      onSet: (name) => this.onChange(shipped(name, this.size)),
+      onClose: () => this.#focus(index),
+    });
+  }
+}
+
+function empty(label) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "dc-thumb dc-empty";
+  button.ariaLabel = label;
+  button.textContent = "+";
+  return button;
+}
+
+function small(name) {
+  const element = document.createElement("small");
+  element.textContent = name;
+  return element;
+}

@@ -1,0 +1,154 @@
+"""Feature maps: which of them see a thing (section 6.3.1, figure 6), and what excites each most.
+
+As in the paper, a logistic regression on one layer's activations tells positions in boxes from
+random other positions of the same pictures, and the maps with a positive weight are those to drop.
+The paper does not say how strongly it is regularised: here C is scikit-learn's default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dcgan.boxes import BoxesError, BoxSet
+from dcgan.config import ModelConfig
+from dcgan.engine import BATCH, Model
+from dcgan.spec import PictureSpec, SpecError
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+
+C = 1.0
+SEED = 0  # of the positions outside the boxes
+MAX_CELLS = 4096  # inside the boxes, and outside; of more, that many at random
+
+DRAWS = 256
+DRAWS_SEED = 1
+BEST = 8
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The maps of a layer with a positive weight, the largest first.
+
+    inside, outside: how many positions were told apart.
+    """
+
+    layer: int
+    maps: list[int]
+    weights: list[float]
+    inside: int
+    outside: int
+
+    def table(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "C": C, "seed": SEED}
+
+
+def fit(model: Model, boxes: BoxSet) -> Fit:
+    """Raises BoxesError or SpecError for boxes that the model can't be asked about.
+
+    A position counts as inside if its cell's centre lies in a box. Those outside are as many, from
+    the pictures with boxes only: in the others a visitor may have overlooked something.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    boxes.check(model.config)
+    boxed = [picture for picture in boxes.pictures if picture.boxes]
+    if not boxed:
+        raise BoxesError("there are no boxes: draw some around what is to be forgotten")
+    _, cells, _ = model.config.layer_shapes[boxes.layer - 1]
+    inside = np.stack([picture.cells(model.config.image_size, cells) for picture in boxed])
+    if not inside.any() or inside.all():
+        raise BoxesError(
+            f"the boxes hold {'all' if inside.any() else 'none'} of the {cells} x {cells} cells' "
+            f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
+        )
+    activations = model.activations([picture.spec for picture in boxed], boxes.layer)
+    activations = activations.transpose(0, 2, 3, 1)
+    random = np.random.default_rng(SEED)
+    positives = _some(activations[inside], MAX_CELLS, random)
+    negatives = _some(activations[~inside], len(positives), random)
+    labels = np.repeat([1, 0], [len(positives), len(negatives)])
+    regression = LogisticRegression(C=C, max_iter=1000)
+    weights = regression.fit(np.concatenate([positives, negatives]), labels).coef_[0]
+    order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights > 0)]
+    return Fit(
+        boxes.layer,
+        order.tolist(),
+        [round(float(weight), 6) for weight in weights[order]],
+        len(positives),
+        len(negatives),
+    )
+
+
+@dataclass(frozen=True)
+class Exciting:
+    """For each map, the BEST draws with the highest activation anywhere, the highest first.
+
+    draws (C, BEST): their indices. cells (C, BEST): where, row * W + column. peaks (C, BEST).
+    """
+
+    draws: np.ndarray
+    cells: np.ndarray
+    peaks: np.ndarray
+
+
+@functools.lru_cache(maxsize=64)
+def exciting(model: Model, layer: int, network: str = GENERATOR) -> Exciting:
+    """Among the first DRAWS draws of DRAWS_SEED. D's layer 1 is the one next to the picture.
+
+    Raises SpecError for a layer there is not, CheckpointError for weights without their D.
+    """
+    activations = model.activations if network == GENERATOR else _Seen(model).activations
+    peaks, cells = [], []
+    for start in range(0, DRAWS, BATCH):
+        specs = [model.sample(DRAWS_SEED, index) for index in range(start, start + BATCH)]
+        maps = activations(specs, layer)
+        maps = maps.reshape(*maps.shape[:2], -1)
+        peaks.append(maps.max(axis=2))
+        cells.append(maps.argmax(axis=2))
+    peak, cell = np.concatenate(peaks).T, np.concatenate(cells).T
+    best = np.argsort(-peak, axis=1, kind="stable")[:, :BEST]
+    return Exciting(
+        best, np.take_along_axis(cell, best, axis=1), np.take_along_axis(peak, best, axis=1)
+    )
+
+
+def discriminator_shapes(config: ModelConfig) -> list[tuple[int, int, int]]:
+    """(C, H, W) of D's feature maps, the layer next to the picture first."""
+    sides = config.image_size // np.cumprod(config.discriminator_strides)
+    return [(c, int(s), int(s)) for c, s in zip(config.discriminator_widths, sides, strict=True)]
+
+
+class _Seen:
+    """What a model's discriminator makes of the model's pictures."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.network = model, model.checkpoint.discriminator()
+
+    def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
+        """(N, C, H, W) before the LeakyReLU, which moves no maximum."""
+        import torch
+
+        norms = self.network.norms
+        if not 1 <= layer <= len(norms):
+            raise SpecError(f"the discriminator has layers 1 to {len(norms)}, not {layer}")
+        pictures = torch.from_numpy(self.model.draw(specs))
+        classes = self.model.config.classes
+        labels = torch.tensor([spec.label for spec in specs]) if classes else None
+        maps: list[torch.Tensor] = []
+        hook = norms[layer - 1].register_forward_hook(lambda *call: maps.append(call[2]))
+        with torch.inference_mode():
+            self.network(pictures, labels)
+        hook.remove()
+        return maps[0].numpy()
+
+
+def _some(rows: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    if len(rows) <= count:
+        return rows
+    return rows[random.choice(len(rows), count, replace=False)]

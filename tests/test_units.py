@@ -1,0 +1,150 @@
+"""Which maps see what is in the boxes, against maps that are made to; and what excites each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan import hub, units
+from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.engine import Engine, Model
+from dcgan.spec import PictureSpec
+from tests import tiny
+
+LAYER, CELLS = 2, 8  # the tiny network's highest: 4 maps of 8 x 8 over 16 pixels
+LEFT = (0.0, 0.0, 8.0, 16.0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny.save(folder)
+    return Engine({"tiny": folder}).model("tiny")
+
+
+def boxes(model: Model, *drawn: tuple[float, float, float, float], count: int = 4) -> BoxSet:
+    """The same boxes in each of `count` pictures."""
+    return BoxSet("left", LAYER, tuple(Boxed(model.sample(1, i), drawn) for i in range(count)))
+
+
+class Planted(Model):
+    """Map 0 fires on the left, map 1 fires there twice as strongly, map 2 on the right, map 3
+    anywhere."""
+
+    def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
+        random = np.random.default_rng(3)
+        maps = random.uniform(0, 0.1, (len(specs), 4, CELLS, CELLS)).astype(np.float32)
+        maps[:, 0, :, :4] += random.uniform(0.2, 0.6, (len(specs), CELLS, 4))
+        maps[:, 1, :, :4] += random.uniform(0.4, 1.2, (len(specs), CELLS, 4))
+        maps[:, 2, :, 4:] += 1
+        return maps
+
+
+def test_maps_that_fire_in_the_boxes_come_first(model: Model) -> None:
+    found = units.fit(Planted("tiny", model.checkpoint), boxes(model, LEFT))
+    assert found.maps[:2] == [1, 0]
+    assert 2 not in found.maps
+    assert found.weights == sorted(found.weights, reverse=True)
+    assert min(found.weights) > 0
+    assert (found.inside, found.outside) == (4 * 32, 4 * 32)
+
+
+def test_a_fit_is_that_of_newtons_method(model: Model) -> None:
+    """All cells are used here, half inside and half outside, so there is nothing random in it."""
+    found = units.fit(model, boxes(model, LEFT))
+    maps = model.activations([model.sample(1, i) for i in range(4)], LAYER)
+    x = maps.transpose(0, 2, 3, 1).reshape(-1, 4).astype(np.float64)
+    x = np.column_stack([x, np.ones(len(x))])
+    y = np.tile(np.arange(CELLS) < 4, 4 * CELLS).astype(float)
+    penalty = np.diag([1 / units.C] * 4 + [0])  # the intercept is free
+    w = np.zeros(5)
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ w))
+        hessian = x.T @ (x * (p * (1 - p))[:, None]) + penalty
+        w -= np.linalg.solve(hessian, x.T @ (p - y) + penalty @ w)
+    order = [int(i) for i in np.argsort(-w[:4]) if w[i] > 0]
+    assert found.maps == order
+    assert found.weights == pytest.approx(w[order], abs=2e-3)
+
+
+def test_a_fit_can_be_had_again_and_heeds_only_pictures_with_boxes(model: Model) -> None:
+    small = boxes(model, (0, 0, 6, 6))
+    found = units.fit(model, small)
+    assert found == units.fit(model, small)
+    assert (found.inside, found.outside) == (4 * 9, 4 * 9)
+    looked_at = tuple(Boxed(model.sample(1, i), ()) for i in range(4, 9))
+    assert units.fit(model, BoxSet("left", LAYER, small.pictures + looked_at)) == found
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"),
+    [
+        ([], "there are no boxes"),
+        ([(0.0, 0.0, 0.5, 0.5)], "none of the 8 x 8 cells' centres of layer 2: draw larger ones"),
+        ([(0.0, 0.0, 16.0, 16.0)], "all of the 8 x 8 cells' centres of layer 2: draw smaller ones"),
+    ],
+)
+def test_what_can_not_be_told_apart_is_said(
+    model: Model, drawn: list[tuple[float, float, float, float]], words: str
+) -> None:
+    with pytest.raises(BoxesError, match=words):
+        units.fit(model, boxes(model, *drawn))
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_the_draws_that_excite_each_map_most(model: Model, layer: int) -> None:
+    found = units.exciting(model, layer)
+    specs = [model.sample(units.DRAWS_SEED, index) for index in range(units.DRAWS)]
+    maps = model.activations(specs, layer)
+    peaks = maps.max(axis=(2, 3))
+    assert found.peaks == pytest.approx(-np.sort(-peaks, axis=0)[: units.BEST].T, abs=1e-5)
+    for number, (draws, cells) in enumerate(zip(found.draws, found.cells, strict=True)):
+        at = maps[draws, number].reshape(units.BEST, -1)[np.arange(units.BEST), cells]
+        assert at == pytest.approx(found.peaks[number], abs=1e-5)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(1, (4, 8, 8)), (2, (8, 4, 4))])
+def test_the_draws_that_excite_each_map_of_the_discriminator_most(
+    model: Model, layer: int, shape: tuple[int, int, int]
+) -> None:
+    assert units.discriminator_shapes(model.config)[layer - 1] == shape
+    found = units.exciting(model, layer, units.DISCRIMINATOR)
+    network = model.checkpoint.discriminator()
+    h = torch.from_numpy(model.draw([model.sample(1, index) for index in range(units.DRAWS)]))
+    for convolution, norm in list(zip(network.convolutions, network.norms, strict=True))[:layer]:
+        h = torch.nn.functional.leaky_relu(norm(convolution(h)), 0.2)
+    maps = h.numpy()
+    assert maps.shape == (units.DRAWS, *shape)
+    peaks = maps.max(axis=(2, 3))
+    for number, (draws, cells) in enumerate(zip(found.draws, found.cells, strict=True)):
+        best = -np.sort(-peaks[:, number])[: units.BEST]
+        assert peaks[draws, number] == pytest.approx(best, abs=1e-5)
+        at = maps[draws, number].reshape(units.BEST, -1)[np.arange(units.BEST), cells]
+        assert at == pytest.approx(best, abs=1e-5)
+
+
+def test_the_command_prints_the_fit(model: Model, tmp_path: Path) -> None:
+    def run(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "dcgan", "units"]
+        return subprocess.run(
+            [*command, str(model.checkpoint.folder), str(file)],
+            cwd=hub.ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    file = tmp_path / "boxes-left.json"
+    file.write_text(boxes(model, LEFT).to_json())
+    ran = run(file)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout) == units.fit(model, parse_boxes(file.read_text())).table()
+
+    file.write_text("{}")
+    ran = run(file)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Error: a set of boxes must have")
