@@ -5,6 +5,11 @@
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
     python -m training evaluate weights/faces --data ../shared/data/faces
     python -m training directions weights/faces
+    python -m training judges --data ../shared/data/faces --out weights/judges
+    python -m training windows --data ../shared/data/rooms --out weights/judges
+    python -m training exemplars weights/faces
+    python -m training run NAME --help
+    python -m training report
 
 What goes wrong is one sentence on stderr, with exit code 1 (2 where the arguments are at fault).
 """
@@ -21,14 +26,31 @@ from typing import Annotated, Literal
 import typer
 
 from dcgan import checkpoint
-from training import evaluation
+from dcgan.boxes import BoxesError
+from dcgan.engine import Model
+from dcgan.images import encode_png
+from dcgan.judges import load as load_judge
+from dcgan.spec import SpecError
+from training import evaluation, report
 from training import ship as shipping
 from training.data import DataError, load_images
 from training.directions import principal_directions
+from training.exemplars import ExemplarError, pick, sheet
+from training.experiments import arithmetic, forget, memorisation, turn
+from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
 from training.recipes import RECIPES
 from training.state import StateError
 from training.theano import import_theano as import_from_theano
+from training.windows import EPOCHS as WINDOW_EPOCHS
+from training.windows import train_windows
+
+EXPERIMENTS = {
+    "arithmetic": arithmetic,
+    "forget": forget,
+    "memorisation": memorisation,
+    "turn": turn,
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +58,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+experiments = typer.Typer(no_args_is_help=True)
+app.add_typer(experiments, name="run", help="Re-run an experiment of the paper.")
 
 Data = Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")]
 
@@ -49,7 +73,10 @@ def _in_one_sentence() -> Iterator[None]:
         StateError,
         TrainingError,
         shipping.ShipError,
+        ExemplarError,
         checkpoint.CheckpointError,
+        BoxesError,
+        SpecError,
         OSError,
     ) as error:
         typer.secho(f"Error: {error}", err=True, fg="red")
@@ -148,8 +175,9 @@ def evaluate(
     opened = checkpoint.load(weights)
     pictures = load_images(data, opened.config.image_size, opened.config.channels)
     typer.echo(pictures.report())
-    kid = evaluation.Distance(pictures.held_out)(opened.generator())
-    typer.echo(json.dumps({"weights": opened.hash, "kid": kid, "n": evaluation.COUNT}))
+    distance = evaluation.Distance(pictures.held_out)
+    kid = distance(opened.generator())
+    typer.echo(json.dumps({"weights": opened.hash, "kid": kid, "n": distance.count}))
 
 
 @app.command()
@@ -166,12 +194,67 @@ def directions(
 
 @app.command()
 @_in_one_sentence()
+def judges(
+    *,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Through its half of the pictures.")] = EPOCHS,
+) -> None:
+    """Train the two judges of faces; what they are worth on held-out pictures comes last."""
+    typer.echo(json.dumps(train_judges(data, out, typer.echo, epochs), indent=1))
+
+
+@app.command()
+@_in_one_sentence()
+def windows(
+    *,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Through the pictures.")] = WINDOW_EPOCHS,
+) -> None:
+    """Train the judge of windows; what it is worth on held-out pictures comes last."""
+    typer.echo(json.dumps(train_windows(data, out, typer.echo, epochs), indent=1))
+
+
+@app.command()
+@_in_one_sentence()
+def exemplars(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
+    *,
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    drop: Annotated[list[str], typer.Option(help='A z to leave out, like "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
+    picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of what was picked.")] = None,
+) -> None:
+    """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
+    model = Model("faces", checkpoint.load(weights))
+    sets = pick(model, load_judge(judged_by, "a")[0], drop)
+    checkpoint.save_sets(weights, sets)
+    if picture:
+        checkpoint.write_atomically(picture, encode_png(sheet(model, sets)))
+    typer.echo(f"{weights / checkpoint.SETS}: {', '.join(sets['exemplars'])}")
+
+
+@app.command()
+@_in_one_sentence()
 def import_theano(
     source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
     out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
 ) -> None:
     """Make a checkpoint of the authors' own SVHN parameters."""
     typer.echo(f"{out}: {import_from_theano(source, out).hash}")
+
+
+@app.command("report")
+@_in_one_sentence()
+def write_report(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
+) -> None:
+    """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
+    checkpoint.write_atomically(out, report.results(EXPERIMENTS).encode())
+
+
+for _name, _module in EXPERIMENTS.items():
+    experiments.command(_name)(_in_one_sentence()(_module.run))
 
 
 if __name__ == "__main__":

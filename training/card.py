@@ -20,7 +20,6 @@ from huggingface_hub import ModelCardData
 
 from dcgan.config import PAPER
 from dcgan.networks import INIT_STD
-from training import evaluation
 from training.data import HELD_OUT, Images, load_images
 from training.distances import INPUT_SIZE
 from training.neighbours import SPACES, Comparison

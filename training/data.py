@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,99 @@ def load_images(
 
 def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
     """One in twelve, by hash of the file; by hash of the person where that is known (>= 0)."""
+    return place(content, row) < HELD_OUT
+
+
+def place(content: bytes, row: dict[str, Any]) -> float:
+    """Where a picture falls in [0, 1), by hash: parts of a set are ranges of this."""
     person = row.get("person", -1)
     key = f"person {person}".encode() if isinstance(person, int) and person >= 0 else content
-    return int.from_bytes(hashlib.sha256(key).digest()[:8]) < HELD_OUT * 2**64
+    return int.from_bytes(hashlib.sha256(key).digest()[:8]) / 2**64
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """Pictures (N, C, H, W) uint8 with columns of 1, 0 and -1 (unknown): labels (N, columns) int8.
+
+    places (N,) are those of `place`; names are the first 16 digits of the files' SHA-256.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    places: np.ndarray
+    names: list[str]
+
+    def __getitem__(self, rows: np.ndarray) -> Attributed:
+        """A part, by a mask (N,)."""
+        names = [name for name, chosen in zip(self.names, rows, strict=True) if chosen]
+        return Attributed(self.pictures[rows], self.labels[rows], self.places[rows], names)
+
+
+def load_attributes(
+    source: str | Path, size: int, channels: int, columns: Sequence[str]
+) -> Attributed:
+    """All pictures of a set that `load_images` would keep, unsplit, with their labels.
+
+    Raises DataError where a column is missing or no picture remains.
+    """
+    pictures, labels, places, names = bytearray(), [], [], []
+    for _, content, row in _rows(source):
+        if missing := set(columns) - row.keys():
+            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
+        picture = _decode(content, size, channels)
+        if isinstance(picture, str):
+            continue
+        pictures.extend(picture.tobytes())
+        labels.append([row[column] for column in columns])
+        places.append(place(content, row))
+        names.append(hashlib.sha256(content).hexdigest()[:16])
+    if not names:
+        raise DataError(f"found no {size}x{size} pictures in {source}")
+    return Attributed(
+        np.frombuffer(pictures, np.uint8).reshape(-1, channels, size, size),
+        np.array(labels, np.int8).reshape(len(names), len(columns)),
+        np.array(places),
+        names,
+    )
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Pictures (N, 3, H, W) uint8, masks (N, H, W) uint8 of 0 to 255, places (N,) by `place`."""
+
+    pictures: np.ndarray
+    masks: np.ndarray
+    places: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> Masked:
+        """A part, by a mask (N,)."""
+        return Masked(self.pictures[rows], self.masks[rows], self.places[rows])
+
+
+def load_masks(source: str | Path, size: int, column: str) -> Masked:
+    """The pictures of a set in whose `column` there is a mask, unsplit.
+
+    Raises DataError where there is no such column or no mask.
+    """
+    pictures, masks, places = bytearray(), bytearray(), []
+    for _, content, row in _rows(source):
+        if column not in row:
+            raise DataError(f"{source} has no column {column!r}, only {sorted(row)}")
+        if row[column] is None:
+            continue
+        picture, mask = _decode(content, size, 3), _decode(row[column]["bytes"], size, 1)
+        if isinstance(picture, str) or isinstance(mask, str):
+            continue
+        pictures.extend(picture.tobytes())
+        masks.extend(mask.tobytes())
+        places.append(place(content, row))
+    if not places:
+        raise DataError(f"found no {size}x{size} pictures with a {column} in {source}")
+    return Masked(
+        np.frombuffer(pictures, np.uint8).reshape(-1, 3, size, size),
+        np.frombuffer(masks, np.uint8).reshape(-1, size, size),
+        np.array(places),
+    )
 
 
 def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:

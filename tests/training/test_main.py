@@ -142,8 +142,9 @@ def test_directions_are_added_to_a_checkpoint(tmp_path: Path) -> None:
 def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = tiny.save(tmp_path / "weights")
     data = small.write_folder(tmp_path / "data", 200)
-    assert "takes 2,000 held-out pictures" in refused("evaluate", weights.folder, "--data", data)
+    assert "takes 500 held-out pictures" in refused("evaluate", weights.folder, "--data", data)
     monkeypatch.setattr(evaluation, "COUNT", 8)
+    monkeypatch.setattr(evaluation, "MINIMUM", 8)
     measured = json.loads(done("evaluate", weights.folder, "--data", data).splitlines()[-1])
     assert measured.keys() == {"weights", "kid", "n"}
     assert measured["weights"] == weights.hash
@@ -155,6 +156,7 @@ def test_best_copies_the_checkpoint_of_a_real_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "COUNT", 8)
+    monkeypatch.setattr(evaluation, "MINIMUM", 8)
     data, out = small.write_folder(tmp_path / "data", 200), tmp_path / "run"
     done("train", "small", "--data", data, "--out", out, "--steps", 26, "--precision", "no")
     curve = newest_facts(out)["curve"]

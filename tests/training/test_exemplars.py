@@ -1,0 +1,109 @@
+"""Exemplars: who is picked, what is refused, and that the shipped ones show their names."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dcgan import checkpoint, judges
+from dcgan.engine import Model
+from dcgan.judges import Judge, JudgeConfig, measure
+from dcgan.sets import parse_z
+from dcgan.spec import Draw, Mean
+from tests import tiny
+from training import exemplars
+from training.exemplars import (
+    ENDS,
+    SIDES,
+    SUMMANDS,
+    ExemplarError,
+    Samples,
+    add,
+    exemplar,
+    pick,
+    sheet,
+)
+from training.judges import ATTRIBUTES
+from training.landmarks import Landmarks
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Draws 64x64 noise."""
+    config = dataclasses.replace(
+        tiny.CONFIG,
+        image_size=64,
+        generator_widths=(8, 8, 4, 4),
+        generator_kernels=(4,) * 4,
+        generator_strides=(2,) * 4,
+    )
+    return Model("tiny", tiny.save(tmp_path_factory.mktemp("weights"), config))
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    """A judge of strong opinions that mean nothing."""
+    torch.manual_seed(1)
+    judge = Judge(JudgeConfig("plain", ATTRIBUTES, (4, 4)))
+    torch.nn.init.normal_(judge.score.weight, std=0.5)
+    return judge.eval()
+
+
+def test_the_surest_come_first_and_the_unsure_not_at_all(model: Model, judge: Judge) -> None:
+    samples = Samples(model, judge, 3, 60)
+    logits = measure(judge, model.render([model.spec(Draw(3, index)) for index in range(60)]))
+    level = float(np.median(logits["male"]))
+    samples.logits = {name: values - level for name, values in samples.logits.items()}
+    rows = samples.surest({"male": True})
+    margins = logits["male"] - level
+    assert set(rows) == set(np.flatnonzero(margins > exemplars.SURE))
+    assert (np.diff(margins[rows]) <= 0).all()
+    both = samples.surest({"male": True, "smiling": False})
+    expected = (margins > exemplars.SURE) & (level - logits["smiling"] > exemplars.SURE)
+    assert set(both) == set(np.flatnonzero(expected))
+
+
+def test_samples_that_do_not_show_it_are_a_sentence(model: Model, judge: Judge) -> None:
+    with pytest.raises(ExemplarError, match=r"of 4 samples surely show '.*', and \d are needed"):
+        pick(model, judge, count=4)
+
+
+def test_the_sheet_shows_pictures_means_and_sums(model: Model) -> None:
+    names = ("a", "b", "c")
+    texts = {name: [f"z(1,{3 * n + i})" for i in range(3)] for n, name in enumerate(names)}
+    drawn = sheet(model, {"exemplars": texts, "sums": [list(names)], "turns": []})
+    assert drawn.shape == (4 * 128, 4 * 128, 3)
+    means = [Mean(tuple(map(parse_z, texts[name]))) for name in names]
+    mean, result = model.render([model.spec(means[1]), model.spec(add(*means))])
+    assert (drawn[128:256:2, 384::2] == mean).all()
+    assert (drawn[384::2, 384::2] == result).all()
+
+
+def test_an_exemplar_of_one_is_itself() -> None:
+    assert exemplar(["z(1,2)"]) == Draw(1, 2)
+    assert str(exemplar(["z(1,2)", "z(1,3)"])) == "mean(z(1,2),z(1,3))"
+
+
+def test_the_shipped_exemplars_show_what_they_are_called() -> None:
+    """Said by judge b, which did not pick them, and by the landmarks."""
+    model = Model("faces", checkpoint.load(WEIGHTS / "faces"))
+    other, _ = judges.load(WEIGHTS / "judges", "b")
+    sets = model.checkpoint.sets["exemplars"]
+    assert sets.keys() == {*SUMMANDS, *SIDES, *ENDS}
+    agree = []
+    for name, shown in SUMMANDS.items():
+        assert len(sets[name]) == 3
+        logits = measure(other, model.render([model.spec(parse_z(z)) for z in sets[name]]))
+        agree += [(logits[key] > 0) == yes for key, yes in shown.items()]
+    assert np.mean(agree) > 0.85
+    yaw = Landmarks().yaw
+    for name, sign in zip(SIDES, (-1, 1), strict=True):
+        assert len(sets[name]) == 4
+        drawn = model.render([model.spec(parse_z(z)) for z in sets[name]])
+        assert (sign * yaw(drawn) > exemplars.TURNED).all()

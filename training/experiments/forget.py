@@ -1,0 +1,348 @@
+"""Does dropping maps forget windows, and nothing else? (Section 6.3.1, figure 6.)
+
+    python -m training run forget --weights weights/rooms --data ../shared/data/rooms \\
+        --json results/forget.json --sheet ~/forget.png
+
+TIME. The maps are those that the boxes select (`dcgan.units.fit`). Of 1,000 samples
+without the first k of them the window share is taken, the mean coverage that the window judge
+predicts, and the KID to held-out rooms, so that the loss of windows stands beside the loss of
+everything else. Compared with the fitted order: maps in random order, and maps that were not
+fitted, of about the same mean activation as the fitted ones, which is the harder comparison. Of
+either 20 orders are drawn; each sees an equal part of the samples and of the held-out pictures, so
+that every k is measured on each sample equally often (KID is unbiased at any number of pictures,
+so its mean over orders compares with that of all samples).
+
+"At the same KID" is read from straight lines between the k's measured. The chosen k is the first
+at which windows have fallen by 85%, else the one of the largest fall.
+
+The paper drops 200 of 256 maps, shows pictures with and without (figure 6) and gives no number.
+Expect: EXPECT.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from torch import Tensor
+
+from dcgan import checkpoint, images, units
+from dcgan.boxes import BoxesError, BoxSet, parse_boxes
+from dcgan.engine import Model
+from dcgan.judges import SIZE
+from dcgan.spec import Gain, PictureSpec
+from training import windows
+from training.data import DataError, load_images, random, shown
+from training.distances import kernel_distance
+from training.experiments import figures
+from training.recipes import RECIPES
+from training.windows import WindowJudge
+
+SET = "windows"
+SEED = 9
+KS = (0, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+"""How many maps are dropped, as far as there are so many."""
+GOAL = 0.85
+NEAREST = 4
+"""A matched map is one of the so many that fit best."""
+ACTIVITY = 256
+"""Samples that the mean activation of maps is taken over."""
+PAIRS, COLUMNS = 16, 8
+"""Of the sheet: those with the most window, and as many of any."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A curve at one k: means over its orders, and the standard errors of these means.
+
+    share: of the window judge's coverage. activation: mean of the maps that were dropped.
+    """
+
+    k: int
+    share: float
+    kid: float
+    activation: float
+    share_error: float | None = None
+    kid_error: float | None = None
+
+
+def run(
+    *,
+    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo, of rooms.")],
+    data: Annotated[str, typer.Option(help="What it was trained on.")],
+    file: Annotated[
+        Path | None, typer.Option("--boxes", help="Instead of the weights' boxes-windows.json.")
+    ] = None,
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "rooms",
+    samples: Annotated[int, typer.Option(min=20, help="Without each set of maps.")] = 1000,
+    orders: Annotated[int, typer.Option(min=2, help="Random ones, of either kind.")] = 20,
+    part: Annotated[int, typer.Option(min=10, help="Samples that a random order sees.")] = 200,
+    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG of samples with and without.")] = None,
+) -> None:
+    """Figure 6: window share and KID as fitted, matched and random maps are dropped."""
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
+    model = Model("rooms", checkpoint.load(weights))
+    boxes = read_boxes(model, file)
+    judge, worth = windows.load(judged_by)
+    fit = units.fit(model, boxes)
+    keep = RECIPES[recipe].keep
+    real = load_images(data, model.config.image_size, model.config.channels, keep).held_out
+    if len(real) < part:
+        raise DataError(
+            f"{data} has {len(real)} held-out pictures, and a random order is compared with "
+            f"{part}: give a smaller --part, or what the weights were trained on"
+        )
+    measured = Dropping(model, boxes.layer, judge, judge(shown(real))[1], samples)
+    curves = {"fitted": measured.curve([fit.maps], samples)}
+    for name, drawn in draw_orders(fit.maps, measured.activation, orders).items():
+        curves[name] = measured.curve(drawn, min(part, samples))
+    facts = {
+        "weights": model.checkpoint.hash,
+        "images_seen": model.checkpoint.metadata.get("images_seen"),
+        "seed": SEED,
+        "samples": samples,
+        "kid_n": min(samples, len(real)),
+        "orders": {"count": orders, "samples": min(part, samples)},
+        "judge": worth,
+        "boxes": {"name": boxes.name, **in_boxes(model, judge, boxes, fit.maps)},
+        "fit": fit.table(),
+        "curves": {name: [_rounded(point) for point in curve] for name, curve in curves.items()},
+        "goal": goal(curves),
+    }
+    typer.echo(report(facts))
+    figures.keep(out, facts)
+    if sheet:
+        maps = fit.maps[: facts["goal"]["k"]]
+        checkpoint.write_atomically(sheet, images.encode_png(pairs(measured, maps)))
+
+
+def read_boxes(model: Model, file: Path | None) -> BoxSet:
+    """From a file, or those shipped with the weights. Raises BoxesError."""
+    if file:
+        boxes = parse_boxes(file.read_bytes())
+        boxes.check(model.config)
+        return boxes
+    if SET not in model.checkpoint.boxes:
+        raise BoxesError(
+            f"{model.checkpoint.folder} has no set of boxes called {SET!r}: draw them on the "
+            "page's Forget tab and give their file with --boxes"
+        )
+    return model.checkpoint.boxes[SET]
+
+
+class Dropping:
+    """Samples of a model without some maps of one layer, and what is measured of them.
+
+    activation (C,): the mean of each map over positions and samples. shares (N,), features (N,
+    1280): of the whole samples.
+    """
+
+    def __init__(
+        self, model: Model, layer: int, judge: WindowJudge, real: Tensor, count: int
+    ) -> None:
+        """real: features of held-out pictures (n, 1280)."""
+        self._model, self._layer, self._judge, self._real = model, layer, judge, real
+        self._specs = [model.sample(SEED, index) for index in range(count)]
+        maps = model.activations(self._specs[:ACTIVITY], layer)
+        self.activation = maps.mean((0, 2, 3), dtype=np.float64)
+        coverage, self.features = judge(self.draw([], range(count)))
+        self.shares = coverage.mean((1, 2))
+
+    def draw(self, maps: Sequence[int], rows: Iterable[int]) -> np.ndarray:
+        """Samples `rows` without the maps, (N, H, W, 3) uint8."""
+        return self._model.render([dropped(self._specs[row], self._layer, maps) for row in rows])
+
+    def curve(self, orders: Sequence[Sequence[int]], part: int) -> list[Point]:
+        """Means over orders, of which number i sees `part` samples from number i * part on.
+
+        Samples and held-out pictures come round again after the last.
+        """
+        longest = max(map(len, orders))
+        ks = [k for k in KS if k < longest] + [longest]
+        return [self._point(orders, k, part) for k in ks]
+
+    def _point(self, orders: Sequence[Sequence[int]], k: int, part: int) -> Point:
+        shares, distances = [], []
+        for number, order in enumerate(orders):
+            rows = _round(number * part, part, len(self._specs))
+            if k:
+                coverage, features = self._judge(self.draw(order[:k], rows))
+            else:
+                coverage, features = self.shares[rows], self.features[rows]
+            real = self._real[_round(number * part, min(part, len(self._real)), len(self._real))]
+            shares.append(float(coverage.mean()))
+            distances.append(kernel_distance(features, real))
+        activation = [self.activation[list(order[:k])].mean() if k else 0.0 for order in orders]
+        return Point(
+            k,
+            float(np.mean(shares)),
+            float(np.mean(distances)),
+            float(np.mean(activation)),
+            *(map(_error, (shares, distances)) if len(orders) > 1 else ()),
+        )
+
+
+def dropped(spec: PictureSpec, layer: int, maps: Sequence[int]) -> PictureSpec:
+    """The picture without these maps of a layer."""
+    gains = (Gain(layer, 0.0, tuple(maps)),) if len(maps) else ()
+    return dataclasses.replace(spec, gains=(*spec.gains, *gains))
+
+
+def draw_orders(
+    fitted: Sequence[int], activation: np.ndarray, count: int
+) -> dict[str, list[list[int]]]:
+    """`count` orders of maps that were not fitted, matched to the fitted ones, and of all maps.
+
+    The first k of a matched order are together about as active as the first k fitted maps. Where
+    there are fewer other maps than fitted ones, it ends with them.
+    """
+    found: dict[str, list[list[int]]] = {"matched": [], "random": []}
+    others = np.setdiff1d(np.arange(len(activation)), fitted)
+    for number in range(count):
+        found["random"].append(random(SEED, "order", number).permutation(len(activation)).tolist())
+        chance, free = random(SEED, "matched order", number), others
+        order: list[int] = []
+        for wanted in np.cumsum(activation[fitted])[: len(others)]:
+            far = np.abs(activation[free] + activation[order].sum() - wanted)
+            chosen = chance.choice(free[np.argsort(far, kind="stable")[:NEAREST]])
+            order.append(int(chosen))
+            free = free[free != chosen]
+        found["matched"].append(order)
+    return found
+
+
+def in_boxes(
+    model: Model, judge: WindowJudge, boxes: BoxSet, maps: Sequence[int]
+) -> dict[str, Any]:
+    """The judge's mean coverage inside and outside the boxes, and without all fitted maps.
+
+    Outside is taken over the pictures with boxes; pictures without any stand apart.
+    """
+    specs = [picture.spec for picture in boxes.pictures]
+    inside = np.stack([picture.cells(SIZE, SIZE) for picture in boxes.pictures])
+    boxed = inside.any((1, 2))
+    found: dict[str, Any] = {
+        "pictures": len(specs),
+        "with_boxes": int(boxed.sum()),
+        "boxes": sum(len(picture.boxes) for picture in boxes.pictures),
+        "box_share": round(float(inside.mean()), 4),
+    }
+    without = [dropped(spec, boxes.layer, maps) for spec in specs]
+    for name, shown_specs in (("with", specs), ("without", without)):
+        coverage, _ = judge(model.render(shown_specs))
+        parts = {
+            "inside": coverage[inside],
+            "outside": coverage[boxed][~inside[boxed]],
+            "no_boxes": coverage[~boxed],
+        }
+        found[name] = {k: round(float(v.mean()), 4) for k, v in parts.items() if v.size}
+    return found
+
+
+def goal(curves: dict[str, list[Point]]) -> dict[str, Any]:
+    """What windows lose at the chosen k, and what they lose to other orders at the same KID.
+
+    Of an order whose KID never gets so high, the largest fall is given, and `reached` is false.
+    """
+    fitted = curves["fitted"]
+    falls = _falls(fitted)
+    good = [place for place, fall in enumerate(falls) if fall >= GOAL]
+    chosen = good[0] if good else int(np.argmax(falls))
+    found: dict[str, Any] = {
+        "k": fitted[chosen].k,
+        "fall": round(falls[chosen], 4),
+        "kid": round(fitted[chosen].kid, 5),
+        "share": round(fitted[chosen].share, 5),
+    }
+    for name in ("matched", "random"):
+        at = fall_at(curves[name], fitted[chosen].kid)
+        found[name] = {
+            "fall": round(max(_falls(curves[name])) if at is None else at, 4),
+            "reached": at is not None,
+        }
+    return found
+
+
+def fall_at(curve: Sequence[Point], kid: float) -> float | None:
+    """By how much windows have fallen where a curve first comes to a KID; None if it never does."""
+    falls = _falls(curve)
+    if kid <= curve[0].kid:
+        return 0.0
+    for (before, after), (fell, falls_to) in zip(pairwise(curve), pairwise(falls), strict=True):
+        if after.kid >= kid:
+            return fell + (falls_to - fell) * (kid - before.kid) / (after.kid - before.kid)
+    return None
+
+
+def _falls(curve: Sequence[Point]) -> list[float]:
+    return [1 - point.share / curve[0].share for point in curve]
+
+
+def _round(start: int, count: int, size: int) -> list[int]:
+    return [number % size for number in range(start, start + count)]
+
+
+def _error(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5)
+
+
+def _rounded(point: Point) -> dict[str, float]:
+    described = dataclasses.asdict(point).items()
+    return {name: round(value, 6) for name, value in described if value is not None}
+
+
+def report(facts: dict[str, Any]) -> str:
+    """What is printed."""
+    judged, boxes, reached = facts["judge"]["held_out"], facts["boxes"], facts["goal"]
+    lines = [
+        f"window judge on {judged['pictures']} photographs that it was not trained on: IoU "
+        f"{judged['sharp']['iou']:.2f}, shares correlate by "
+        f"{judged['sharp']['share_correlation']:.2f}",
+        *(
+            f"coverage {name} the {len(facts['fit']['maps'])} fitted maps: "
+            + ", ".join(f"{where} {share:.1%}" for where, share in boxes[name].items())
+            for name in ("with", "without")
+        ),
+        f"{'':4}" + "".join(f"{name:>18}" for name in facts["curves"]),
+        f"{'k':>4}" + f"{'share':>9}{'KID':>9}" * len(facts["curves"]),
+    ]
+    points = {
+        name: {point["k"]: point for point in curve} for name, curve in facts["curves"].items()
+    }
+    for k in sorted({k for curve in points.values() for k in curve}):
+        cells = (
+            f"{curve[k]['share']:9.2%}{curve[k]['kid']:9.4f}" if k in curve else " " * 18
+            for curve in points.values()
+        )
+        lines.append(f"{k:4}" + "".join(cells))
+    lines.append(
+        f"{reached['k']} fitted maps take {reached['fall']:.0%} of the windows at KID "
+        f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID "
+        + ", ".join(
+            f"{name} ones {'take' if reached[name]['reached'] else 'are not there yet; at most'} "
+            f"{reached[name]['fall']:.0%}"
+            for name in ("matched", "random")
+        )
+    )
+    return "\n".join(lines)
+
+
+def pairs(measured: Dropping, maps: Sequence[int]) -> np.ndarray:
+    """Rows of samples, each over the row of the same without the maps."""
+    most = np.argsort(-measured.shares, kind="stable")[:PAIRS]
+    rows = np.concatenate([most, np.arange(min(PAIRS, len(measured.shares)))])
+    blocks = [
+        images.grid(measured.draw(some, part), COLUMNS)
+        for part in np.split(rows, range(COLUMNS, len(rows), COLUMNS))
+        for some in ([], maps)
+    ]
+    return images.enlarge(np.concatenate(blocks), 2)

@@ -1,0 +1,233 @@
+"""Has the generator memorised? Nearest training pictures, and jumps along walks (section 6.1).
+
+    python -m training run memorisation --weights weights/faces --data ../shared/data/faces \\
+        --json results/memorisation.json --figure ~/memorisation.png
+
+TIME_HERE
+
+Nearest training pictures of samples, in pixels and in features, beside the same for photographs
+that were never trained on: a network that had copied would draw pictures that lie nearer than
+those. What a copy would look like to this measure is shown too: training pictures moved by a pixel
+and saved as a poor JPEG, which should find their originals. The paper's authors doubt the whole
+method: nearest neighbours are fooled by small shifts in pixels, and features have blind spots of
+their own, so a good figure here proves little. They look at walks instead: memorised pictures
+would follow each other in sharp transitions.
+
+Expect: EXPECT_HERE
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image, ImageDraw, ImageFont
+
+from dcgan import checkpoint, images, latent
+from dcgan.checkpoint import Checkpoint
+from dcgan.engine import Model
+from dcgan.spec import Draw
+from training import evaluation
+from training.data import DataError, load_images, random, shown
+from training.distances import Features
+from training.neighbours import NEAREST, SPACES, Comparison, Nearest, Pictures, compare, nearest
+from training.recipes import RECIPES
+
+SEED = 3
+STEPS = 32
+"""Of a walk from one z to another."""
+COPIES = 200
+JPEG_QUALITY = 50
+ROWS = 8
+"""Of the figure, samples and held-out pictures each."""
+FRAMES = 17
+"""Of a walk in the figure."""
+
+
+def run(
+    *,
+    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo.")],
+    data: Annotated[str, typer.Option(help="What it was trained on.")],
+    recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "faces",
+    samples: Annotated[int, typer.Option(min=10, help="And as many held-out pictures.")] = 500,
+    among: Annotated[
+        int | None, typer.Option(min=NEAREST, help="Training pictures searched; all by default.")
+    ] = None,
+    walks: Annotated[int, typer.Option(min=1, help="Between random z's.")] = 64,
+    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="PNG to draw; it shows people: not for publishing.")
+    ] = None,
+) -> None:
+    """Has it memorised? Nearest training pictures of samples, and jumps along walks."""
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
+    opened, trained_with = checkpoint.load(weights), RECIPES[recipe]
+    config = opened.config
+    pictures = load_images(
+        data, config.image_size, config.channels, trained_with.keep, trained_with.label
+    )
+    typer.echo(pictures.report())
+    if len(pictures.held_out) < samples:
+        raise DataError(
+            f"{data} has {len(pictures.held_out)} held-out pictures to compare {samples} samples "
+            "with: give --samples at most that many, or the data that it was trained on"
+        )
+    order = random(SEED, "neighbours", 0).permutation(len(pictures.train))
+    features = Features()
+    drawn = evaluation.sample(opened.generator(), samples, SEED)
+    trained, held_out, sampled = (
+        Pictures(pixels, features(pixels))
+        for pixels in (
+            shown(pictures.train[order[:among]]),
+            shown(pictures.held_out[:samples]),
+            drawn,
+        )
+    )
+    copied = copies(trained.pixels[:COPIES])
+    found = compare(sampled, held_out, trained)
+    near_copies = nearest(Pictures(copied, features(copied)), trained)
+    walked = walk(opened, walks)
+    changes = np.stack([steps(frames) for frames in walked])
+    facts = {
+        "weights": opened.hash,
+        "images_seen": opened.metadata.get("images_seen"),
+        "seed": SEED,
+        "samples": len(sampled.pixels),
+        "held_out": len(held_out.pixels),
+        "searched": len(trained.pixels),
+        "nearest": {space: distances(found, near_copies, space) for space in SPACES},
+        "walks": jumps(walked, changes),
+    }
+    typer.echo(report(facts))
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_atomically(out, (json.dumps(facts, indent=2) + "\n").encode())
+    if figure:
+        checkpoint.write_atomically(figure, images.encode_png(draw(found, walked, changes)))
+
+
+def copies(pictures: np.ndarray) -> np.ndarray:
+    """The same pictures (N, H, W, 3), a pixel to the right, from a JPEG of low quality."""
+    copied = []
+    for picture in np.roll(pictures, 1, axis=2):
+        with Image.open(io.BytesIO(images.encode_jpeg(picture, JPEG_QUALITY))) as image:
+            copied.append(np.asarray(image))
+    return np.stack(copied)
+
+
+def distances(found: Comparison, near_copies: dict[str, Nearest], space: str) -> dict[str, Any]:
+    """What is stated of the distances to the nearest training picture in one space."""
+    ours = found.near_samples[space].distances[:, 0]
+    theirs = found.near_held_out[space].distances[:, 0]
+    copied = near_copies[space]
+    return {
+        "samples": _spread(ours),
+        "held_out": _spread(theirs),
+        "copies": _spread(copied.distances[:, 0]),
+        # chance that a sample lies nearer than a held-out picture: 0.5 where they are alike
+        "sample_nearer": round(float((ours[:, None] < theirs).mean()), 4),
+        # of the samples, nearer than all but 1 in 100 held-out pictures: 0.01 where alike
+        "suspicious": round(float((ours < np.quantile(theirs, 0.01)).mean()), 4),
+        "copies_found": round(float((copied.rows[:, 0] == np.arange(len(copied.rows))).mean()), 4),
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {
+        "least": round(float(values.min()), 2),
+        "median": round(float(np.median(values)), 2),
+        "largest": round(float(values.max()), 2),
+    }
+
+
+def walk(weights: Checkpoint, count: int) -> np.ndarray:
+    """Spherical walks between random z's: (count, STEPS + 1, H, W, 3) uint8."""
+    model = Model("walked", weights)
+    label = 0 if weights.config.classes else None
+    legs = [(Draw(SEED, 2 * leg), Draw(SEED, 2 * leg + 1)) for leg in range(count)]
+    paths = [latent.walk(ends, STEPS + 1, closed=False, spherical=True) for ends in legs]
+    return np.stack([model.render([model.spec(z, label=label) for z in path]) for path in paths])
+
+
+def steps(frames: np.ndarray) -> np.ndarray:
+    """Change from each picture to the next: root mean square, in grey levels of 255."""
+    change = np.diff(frames.astype(np.float32), axis=0)
+    return np.sqrt((change**2).mean(axis=(1, 2, 3)))
+
+
+def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
+    """How evenly walks change; changes: (walks, STEPS)."""
+    ends = np.array([steps(frames[[0, -1]])[0] for frames in walked])
+    ratios = changes.max(axis=1) / changes.mean(axis=1)
+    return {
+        "walks": len(walked),
+        "steps": STEPS,
+        "mean_change": round(float(changes.mean()), 3),
+        "largest_change": round(float(changes.max()), 3),
+        "largest_to_mean": _spread(ratios),
+        # the largest step as a part of the way between the ends: 1 would be a cut
+        "largest_to_ends": _spread(changes.max(axis=1) / ends),
+    }
+
+
+def report(facts: dict[str, Any]) -> str:
+    """What is printed."""
+    lines = [
+        f"nearest of {facts['searched']:,} training pictures: least / median / largest distance; "
+        f"{facts['samples']} samples, {facts['held_out']} held-out pictures, {COPIES} copies"
+    ]
+    for space, measured in facts["nearest"].items():
+        for group in ("samples", "held_out", "copies"):
+            spread = " / ".join(f"{value:6.2f}" for value in measured[group].values())
+            lines.append(f"  {space:9}{group:9}{spread}")
+        lines.append(
+            f"  {space:9}a sample is nearer than a held-out picture in "
+            f"{measured['sample_nearer']:.1%} of pairs, than 99% of them in "
+            f"{measured['suspicious']:.1%}; {measured['copies_found']:.1%} of copies found"
+        )
+    walked = facts["walks"]
+    lines += [
+        "The paper's authors doubt nearest neighbours; they look for jumps along walks.",
+        f"{walked['walks']} walks of {walked['steps']} steps: a step changes a picture by "
+        f"{walked['mean_change']:.2f} of 255 on average; the largest step of a walk is "
+        f"{walked['largest_to_mean']['median']:.2f} times its mean (median; at most "
+        f"{walked['largest_to_mean']['largest']:.2f}) and at most "
+        f"{walked['largest_to_ends']['largest']:.2f} of the way between its ends (a cut: 1)",
+    ]
+    return "\n".join(lines)
+
+
+def draw(found: Comparison, walked: np.ndarray, changes: np.ndarray) -> np.ndarray:
+    """Neighbours, and below them the walks of largest, median and smallest unevenness."""
+    order = (changes.max(axis=1) / changes.mean(axis=1)).argsort()
+    neighbours = found.figure(ROWS)
+    strips = [
+        _strip(walked[leg], changes[leg]) for leg in (order[-1], order[len(order) // 2], order[0])
+    ]
+    parts = [neighbours, *strips]
+    width = max(part.shape[1] for part in parts)
+    padded = [
+        np.pad(part, ((0, 8), (0, width - part.shape[1]), (0, 0)), constant_values=255)
+        for part in parts
+    ]
+    return np.concatenate(padded)
+
+
+def _strip(frames: np.ndarray, changes: np.ndarray) -> np.ndarray:
+    """A walk's pictures in a row, each over the largest of the steps that led to it."""
+    font = ImageFont.load_default(11)
+    places = np.linspace(0, STEPS, FRAMES).round().astype(int)
+    row = images.grid(frames[places], FRAMES)
+    sheet = Image.new("RGB", (row.shape[1], row.shape[0] + 16), "white")
+    sheet.paste(Image.fromarray(row))
+    pen, size = ImageDraw.Draw(sheet), frames.shape[2]
+    for column, (start, end) in enumerate(itertools.pairwise(places), start=1):
+        middle = column * size + size // 2, row.shape[0] + 2
+        pen.text(middle, f"{changes[start:end].max():.1f}", "black", font, anchor="ma")
+    return np.asarray(sheet)

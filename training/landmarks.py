@@ -1,0 +1,68 @@
+"""Where faces look, from 68 facial landmarks: dlib's detector and predictor (300-W, iBUG).
+
+Both come in Python packages, so nothing is downloaded. What they are worth on real pictures and
+on samples is measured by `python -m training run turn`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ENLARGED = 4
+"""Times: the detector looks for faces of 80 pixels and more."""
+FAINT = -0.5
+"""The detector's threshold; its own is 0, for pictures that may show no face."""
+JAW_LEFT, JAW_RIGHT, NOSE_TIP, EYE_LEFT, EYE_RIGHT = (
+    slice(0, 4), slice(13, 17), 30, slice(36, 42), slice(42, 48),
+)  # fmt: skip
+
+
+class Landmarks:
+    """A picture (H, W, 3) uint8 -> landmarks (68, 2), x and y in pixels, or None without a face."""
+
+    def __init__(self) -> None:
+        import dlib
+
+        self._detector = dlib.get_frontal_face_detector()  # pyright: ignore[reportAttributeAccessIssue]  (compiled, without types)
+        self._predictor = dlib.shape_predictor(str(_model()))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray | None:
+        height, width, _ = picture.shape
+        size = (width * ENLARGED, height * ENLARGED)
+        large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+        faces, scores, _ = self._detector.run(large, 0, FAINT)
+        if not faces:
+            return None
+        points = self._predictor(large, faces[int(np.argmax(scores))]).parts()
+        return np.array([(point.x, point.y) for point in points]) / ENLARGED
+
+    def yaw(self, pictures: np.ndarray) -> np.ndarray:
+        """(N, H, W, 3) uint8 -> (N,): see `yaw`; NaN where no face is found."""
+        found = [self(picture) for picture in pictures]
+        return np.array([np.nan if points is None else yaw(points) for points in found])
+
+
+def yaw(points: np.ndarray) -> float:
+    """Where the nose's tip lies between the sides of the face, along the line through the eyes.
+
+    -1 at the picture's left side, 0 in the middle (a face that looks ahead), 1 at its right side.
+    """
+    along = points[EYE_RIGHT].mean(axis=0) - points[EYE_LEFT].mean(axis=0)
+    places = points @ (along / np.linalg.norm(along))
+    left, right, nose = places[JAW_LEFT].mean(), places[JAW_RIGHT].mean(), places[NOSE_TIP]
+    return float((2 * nose - left - right) / (right - left))
+
+
+def _model() -> Path:
+    """Found without importing its package, which asks for a module that setuptools has dropped."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(
+            "landmarks need the package face_recognition_models: install requirements-train.txt"
+        )
+    folder = Path(spec.submodule_search_locations[0])
+    return folder / "models" / "shape_predictor_68_face_landmarks.dat"

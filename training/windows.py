@@ -1,0 +1,222 @@
+"""The window judge: how much of every pixel of a room is window.
+
+    python -m training windows --data ../shared/data/rooms --out weights/judges
+
+TIME. People drew the windows into a part of the pictures (column window_mask). A
+small decoder learns them from the maps of efficientnet-lite0, which stays as it is: it is the
+network behind `distances.Features`, so that one pass gives coverage and the features for KID.
+It learns from photographs alone, some softened as samples are; one in five, by hash, is kept to
+say what it is worth, and it never sees a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan import images
+from dcgan.judges import SIZE, Measuring, read, save
+from training.data import DataError, Masked, load_masks, random, shown
+from training.distances import BATCH, Features
+from training.judges import _varied
+
+NAME, COLUMN = "windows", "window_mask"
+KEPT = 0.2
+"""Of the pictures with a mask, for the report; those that are held out from G are among them."""
+STAGES = {2: 24, 4: 40, 10: 112, 15: 320}
+"""Blocks of the encoder and their maps: 32, 16, 8 and 4 cells wide."""
+FOUND = 0.3
+"""Coverage from which a pixel counts: of a probability the best F1 is had at half that F1."""
+EPOCHS, ROWS, RATE, DECAY = 18, 32, 3e-3, 0.05
+DROPPED = 0.3
+"""Of the encoder's maps, in training: there are few pictures to learn from."""
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    width: int = 32
+
+
+class Decoder(Measuring):
+    """The encoder's maps at each of `STAGES` -> logits (N, 64, 64)."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.lateral = nn.ModuleList(
+            nn.Sequential(
+                nn.Dropout2d(DROPPED),
+                nn.Conv2d(maps, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+            )
+            for maps in STAGES.values()
+        )
+        self.merge = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+            )
+            for _ in STAGES
+        )
+        self.score = nn.Conv2d(width, 1, 1)
+
+    def forward(self, stages: list[Tensor]) -> Tensor:
+        """From the coarsest stage to the finest, each added to what was seen so far."""
+        layers = list(zip(stages, self.lateral, self.merge, strict=True))
+        seen: Tensor | None = None
+        for maps, lateral, merge in reversed(layers):
+            added = lateral(maps)
+            seen = merge(F.relu(added if seen is None else added + _double(seen)))
+        assert seen is not None
+        return _double(self.score(seen)).squeeze(1)
+
+
+def _double(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, scale_factor=2.0, mode="bilinear")
+
+
+class Encoder:
+    """Pictures (N, 64, 64, 3) uint8 -> features (N, 1280), and the maps at each of `STAGES`."""
+
+    def __init__(self) -> None:
+        self._features = Features()
+        self._seen: dict[int, list[Tensor]] = {stage: [] for stage in STAGES}
+        for stage, seen in self._seen.items():
+            block = self._features.network._blocks[stage]  # pyright: ignore[reportIndexIssue]  (a module list)
+            block.register_forward_hook(lambda _block, _inputs, maps, kept=seen: kept.append(maps))
+
+    def __call__(self, pictures: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        features = self._features(pictures)
+        stages = [torch.cat(seen) for seen in self._seen.values()]
+        for seen in self._seen.values():
+            seen.clear()
+        return features, stages
+
+
+class WindowJudge:
+    """Pictures (N, 64, 64, 3) uint8 -> coverage (N, 64, 64) in [0, 1], and features (N, 1280)."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._encoder, self._decoder = Encoder(), decoder.eval()
+
+    @torch.inference_mode()
+    def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, Tensor]:
+        coverage, features = [], []
+        for part in np.split(pictures, range(BATCH, len(pictures), BATCH)):
+            found, stages = self._encoder(part)
+            features.append(found)
+            coverage.append(self._decoder(stages).sigmoid())
+        return torch.cat(coverage).numpy(), torch.cat(features)
+
+
+def load(folder: str | Path) -> tuple[WindowJudge, dict[str, Any]]:
+    """The judge, and what it is worth. Raises CheckpointError, as `judges.load` does."""
+    decoder, facts = read(folder, NAME, DecoderConfig, Decoder, "windows")
+    return WindowJudge(decoder), facts
+
+
+def train_windows(
+    data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
+) -> dict[str, Any]:
+    """Train the judge, write it to `out`; what it is worth. Raises DataError."""
+    masked = load_masks(data, SIZE, COLUMN)
+    kept = masked.places < KEPT
+    for part in (masked[kept], masked[~kept]):
+        drawn = _drawn(part)
+        if len(part.pictures) < ROWS or not drawn.any() or drawn.all():
+            raise DataError(
+                f"{data} has too few pictures with a {COLUMN}: the judge takes {ROWS} to learn "
+                f"from and {ROWS} to be tested on, with windows and without"
+            )
+    decoder = train(masked[~kept], epochs, say)
+    worth = {
+        "trained_on": int((~kept).sum()),
+        "held_out": report(WindowJudge(decoder), masked[kept]),
+    }
+    save(out, NAME, decoder, worth)
+    return worth
+
+
+def train(part: Masked, epochs: int, say: Callable[[str], None]) -> Decoder:
+    """Cross-entropy per pixel, not weighted, so that coverage is a probability.
+
+    A mask goes through a picture's variations as a fourth channel; those of contrast and
+    brightness leave its two sides what they are.
+    """
+    torch.manual_seed(0)
+    encoder, decoder = Encoder(), Decoder(DecoderConfig())
+    optimizer = torch.optim.AdamW(decoder.parameters(), RATE, weight_decay=DECAY)
+    rows = np.concatenate([part.pictures, part.masks[:, None]], axis=1)
+    steps = len(rows) // ROWS
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps * epochs)
+    for epoch in range(epochs):
+        order = random(0, "window judge's order", epoch).permutation(len(rows))
+        total = 0.0
+        for step in range(steps):
+            chosen = rows[order[step * ROWS : (step + 1) * ROWS]]
+            varied = _varied(chosen, random(0, "vary windows", epoch * steps + step))
+            pictures = images.to_uint8(varied[:, :3].contiguous().numpy(), "tanh")
+            with torch.autocast("cpu", torch.bfloat16):
+                _, stages = encoder(pictures)
+                logits = decoder(stages)
+            loss = F.binary_cross_entropy_with_logits(logits.float(), (varied[:, 3] > 0).float())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        say(f"epoch {epoch + 1} of {epochs}, loss {total / steps:.4f}")
+    return decoder.eval().requires_grad_(False)
+
+
+def report(judge: WindowJudge, kept: Masked) -> dict[str, Any]:
+    """What the judge is worth on pictures that it was not trained on, sharp and softened."""
+    found = {"pictures": len(kept.pictures), "with_window": int(_drawn(kept).sum())}
+    sharp = shown(kept.pictures)
+    return {
+        **found,
+        "sharp": agreement(judge(sharp)[0], kept.masks),
+        "softened": agreement(judge(softened(sharp))[0], kept.masks),
+    }
+
+
+def agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+    """Predicted coverage (N, H, W) in [0, 1] against masks (N, H, W) uint8.
+
+    A pixel is window if people covered half of it, and is found if `FOUND` of it is predicted. A
+    picture has a window if a pixel of it is one.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    said, true = coverage >= FOUND, masks >= 128
+    both = (said & true).sum()
+    shares, true_shares = coverage.mean((1, 2)), masks.mean((1, 2)) / 255
+    found = {
+        "iou": both / (said | true).sum(),
+        "iou_at_half": ((coverage >= 0.5) & true).sum() / ((coverage >= 0.5) | true).sum(),
+        "precision": both / max(said.sum(), 1),
+        "recall": both / true.sum(),
+        "share": shares.mean(),
+        "true_share": true_shares.mean(),
+        "share_correlation": np.corrcoef(shares, true_shares)[0, 1],
+        "has_window_auc": roc_auc_score(true.any((1, 2)), coverage.max((1, 2))),
+    }
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def softened(pictures: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 -> the same, each pixel the mean of nine, as samples tend to be soft."""
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge").astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    return np.rint(windows.mean((4, 5))).astype(np.uint8)
+
+
+def _drawn(part: Masked) -> np.ndarray:
+    return part.masks.max((1, 2)) >= 128
