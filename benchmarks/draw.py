@@ -1,4 +1,4 @@
-"""Pictures from the engine (dcgan/engine.py) beside the network in eager torch, both on one thread.
+"""Pictures from the engine (dcgan/engine.py) beside the network in eager torch, equal threads.
 
     python -m benchmarks.draw [--rounds 30] [--json FILE]      about half a minute
 
@@ -21,7 +21,7 @@ import typer
 
 from benchmarks import Figure, machine
 from dcgan import checkpoint
-from dcgan.engine import Model
+from dcgan.engine import THREADS, Model
 
 SIZES = {1: 10, 64: 1}
 """Pictures in a call -> calls in a round."""
@@ -32,7 +32,7 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Compare the engine with eager torch."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(THREADS)
     weights = checkpoint.load("weights/faces")
     model, generator = Model("faces", weights), weights.generator()
     figures = []

@@ -41,12 +41,22 @@ def test_a_picture_is_a_png_that_carries_its_text(
     assert response.status_code == 200
     assert response.headers["content-type"] == "image/png"
     assert "immutable" in response.headers["cache-control"]
+    assert images.read_spec(response.content) == text
+    drawn = np.asarray(Image.open(io.BytesIO(response.content)))
+    model = engine.model("tiny")
+    assert np.array_equal(drawn, model.render([model.sample(3, 4)])[0])
+
+
+def test_pixels_are_bare_and_opaque(client: TestClient, engine: Engine, text: str) -> None:
+    response = client.get("/dcgan/pixels", params={"spec": text})
+    assert response.status_code == 200
+    assert "immutable" in response.headers["cache-control"]
     model = engine.model("tiny")
     norm = np.linalg.norm(model.z(model.sample(3, 4)))
     assert float(response.headers["x-z-norm"]) == pytest.approx(norm, abs=1e-4)
-    assert images.read_spec(response.content) == text
-    drawn = np.asarray(Image.open(io.BytesIO(response.content)))
-    assert np.array_equal(drawn, model.render([model.sample(3, 4)])[0])
+    drawn = np.frombuffer(response.content, np.uint8).reshape(16, 16, 4)
+    assert np.array_equal(drawn[..., :3], model.render([model.sample(3, 4)])[0])
+    assert (drawn[..., 3] == 255).all()
 
 
 def test_a_sheet_holds_pictures_row_by_row_and_their_steps(

@@ -26,7 +26,7 @@ def build(engine: Engine) -> gr.Blocks:
         """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
         try:
             spec = parse(text)
-            content, norm = server.draw(engine, spec)
+            content, norm = server.png(engine, spec), server.norm(engine, spec)
         except SpecError as error:
             raise gr.Error(str(error)) from None
         uri = "data:image/png;base64," + base64.b64encode(content).decode()

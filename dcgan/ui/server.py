@@ -1,7 +1,8 @@
 """Our own routes beside Gradio's: pictures by their text, without queue, file or state.
 
     GET  /dcgan/models                 what there is to draw from
-    GET  /dcgan/picture?spec=TEXT      one picture, as PNG with its text, |z| in a header
+    GET  /dcgan/picture?spec=TEXT      one picture, as PNG with its text
+    GET  /dcgan/pixels?spec=TEXT       the same bare, H * W * 4 bytes of RGBA, |z| in a header
     POST /dcgan/sheet                  {"specs": [TEXT, ...], "columns": N}: many, as one JPEG
     GET  /dcgan/web/...                the page's modules
 
@@ -52,9 +53,16 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def picture(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        content, norm = await run_in_threadpool(draw, engine, spec)
-        headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm:.4f}"}
+        content = await run_in_threadpool(png, engine, spec)
+        headers = {"Cache-Control": FOREVER}
         return Response(content, media_type="image/png", headers=headers)
+
+    async def pixels(request: Request) -> Response:
+        spec = read_spec(request.query_params.get("spec"), engine)
+        [drawn] = await run_in_threadpool(engine.render, [spec])
+        headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm(engine, spec):.4f}"}
+        opaque = np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
+        return Response(opaque.tobytes(), media_type="application/octet-stream", headers=headers)
 
     async def sheet(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
@@ -67,15 +75,20 @@ def routes(engine: Engine) -> list[BaseRoute]:
     return [
         Route("/dcgan/models", answering(models)),
         Route("/dcgan/picture", answering(picture)),
+        Route("/dcgan/pixels", answering(pixels)),
         Route("/dcgan/sheet", answering(sheet), methods=["POST"]),
         Mount("/dcgan/web", StaticFiles(directory=WEB)),
     ]
 
 
-def draw(engine: Engine, spec: PictureSpec) -> tuple[bytes, float]:
-    """A picture as PNG with its text, and the norm of its z."""
-    norm = float(np.linalg.norm(engine.model(spec.model).z(spec)))
-    return images.encode_png(engine.render([spec])[0], str(spec)), norm
+def png(engine: Engine, spec: PictureSpec) -> bytes:
+    """A picture, with its text."""
+    return images.encode_png(engine.render([spec])[0], str(spec))
+
+
+def norm(engine: Engine, spec: PictureSpec) -> float:
+    """|z|."""
+    return float(np.linalg.norm(engine.model(spec.model).z(spec)))
 
 
 def steps(pictures: np.ndarray) -> tuple[float, float]:

@@ -29,10 +29,10 @@ export class Painter {
     this.#sent = number;
     this.#underWay += 1;
     try {
-      const { bitmap, norm } = await picture(spec);
+      const { image, norm } = await picture(spec);
       if (number > this.#painted) {
         this.#painted = number;
-        this.#paint(bitmap);
+        this.#paint(image);
         this.onPaint({ spec, norm });
       }
     } catch (error) {
@@ -43,12 +43,8 @@ export class Painter {
     }
   }
 
-  #paint(bitmap) {
-    if (this.canvas.width !== bitmap.width || this.canvas.height !== bitmap.height) {
-      this.canvas.width = bitmap.width;
-      this.canvas.height = bitmap.height;
-    }
-    this.context.drawImage(bitmap, 0, 0);
-    bitmap.close();
+  #paint(image) {
+    if (this.canvas.width !== image.width) this.canvas.width = this.canvas.height = image.width;
+    this.context.putImageData(image, 0, 0);
   }
 }
