@@ -2,7 +2,7 @@
 
     python -m training windows --data ../shared/data/rooms --out weights/judges
 
-TIME. People drew the windows into a part of the pictures (column window_mask). A
+EIGHT. People drew the windows into a part of the pictures (column window_mask). A
 small decoder learns them from the maps of efficientnet-lite0, which stays as it is: it is the
 network behind `distances.Features`, so that one pass gives coverage and the features for KID.
 It learns from photographs alone, some softened as samples are; one in five, by hash, is kept to
@@ -196,6 +196,7 @@ def agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
     said, true = coverage >= FOUND, masks >= 128
+    has_window = true.any((1, 2))
     both = (said & true).sum()
     shares, true_shares = coverage.mean((1, 2)), masks.mean((1, 2)) / 255
     found = {
@@ -205,8 +206,9 @@ def agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
         "recall": both / true.sum(),
         "share": shares.mean(),
         "true_share": true_shares.mean(),
+        "share_without_window": shares[~has_window].mean(),
         "share_correlation": np.corrcoef(shares, true_shares)[0, 1],
-        "has_window_auc": roc_auc_score(true.any((1, 2)), coverage.max((1, 2))),
+        "has_window_auc": roc_auc_score(has_window, coverage.max((1, 2))),
     }
     return {name: round(float(value), 4) for name, value in found.items()}
 

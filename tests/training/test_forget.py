@@ -80,6 +80,7 @@ def test_the_command_measures_and_keeps(
     assert facts["curves"]["matched"][-1]["k"] == min(len(fitted), MAPS - len(fitted))
     for curve in facts["curves"].values():
         assert curve[0]["share"] == pytest.approx(facts["curves"]["fitted"][0]["share"], abs=2e-6)
+        assert all(0 <= point["found"] <= 1 for point in curve)
     assert facts["curves"]["random"][1]["kid_error"] > 0
     assert facts["boxes"]["boxes"] == 4
     for point in facts["curves"]["fitted"]:
@@ -168,7 +169,7 @@ def test_coverage_in_boxes_is_that_of_their_pixels(model: Model, boxes: BoxSet) 
 
 
 def curve(*points: tuple[int, float, float]) -> list[Point]:
-    return [Point(k, share, kid, 1.0) for k, share, kid in points]
+    return [Point(k, share, share, kid, 1.0) for k, share, kid in points]
 
 
 FITTED = curve((0, 0.1, 0.01), (2, 0.05, 0.012), (4, 0.01, 0.02), (8, 0.005, 0.05))

@@ -126,6 +126,7 @@ def test_agreement_is_that_of_scikit_learn() -> None:
     assert found["precision"] == pytest.approx(precision_score(true, said), abs=1e-4)
     assert found["recall"] == pytest.approx(recall_score(true, said), abs=1e-4)
     assert found["true_share"] == pytest.approx(masks.mean() / 255, abs=1e-4)
+    assert found["share_without_window"] == pytest.approx(coverage[1::2].mean(), abs=1e-4)
     assert found["has_window_auc"] == 1
     assert agreement(masks / 255, masks)["iou"] == 1
 

@@ -3,7 +3,9 @@
     python -m training run memorisation --weights weights/faces --data ../shared/data/faces \\
         --json results/memorisation.json --figure ~/memorisation.png
 
-TIME_HERE
+About 10 minutes of CPU time on one thread (23 of the clock on 2 cores that were busy with other
+work), most of it the features of all training pictures; `--among 5000` takes 3. The figure shows
+people: keep it to yourself.
 
 Nearest training pictures of samples, in pixels and in features, beside the same for photographs
 that were never trained on: a network that had copied would draw pictures that lie nearer than
@@ -13,7 +15,11 @@ method: nearest neighbours are fooled by small shifts in pixels, and features ha
 their own, so a good figure here proves little. They look at walks instead: memorised pictures
 would follow each other in sharp transitions.
 
-Expect: EXPECT_HERE
+Expect, for the faces shipped: samples no nearer to a training picture than held-out photographs
+are (nearer in 51% of pairs in features, in 55% in pixels; 0.4% of samples are nearer than the
+nearest 1% of photographs), and no cut in 64 walks: the largest step of a walk is 1.3 times its mean
+(median; at most 2.2) and at most an eighth of the way between its ends. The paper has no such numbers,
+only its walks.
 """
 
 from __future__ import annotations
