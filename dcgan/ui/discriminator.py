@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 from dcgan import images
 from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
-from dcgan.ui.server import RequestError, answering, read_spec
+from dcgan.ui.server import RequestError, answering, read_body, read_spec, read_whole
 
 if TYPE_CHECKING:
     from dcgan.saliency import Survey
@@ -43,7 +43,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def look(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        model, feature = engine.model(spec.model), _whole(request, "feature")
+        model, feature = engine.model(spec.model), read_whole(request, "feature", "0")
 
         def work() -> dict[str, Any]:
             picture = model.render([spec])[0]
@@ -53,8 +53,10 @@ def routes(engine: Engine) -> list[BaseRoute]:
             return JSONResponse(await run_in_threadpool(work))
 
     async def look_at_upload(request: Request) -> Response:
-        model, feature = _model(request, engine), _whole(request, "feature")
-        content = await _read_upload(request)
+        model, feature = _model(request, engine), read_whole(request, "feature", "0")
+        content = await read_body(request, MAX_UPLOAD)
+        if not content:
+            raise RequestError(f"This file is empty: give a picture ({READABLE}).")
 
         def work() -> dict[str, Any]:
             if model.config.classes:
@@ -69,7 +71,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
             return JSONResponse(await run_in_threadpool(work))
 
     async def features(request: Request) -> Response:
-        model, first = _model(request, engine), _whole(request, "first")
+        model, first = _model(request, engine), read_whole(request, "first", "0")
         async with alone:
             return JSONResponse(await run_in_threadpool(surveys.features, model, first))
 
@@ -217,19 +219,6 @@ def _from_deep_greys(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
 
 
-async def _read_upload(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_UPLOAD:
-            raise RequestError(
-                f"This file is too large: at most {MAX_UPLOAD >> 20} MB are taken.", 413
-            )
-    if not body:
-        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
-    return bytes(body)
-
-
 def _part(response: float, gradient: np.ndarray) -> dict[str, Any]:
     return {"response": response, "gradient": _uri(images.encode_jpeg(gradient), "jpeg")}
 
@@ -240,13 +229,6 @@ def _uri(content: bytes, kind: str) -> str:
 
 def _model(request: Request, engine: Engine) -> Model:
     return engine.model(request.query_params.get("model", ""))
-
-
-def _whole(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise RequestError(f"Give {name} as a whole number, not {text[:40]!r}.")
-    return int(text)
 
 
 def _check_feature(feature: int, count: int) -> None:

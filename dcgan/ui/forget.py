@@ -24,7 +24,7 @@ from dcgan.boxes import BoxSet, parse_boxes
 from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
 from dcgan.spec import PictureSpec
-from dcgan.ui.server import RequestError, answering, read_body, read_sheet
+from dcgan.ui.server import RequestError, answering, read_body, read_sheet, read_whole
 
 AT_ONCE = 2  # fits and searches, so that pictures are drawn beside them
 GLOW = (10, 190, 255)
@@ -55,7 +55,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def exciting(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
-        layer = _whole(request, "layer")
+        layer = read_whole(request, "layer")
         network = request.query_params.get("network", units.GENERATOR)
         if network not in (units.GENERATOR, units.DISCRIMINATOR):
             raise RequestError("The network must be generator or discriminator.")
@@ -70,7 +70,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def activation(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
-        layer, number = _whole(request, "layer"), _whole(request, "map")
+        layer, number = read_whole(request, "layer"), read_whole(request, "map")
         picture = await run_in_threadpool(_glow, engine, specs, columns, layer, number)
         return Response(images.encode_png(picture), media_type="image/png")
 
@@ -111,10 +111,3 @@ def _read(body: bytes, engine: Engine) -> tuple[BoxSet, Model]:
 
 def _boxes(boxes: BoxSet) -> Response:
     return Response(boxes.to_json(), media_type="application/json")
-
-
-def _whole(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise RequestError(f"Give {name} as a whole number.")
-    return int(text)

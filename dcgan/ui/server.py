@@ -174,13 +174,21 @@ def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
     return [read_spec(text, engine) for text in texts], min(columns, len(texts))
 
 
-async def read_body(request: Request) -> bytes:
+def read_whole(request: Request, name: str, otherwise: str = "") -> int:
+    """A whole number of the query, below 100,000."""
+    text = request.query_params.get(name, otherwise)
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise RequestError(f"Give {name} as a whole number, not {text[:40]!r}.")
+    return int(text)
+
+
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The request's body; refused as soon as it is too long, whatever its header says."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise RequestError(f"The request is too large: at most {MAX_BODY} bytes.", 413)
+        if len(body) > limit:
+            raise RequestError(f"This is too large: at most {limit / 2**20:.2g} MB are taken.", 413)
     return bytes(body)
 
 

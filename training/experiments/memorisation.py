@@ -18,8 +18,8 @@ would follow each other in sharp transitions.
 Expect, for the faces shipped: samples no nearer to a training picture than held-out photographs
 are (nearer in 51% of pairs in features, in 55% in pixels; 0.4% of samples are nearer than the
 nearest 1% of photographs), and no cut in 64 walks: the largest step of a walk is 1.3 times its mean
-(median; at most 2.2) and at most an eighth of the way between its ends. The paper has no such numbers,
-only its walks.
+(median; at most 2.2) and at most an eighth of the way between its ends. The paper has no such
+numbers, only its walks.
 """
 
 from __future__ import annotations
