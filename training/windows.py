@@ -7,7 +7,7 @@ A small decoder learns them from the maps of efficientnet-lite0, which stays as 
 network behind `distances.Features`, so that one pass gives coverage and the features for KID. It
 learns from photographs alone, some softened as samples are; one in five, by hash, is kept to say
 what it is worth, and it never sees a sample. A decoder of twice the width, trained for longer, was
-worth no more on those (IoU 0.38 after 30 epochs; 0.39 here): what is missing are masks.
+worth no more on those (IoU 0.38 after 30 epochs; 0.39 here).
 """
 
 from __future__ import annotations
