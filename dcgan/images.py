@@ -41,6 +41,12 @@ def grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet.reshape(rows * height, columns * width, channels)
 
 
+def steps(frames: np.ndarray) -> np.ndarray:
+    """Change from each picture to the next: root mean square, in grey levels of 255."""
+    change = np.diff(frames.astype(np.float32), axis=0)
+    return np.sqrt((change**2).mean(axis=(1, 2, 3)))
+
+
 def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
     """(H, W, 3) -> (scale H, scale W, 3): every pixel a square."""
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)

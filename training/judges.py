@@ -80,7 +80,7 @@ def train(
         total = 0.0
         for step in range(steps):
             rows = order[step * BATCH : (step + 1) * BATCH]
-            pictures = _varied(part.pictures[rows], random(seed, "vary", epoch * steps + step))
+            pictures = varied(part.pictures[rows], random(seed, "vary", epoch * steps + step))
             with torch.autocast("cpu", torch.bfloat16):
                 logits = judge(pictures)
             losses = F.binary_cross_entropy_with_logits(
@@ -106,7 +106,7 @@ def _weights(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(weights, np.float32))
 
 
-def _varied(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
+def varied(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
     """Mirrored or not, moved, with other contrast and brightness, some soft as samples are."""
     x = torch.from_numpy(images.from_uint8(pictures, "tanh"))
     count = len(x)

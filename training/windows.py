@@ -26,7 +26,7 @@ from dcgan import images
 from dcgan.judges import SIZE, Measuring, read, save
 from training.data import DataError, Masked, load_masks, random, shown
 from training.distances import BATCH, Features
-from training.judges import _varied
+from training.judges import varied
 
 NAME, COLUMN = "windows", "window_mask"
 KEPT = 0.2
@@ -162,12 +162,12 @@ def train(part: Masked, epochs: int, say: Callable[[str], None]) -> Decoder:
         total = 0.0
         for step in range(steps):
             chosen = rows[order[step * ROWS : (step + 1) * ROWS]]
-            varied = _varied(chosen, random(0, "vary windows", epoch * steps + step))
-            pictures = images.to_uint8(varied[:, :3].contiguous().numpy(), "tanh")
+            changed = varied(chosen, random(0, "vary windows", epoch * steps + step))
+            pictures = images.to_uint8(changed[:, :3].contiguous().numpy(), "tanh")
             with torch.autocast("cpu", torch.bfloat16):
                 _, stages = encoder(pictures)
                 logits = decoder(stages)
-            loss = F.binary_cross_entropy_with_logits(logits.float(), (varied[:, 3] > 0).float())
+            loss = F.binary_cross_entropy_with_logits(logits.float(), (changed[:, 3] > 0).float())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -95,8 +95,7 @@ def steps(pictures: np.ndarray) -> tuple[float, float]:
     """Mean and largest difference between neighbours (root mean square, in grey levels of 255)."""
     if len(pictures) < 2:
         return 0.0, 0.0
-    change = np.diff(pictures.astype(np.float32), axis=0)
-    sizes = np.sqrt((change**2).mean(axis=(1, 2, 3)))
+    sizes = images.steps(pictures)
     return float(sizes.mean()), float(sizes.max())
 
 

@@ -14,13 +14,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dcgan.engine import Model
+from dcgan.images import steps
 from dcgan.spec import Draw, Slerp
 from tests import tiny
 from training import evaluation
 from training.__main__ import app
 from training.data import load_images, shown
 from training.experiments import memorisation
-from training.experiments.memorisation import STEPS, copies, distances, jumps, steps, walk
+from training.experiments.memorisation import STEPS, copies, distances, jumps, walk
 from training.neighbours import Pictures, compare, nearest
 
 

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +40,7 @@ from dcgan.spec import Draw
 from training import evaluation
 from training.data import DataError, load_images, random, shown
 from training.distances import Features
+from training.experiments import figures
 from training.neighbours import NEAREST, SPACES, Comparison, Nearest, Pictures, compare, nearest
 from training.recipes import RECIPES
 
@@ -99,7 +99,7 @@ def run(
     found = compare(sampled, held_out, trained)
     near_copies = nearest(Pictures(copied, features(copied)), trained)
     walked = walk(opened, walks)
-    changes = np.stack([steps(frames) for frames in walked])
+    changes = np.stack([images.steps(frames) for frames in walked])
     facts = {
         "weights": opened.hash,
         "images_seen": opened.metadata.get("images_seen"),
@@ -111,9 +111,7 @@ def run(
         "walks": jumps(walked, changes),
     }
     typer.echo(report(facts))
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_atomically(out, (json.dumps(facts, indent=2) + "\n").encode())
+    figures.keep(out, facts)
     if figure:
         checkpoint.write_atomically(figure, images.encode_png(draw(found, walked, changes)))
 
@@ -161,15 +159,9 @@ def walk(weights: Checkpoint, count: int) -> np.ndarray:
     return np.stack([model.render([model.spec(z, label=label) for z in path]) for path in paths])
 
 
-def steps(frames: np.ndarray) -> np.ndarray:
-    """Change from each picture to the next: root mean square, in grey levels of 255."""
-    change = np.diff(frames.astype(np.float32), axis=0)
-    return np.sqrt((change**2).mean(axis=(1, 2, 3)))
-
-
 def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
     """How evenly walks change; changes: (walks, STEPS)."""
-    ends = np.array([steps(frames[[0, -1]])[0] for frames in walked])
+    ends = np.array([images.steps(frames[[0, -1]])[0] for frames in walked])
     ratios = changes.max(axis=1) / changes.mean(axis=1)
     return {
         "walks": len(walked),

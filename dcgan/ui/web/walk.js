@@ -1,8 +1,9 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
 import { page } from "./page.js";
+import { draws } from "./picker.js";
 import { Sheet } from "./sheet.js";
-import { between, draw, join, number, parts } from "./spec.js";
+import { between, join, number, parts } from "./spec.js";
 import { thumb } from "./thumb.js";
 
 const FRAMES = 24;
@@ -77,9 +78,7 @@ export async function mount(root) {
       page.fail(`A walk has ${MIN} to ${MAX} stations.`);
       return;
     }
-    const seed = Math.floor(Math.random() * 1e6);
-    state.stations = Array.from({ length: count }, (_, i) => page.text(draw(seed, i), page.model,
-      page.model.classes ? ["class(0)"] : []));
+    state.stations = draws(count);
     state.place = 0;
     route();
   };
