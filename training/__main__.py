@@ -1,5 +1,6 @@
 """`python -m training`: make checkpoints, measure and choose them, re-run the experiments.
 
+    python -m training prepare lsun bedroom_train_lmdb data/lsun
     python -m training train faces --data ../shared/data/faces --out runs/faces --minutes 100
     python -m training best runs/faces weights/faces
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
@@ -36,9 +37,10 @@ from training import ship as shipping
 from training.data import DataError, load_images
 from training.directions import principal_directions
 from training.exemplars import ExemplarError, pick, sheet
-from training.experiments import arithmetic, forget, memorisation, turn
+from training.experiments import arithmetic, forget, memorisation, rooms, turn
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
+from training.prepare import prepare
 from training.recipes import RECIPES
 from training.state import StateError
 from training.theano import import_theano as import_from_theano
@@ -49,6 +51,7 @@ EXPERIMENTS = {
     "arithmetic": arithmetic,
     "forget": forget,
     "memorisation": memorisation,
+    "rooms": rooms,
     "turn": turn,
 }
 
@@ -60,6 +63,8 @@ app = typer.Typer(
 )
 experiments = typer.Typer(no_args_is_help=True)
 app.add_typer(experiments, name="run", help="Re-run an experiment of the paper.")
+preparing = typer.Typer(no_args_is_help=True)
+app.add_typer(preparing, name="prepare", help="Make shards to train on of other pictures.")
 
 Data = Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")]
 
@@ -86,6 +91,26 @@ def _in_one_sentence() -> Iterator[None]:
 @app.callback()
 def main() -> None:
     """Train DCGANs and measure what they have learned."""
+
+
+@preparing.callback()
+def _preparing() -> None:
+    """Make shards to train on of other pictures."""
+
+
+@preparing.command()
+@_in_one_sentence()
+def lsun(
+    source: Annotated[
+        str,
+        typer.Argument(help="LSUN's LMDB (bedroom_train_lmdb), pictures, parquet, Hub data set."),
+    ],
+    out: Annotated[Path, typer.Argument(help="A new folder for the shards.")],
+    size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = 64,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+) -> None:
+    """Cut the centres out of LSUN's bedrooms; what was kept and left out comes last, as JSON."""
+    typer.echo(json.dumps(prepare(source, out, size, limit, say=typer.echo)))
 
 
 @app.command()

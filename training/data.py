@@ -1,8 +1,9 @@
-"""Images for training: parquet in the Hub's image format, folders of pictures, Hub data sets.
+"""Images for training: parquet in the Hub's image format, folders of pictures, Hub data sets, LMDB.
 
-Everything is decoded once into memory (N, C, H, W uint8: 12 kB for a 64x64 picture) and split by
-hash into a training and a held-out part, so that the same image falls on the same side on every
-machine and at every size of the set; pictures of one known person stay together.
+Everything is decoded once into a temporary file (N, C, H, W uint8: 12 kB for a 64x64 picture), of
+which the machine keeps in memory as much as it has room for, and split by hash into a training and
+a held-out part, so that the same image falls on the same side on every machine and at every size of
+the set; pictures of one known person stay together.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
 
 HELD_OUT = 1 / 12
-MAX_BYTES = 8 * 2**30
+LMDB = "data.mdb"
 
 
 class DataError(ValueError):
@@ -56,40 +58,35 @@ def load_images(
 ) -> Images:
     """Read and split a set of pictures.
 
-    source: a folder with parquet files, a folder of pictures (searched recursively), or the name
-        of a Hub data set. keep: column -> values; other rows are left out. label: column with
+    source: as for `rows`. keep: column -> values; other rows are left out. label: column with
         class numbers. Pictures that are broken or not size x size are skipped and named; so are
         grey ones where colour is asked for, even if they are stored as colour.
     Raises DataError where fewer than two pictures remain, or a column is missing.
     """
     keep = keep or {}
     columns = {*keep, *([label] if label else [])}
-    kept = bytearray(), bytearray()
     skipped: dict[str, list[str]] = {}
     sources: dict[str, int] = {}
     labels: list[int] = []
-    for name, content, row in _rows(source):
-        if missing := columns - row.keys():
-            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
-        if any(row[column] not in values for column, values in keep.items()):
-            continue
-        picture = _decode(content, size, channels)
-        if isinstance(picture, str):
-            skipped.setdefault(picture, []).append(name)
-            continue
-        held_out = is_held_out(content, row)
-        kept[held_out].extend(picture.tobytes())
-        if len(kept[0]) + len(kept[1]) > MAX_BYTES:
-            raise DataError(
-                f"the pictures in {source} take more than {MAX_BYTES >> 30} GB decoded: "
-                "train on a part of them (a folder or a split with fewer files)"
-            )
-        if not held_out:
+    with tempfile.TemporaryFile() as training, tempfile.TemporaryFile() as others:
+        for name, content, row in rows(source):
+            if missing := columns - row.keys():
+                raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
+            if any(row[column] not in values for column, values in keep.items()):
+                continue
+            picture = _decode(content, size, channels)
+            if isinstance(picture, str):
+                skipped.setdefault(picture, []).append(name)
+                continue
+            if is_held_out(content, row):
+                others.write(picture.tobytes())
+                continue
+            training.write(picture.tobytes())
             if "source" in row:
                 sources[row["source"]] = sources.get(row["source"], 0) + 1
             if label:
                 labels.append(int(row[label]))
-    train, rest = (np.frombuffer(part, np.uint8).reshape(-1, channels, size, size) for part in kept)
+        train, rest = (_mapped(file, (channels, size, size)) for file in (training, others))
     if len(train) < 2:
         reasons = ", ".join(f"{len(v)} {k}" for k, v in skipped.items()) or "it is empty"
         raise DataError(
@@ -97,6 +94,14 @@ def load_images(
             "of pictures or parquet files of that size"
         )
     return Images(train, rest, skipped, sources, np.array(labels) if label else None)
+
+
+def _mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
+    """What was written to a file, (N, *shape) uint8; the map outlives the open file."""
+    if not file.tell():  # of which no system makes a map
+        return np.empty((0, *shape), np.uint8)
+    file.flush()
+    return np.memmap(file, np.uint8, "r").reshape(-1, *shape)
 
 
 def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
@@ -137,7 +142,7 @@ def load_attributes(
     Raises DataError where a column is missing or no picture remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
-    for _, content, row in _rows(source):
+    for _, content, row in rows(source):
         if missing := set(columns) - row.keys():
             raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
         picture = _decode(content, size, channels)
@@ -176,7 +181,7 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
     Raises DataError where there is no such column or no mask.
     """
     pictures, masks, places = bytearray(), bytearray(), []
-    for _, content, row in _rows(source):
+    for _, content, row in rows(source):
         if column not in row:
             raise DataError(f"{source} has no column {column!r}, only {sorted(row)}")
         if row[column] is None:
@@ -196,13 +201,19 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
     )
 
 
-def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(name, encoded picture, other columns) of every picture."""
+def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """(name, encoded picture, other columns) of every picture.
+
+    source: a folder with parquet files, a folder of pictures (searched recursively), an LMDB of
+    encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises DataError.
+    """
     folder = Path(source)
     if not folder.is_dir():
         if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
             raise DataError(f"there is no folder {source}")
         yield from _table(source, str(source))
+    elif (folder / LMDB).is_file():
+        yield from _database(folder)
     elif files := sorted(folder.rglob("*.parquet")):
         training = [path for path in files if path.name.startswith("train")] or files
         yield from _table(source, "parquet", data_files=[str(path) for path in training])
@@ -210,6 +221,20 @@ def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         suffixes = Image.registered_extensions()
         for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
             yield str(path.relative_to(folder)), path.read_bytes(), {}
+
+
+def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    import lmdb
+
+    try:
+        with (
+            lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as database,
+            database.begin() as transaction,
+        ):
+            for key, content in transaction.cursor():
+                yield key.decode(errors="replace"), content, {}
+    except lmdb.Error as error:
+        raise DataError(f"{folder / LMDB} can't be read: {error}") from error
 
 
 def _table(

@@ -86,6 +86,11 @@ ROOMS = Recipe(
     },
 )
 
+LSUN = Recipe(
+    model=PAPER,
+    description="The paper's bedrooms: 3 million of LSUN, prepared by `prepare lsun`. For a GPU.",
+)
+
 _TORCH_CODE = "as in the third author's Torch code and pytorch/examples"
 
 FACES_COMMON = Recipe(
@@ -145,6 +150,7 @@ RECIPES: dict[str, Recipe] = {
     "faces": FACES,
     "faces-common": FACES_COMMON,
     "faces-paper": FACES_PAPER,
+    "lsun": LSUN,
     "rooms": ROOMS,
     "svhn": SVHN_RECIPE,
 }

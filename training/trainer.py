@@ -142,9 +142,9 @@ class Trainer:
         self.step += 1
         return losses
 
-    def exported(self) -> Generator:
-        """A copy of G (averaged, where the recipe averages) with fixed statistics, in eval mode."""
-        source = self.average.module if self.recipe.average else self.generator
+    def exported(self, averaged: bool = True) -> Generator:
+        """A copy of G with fixed statistics, in eval mode; averaged, where the recipe averages."""
+        source = self.average.module if averaged and self.recipe.average else self.generator
         generator = Generator(self.recipe.model)
         generator.load_state_dict(source.state_dict())
         generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
