@@ -84,7 +84,7 @@ def test_the_command_measures_and_keeps(
     assert facts["curves"]["random"][1]["kid_error"] > 0
     assert facts["boxes"]["boxes"] == 4
     for point in facts["curves"]["fitted"]:
-        assert f"{point['k']:4}{point['share']:9.2%}{point['kid']:9.4f}" in printed
+        assert f"{point['k']:4}{point['found']:9.2%}{point['kid']:9.4f}" in printed
     with Image.open(sheet) as picture:
         assert picture.size == (2 * 64 * forget.COLUMNS, 2 * 64 * 8)
 

@@ -4,14 +4,14 @@
         --json results/forget.json --sheet ~/forget.png
 
 About 25 minutes on 2 cores. The maps are those that the boxes select (`dcgan.units.fit`). Of 1,000
-samples without the first k of them the window share is taken, the mean coverage that the window
-judge predicts, and the KID to held-out rooms: the loss of windows beside the loss of everything
-else. Compared with the fitted order are maps that were not fitted, as active on average as the
+samples without the first k of them the window share is taken, the share of pixels that the window
+judge finds to be window, and the KID to held-out rooms: the loss of windows beside the loss of
+everything else. Compared with the fitted order are maps that were not fitted, as active on average as the
 fitted ones, and all maps in random order. Of either 20 orders are drawn, and each sees its part of
 200 samples and 200 held-out pictures, in turn, so that every k is measured on each sample equally
 often; KID is unbiased at any number of pictures, so the mean over orders stands beside that of all
-samples. The judge is not certain where there is no window either: its mean share on photographs
-without one is in the file, with all else that it is worth.
+samples. The judge is not certain where there is no window either, so that the mean of its coverage,
+which is kept too, can't fall to nothing; what it is worth on photographs is in the file.
 
 The chosen k is the first at which windows have fallen by 85%, else the one of the largest fall.
 What other orders take "at the same KID" is read from straight lines between the k's measured.
@@ -62,15 +62,16 @@ PAIRS, COLUMNS = 16, 8
 class Point:
     """A curve at one k: means over its orders, and the standard errors of these means.
 
-    share: of the window judge's coverage. found: of pixels that it finds to be window. activation:
-    mean of the maps that were dropped.
+    found: share of pixels that the window judge finds to be window. share: mean of its coverage.
+    activation: mean of the maps that were dropped.
     """
 
     k: int
-    share: float
     found: float
+    share: float
     kid: float
     activation: float
+    found_error: float | None = None
     share_error: float | None = None
     kid_error: float | None = None
 
@@ -187,11 +188,11 @@ class Dropping:
         activation = [self.activation[list(order[:k])].mean() if k else 0.0 for order in orders]
         return Point(
             k,
-            float(np.mean(shares)),
             float(np.mean(found)),
+            float(np.mean(shares)),
             float(np.mean(distances)),
             float(np.mean(activation)),
-            *(map(_error, (shares, distances)) if len(orders) > 1 else ()),
+            *(map(_error, (found, shares, distances)) if len(orders) > 1 else ()),
         )
 
 
@@ -265,7 +266,7 @@ def goal(curves: dict[str, list[Point]]) -> dict[str, Any]:
         "k": fitted[chosen].k,
         "fall": round(falls[chosen], 4),
         "kid": round(fitted[chosen].kid, 5),
-        "share": round(fitted[chosen].share, 5),
+        "found": round(fitted[chosen].found, 5),
     }
     for name in ("matched", "random"):
         at = fall_at(curves[name], fitted[chosen].kid)
@@ -288,7 +289,7 @@ def fall_at(curve: Sequence[Point], kid: float) -> float | None:
 
 
 def _falls(curve: Sequence[Point]) -> list[float]:
-    return [1 - point.share / curve[0].share for point in curve]
+    return [1 - point.found / curve[0].found for point in curve]
 
 
 def _round(start: int, count: int, size: int) -> list[int]:
@@ -317,14 +318,14 @@ def report(facts: dict[str, Any]) -> str:
             for name in ("with", "without")
         ),
         f"{'':4}" + "".join(f"{name:>18}" for name in facts["curves"]),
-        f"{'k':>4}" + f"{'share':>9}{'KID':>9}" * len(facts["curves"]),
+        f"{'k':>4}" + f"{'window':>9}{'KID':>9}" * len(facts["curves"]),
     ]
     points = {
         name: {point["k"]: point for point in curve} for name, curve in facts["curves"].items()
     }
     for k in sorted({k for curve in points.values() for k in curve}):
         cells = (
-            f"{curve[k]['share']:9.2%}{curve[k]['kid']:9.4f}" if k in curve else " " * 18
+            f"{curve[k]['found']:9.2%}{curve[k]['kid']:9.4f}" if k in curve else " " * 18
             for curve in points.values()
         )
         lines.append(f"{k:4}" + "".join(cells))
