@@ -5,6 +5,7 @@ What is said of data sets stands in `SOURCES`.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from huggingface_hub import ModelCardData
 
 from dcgan.config import PAPER
 from dcgan.networks import INIT_STD
-from training.data import HELD_OUT, Images, load_images
+from training.data import Images
 from training.distances import INPUT_SIZE
 from training.neighbours import SPACES, Comparison
 from training.recipes import RECIPES, Recipe
@@ -171,7 +172,7 @@ def _what(name: str, recipe: Recipe) -> str:
 
 
 def _data(pictures: Images, data: str, recipe: Recipe) -> str:
-    total, model = len(pictures.train), recipe.model
+    total = len(pictures.train)
     left_out = ", ".join(f"{len(names):,} {reason}" for reason, names in pictures.skipped.items())
     about, labels = [], []
     for key, count in sorted(pictures.sources.items(), key=lambda item: -item[1]):
@@ -179,14 +180,14 @@ def _data(pictures: Images, data: str, recipe: Recipe) -> str:
         link = f"[{source.name}]({source.address})" if source.address else source.name
         about.append((link, f"{count:,}", f"{count / total:.1%}", source.shows))
         for label in source.labels:
-            keep = {**recipe.keep, "source": [key]}
-            values = load_images(data, model.image_size, model.channels, keep, label).labels
+            part = dataclasses.replace(recipe, keep={**recipe.keep, "source": [key]}, label=label)
+            values = part.pictures(data).labels
             yes, no = np.sum(values == 1), np.sum(values == 0)
             labels.append((label, source.name, f"{yes / (yes + no):.1%}", f"{yes + no:,}"))
     return _section(
-        f"""Trained on {total:,} pictures. Another {len(pictures.held_out):,}, one in
-        {1 / HELD_OUT:.0f} by a hash of the file (of the person where the set names persons), were
-        held out and never trained on. Left out: {left_out or "none"}.""",
+        f"""Trained on {total:,} pictures. Another {len(pictures.held_out):,},
+        {recipe.held_out:.0%} of all by a hash of the file (of the person where the set names
+        persons), were held out and never trained on. Left out: {left_out or "none"}.""",
         _table(("Source", "Trained on", "Share", "What it shows"), about),
         "The labels that came with them show more of the skew:" if labels else "",
         _table(("Label", "Source", "Share", "Labelled pictures"), labels),

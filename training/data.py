@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 HELD_OUT = 1 / 12
+"""Share of a set that is held out where nothing else is said."""
 LMDB = "data.mdb"
 
 
@@ -55,12 +56,13 @@ def load_images(
     channels: int,
     keep: dict[str, list[Any]] | None = None,
     label: str | None = None,
+    held_out: float = HELD_OUT,
 ) -> Images:
     """Read and split a set of pictures.
 
     source: as for `rows`. keep: column -> values; other rows are left out. label: column with
-        class numbers. Pictures that are broken or not size x size are skipped and named; so are
-        grey ones where colour is asked for, even if they are stored as colour.
+        class numbers. held_out: share of the pictures. Those that are broken or not size x size are
+        skipped and named; so are grey ones where colour is asked for, even if stored as colour.
     Raises DataError where fewer than two pictures remain, or a column is missing.
     """
     keep = keep or {}
@@ -78,7 +80,7 @@ def load_images(
             if isinstance(picture, str):
                 skipped.setdefault(picture, []).append(name)
                 continue
-            if is_held_out(content, row):
+            if place(content, row) < held_out:
                 others.write(picture.tobytes())
                 continue
             training.write(picture.tobytes())
@@ -102,11 +104,6 @@ def _mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
         return np.empty((0, *shape), np.uint8)
     file.flush()
     return np.memmap(file, np.uint8, "r").reshape(-1, *shape)
-
-
-def is_held_out(content: bytes, row: dict[str, Any]) -> bool:
-    """One in twelve, by hash of the file; by hash of the person where that is known (>= 0)."""
-    return place(content, row) < HELD_OUT
 
 
 def place(content: bytes, row: dict[str, Any]) -> float:

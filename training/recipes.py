@@ -7,9 +7,11 @@ changes and, in `deviations`, why; `python -m training train NAME --dry-run` pri
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from dcgan.config import PAPER, SVHN, ModelConfig
+from training.data import HELD_OUT, Images, load_images
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,19 @@ class Recipe:
     statistics: Literal["fixed", "batch"] = "fixed"
     """G's normalisation when sampled: estimated once over many z, or of each batch (as trained)."""
     seed: int = 0
+    held_out: float = HELD_OUT
+    """Share of the pictures, by hash, that is never trained on."""
     keep: dict[str, list[Any]] = field(default_factory=dict)
     """Column of the data set -> values trained on; empty: all rows."""
     label: str | None = None
     """Column with class numbers, for a class-conditional network."""
     deviations: dict[str, str] = field(default_factory=dict)
     """Field, or field of the model as "model.prior" -> why it is not the paper's."""
+
+    def pictures(self, source: str | Path) -> Images:
+        """What of a set it trains on, and what it holds out. Raises DataError."""
+        size, channels = self.model.image_size, self.model.channels
+        return load_images(source, size, channels, self.keep, self.label, self.held_out)
 
 
 _HALF_WIDTH = "half the paper's width: 2 CPU cores see four times as many images a second"
@@ -130,7 +139,9 @@ SVHN_RECIPE = Recipe(
     description="The authors' SVHN network (section 5.2): 32x32 house numbers.",
     batch_size=64,
     learning_rate=5e-4,
+    held_out=0.375,
     deviations={
+        "held_out": "what `run svhn` tests on must not be trained on, labels or no labels",
         "model.image_size": _SVHN_NETWORK,
         "model.generator_widths": _SVHN_NETWORK,
         "model.generator_kernels": _SVHN_NETWORK,

@@ -18,7 +18,7 @@ from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training import evaluation
 from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, ShipError, card
-from training.data import DataError, Images, load_images, random, shown
+from training.data import DataError, Images, random, shown
 from training.directions import principal_directions
 from training.distances import Features, kernel_distance
 from training.loop import Budget
@@ -63,8 +63,7 @@ def ship(
         )
     compared = Baseline.read(baseline) if baseline else None
     faults = weaknesses.read_text(encoding="utf-8").strip() if weaknesses else ""
-    model = trained.model
-    pictures = load_images(data, model.image_size, model.channels, trained.keep, trained.label)
+    pictures = trained.pictures(data)
     if len(pictures.held_out) < ROWS:
         raise DataError(
             f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.training import small
-from training.data import Batches, DataError, Images, is_held_out, load_images
+from training.data import HELD_OUT, Batches, DataError, Images, load_images, place
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -218,7 +218,7 @@ def test_a_data_set_that_the_hub_has_not_is_a_sentence(tmp_path: Path) -> None:
 
 def test_one_in_twelve_is_held_out_wherever_it_is_found() -> None:
     contents = [f"picture {i}".encode() for i in range(6000)]
-    sides = [is_held_out(content, {}) for content in contents]
+    sides = [place(content, {}) < HELD_OUT for content in contents]
     assert 430 < sum(sides) < 570
     assert [i for i in range(60) if sides[i]] == [8, 14, 33, 58]
 
@@ -226,13 +226,13 @@ def test_one_in_twelve_is_held_out_wherever_it_is_found() -> None:
 def test_a_person_is_on_one_side_only() -> None:
     contents = [f"picture {i}".encode() for i in range(300)]
     for person in range(40):
-        sides = {is_held_out(content, {"person": person}) for content in contents}
+        sides = {place(content, {"person": person}) < HELD_OUT for content in contents}
         assert len(sides) == 1
-    people = [is_held_out(b"", {"person": person}) for person in range(6000)]
+    people = [place(b"", {"person": person}) < HELD_OUT for person in range(6000)]
     assert 430 < sum(people) < 570
     for unknown in -1, None:
-        sides = [is_held_out(content, {"person": unknown}) for content in contents]
-        assert sides == [is_held_out(content, {}) for content in contents]
+        sides = [place(content, {"person": unknown}) < HELD_OUT for content in contents]
+        assert sides == [place(content, {}) < HELD_OUT for content in contents]
 
 
 def test_real_faces_are_split_by_person(shared: Path) -> None:
@@ -241,7 +241,7 @@ def test_real_faces_are_split_by_person(shared: Path) -> None:
     sides: dict[int, set[bool]] = {}
     for entry in table.to_pylist():
         if entry["person"] >= 0:
-            side = is_held_out(entry["image"]["bytes"], entry)
+            side = place(entry["image"]["bytes"], entry) < HELD_OUT
             sides.setdefault(entry["person"], set()).add(side)
     assert len(sides) > 500
     assert all(len(side) == 1 for side in sides.values())

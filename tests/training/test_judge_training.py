@@ -15,7 +15,7 @@ from dcgan import judges
 from dcgan.judges import Judge, JudgeConfig, measure
 from tests.training import small
 from training import judges as training
-from training.data import HELD_OUT, Attributed, DataError, is_held_out, load_attributes, shown
+from training.data import HELD_OUT, Attributed, DataError, load_attributes, place, shown
 from training.judges import JUDGES, report, train, train_judges
 
 COLUMNS = ("smiling", "male")
@@ -70,7 +70,7 @@ def test_attributes_come_with_the_pictures_their_places_and_names(tmp_path: Path
     assert read.names == [hashlib.sha256(file).hexdigest()[:16] for file in files]
     assert len(set(read.places[:10])) == 1
     assert len(set(read.places)) == 31
-    held_out = [is_held_out(file, {}) for file in files[10:]]
+    held_out = [place(file, {}) < HELD_OUT for file in files[10:]]
     assert ((read.places < HELD_OUT)[10:] == held_out).all()
     some = read[read.labels[:, 1] == 1]
     assert len(some.names) == len(some.pictures) == labels[:, 1].sum()

@@ -6,12 +6,12 @@
 About 25 minutes on 2 cores. The maps are those that the boxes select (`dcgan.units.fit`). Of 1,000
 samples without the first k of them the window share is taken, the share of pixels that the window
 judge finds to be window, and the KID to held-out rooms: the loss of windows beside the loss of
-everything else. Compared with the fitted order are maps that were not fitted, as active on average as the
-fitted ones, and all maps in random order. Of either 20 orders are drawn, and each sees its part of
-200 samples and 200 held-out pictures, in turn, so that every k is measured on each sample equally
-often; KID is unbiased at any number of pictures, so the mean over orders stands beside that of all
-samples. The judge is not certain where there is no window either, so that the mean of its coverage,
-which is kept too, can't fall to nothing; what it is worth on photographs is in the file.
+everything else. Compared with the fitted order are maps that were not fitted, as active on average
+as the fitted ones, and all maps in random order. Of either 20 orders are drawn, and each sees its
+part of 200 samples and 200 held-out pictures, in turn, so that every k is measured on each sample
+equally often; KID is unbiased at any number of pictures, so the mean over orders stands beside that
+of all samples. The judge is not certain where there is no window either, so that the mean of its
+coverage, which is kept too, can't fall to nothing; what it is worth on photographs is in the file.
 
 The chosen k is the first at which windows have fallen by 85%, else the one of the largest fall.
 What other orders take "at the same KID" is read from straight lines between the k's measured.
@@ -39,7 +39,7 @@ from dcgan.engine import Model
 from dcgan.judges import SIZE
 from dcgan.spec import Gain, PictureSpec
 from training import windows
-from training.data import DataError, load_images, random, shown
+from training.data import DataError, random, shown
 from training.distances import kernel_distance
 from training.experiments import figures
 from training.recipes import RECIPES
@@ -98,8 +98,8 @@ def run(
     boxes = read_boxes(model, file)
     judge, worth = windows.load(judged_by)
     fit = units.fit(model, boxes)
-    keep = RECIPES[recipe].keep
-    real = load_images(data, model.config.image_size, model.config.channels, keep).held_out
+    trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
+    real = trained_with.pictures(data).held_out
     if len(real) < part:
         raise DataError(
             f"{data} has {len(real)} held-out pictures, and a random order is compared with "

@@ -24,6 +24,7 @@ numbers, only its walks.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 from pathlib import Path
@@ -38,7 +39,7 @@ from dcgan.checkpoint import Checkpoint
 from dcgan.engine import Model
 from dcgan.spec import Draw
 from training import evaluation
-from training.data import DataError, load_images, random, shown
+from training.data import DataError, random, shown
 from training.distances import Features
 from training.experiments import figures
 from training.neighbours import NEAREST, SPACES, Comparison, Nearest, Pictures, compare, nearest
@@ -74,10 +75,7 @@ def run(
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     opened, trained_with = checkpoint.load(weights), RECIPES[recipe]
-    config = opened.config
-    pictures = load_images(
-        data, config.image_size, config.channels, trained_with.keep, trained_with.label
-    )
+    pictures = dataclasses.replace(trained_with, model=opened.config).pictures(data)
     typer.echo(pictures.report())
     if len(pictures.held_out) < samples:
         raise DataError(

@@ -21,11 +21,8 @@ import typer
 
 from dcgan import checkpoint
 from training import ablation
-from training.data import load_images
 from training.evaluation import Distance
 from training.recipes import ROOMS, Recipe
-
-IMAGE_SIZE, CHANNELS = ROOMS.model.image_size, ROOMS.model.channels
 
 
 def _with(**fields: Any) -> Recipe:
@@ -55,10 +52,7 @@ def run(
 ) -> None:
     """Variants of the recipe `rooms`, all from the same weights on, several seeds of each."""
     weights = checkpoint.load(init)
-    kinds = {
-        str(recipe.keep): load_images(data, IMAGE_SIZE, CHANNELS, recipe.keep)
-        for recipe in (ROOMS, _with(keep={}))
-    }
+    kinds = {str(recipe.keep): recipe.pictures(data) for recipe in (ROOMS, _with(keep={}))}
     distance = Distance(kinds[str(ROOMS.keep)].held_out)
     conditions = {
         "weights": weights.hash,
