@@ -29,6 +29,7 @@ import typer
 from dcgan import checkpoint
 from dcgan.boxes import BoxesError
 from dcgan.engine import Model
+from dcgan.features import FeatureError
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
 from dcgan.spec import SpecError
@@ -37,7 +38,7 @@ from training import ship as shipping
 from training.data import DataError, load_images
 from training.directions import principal_directions
 from training.exemplars import ExemplarError, pick, sheet
-from training.experiments import arithmetic, forget, memorisation, rooms, turn
+from training.experiments import arithmetic, cifar10, forget, memorisation, rooms, svhn, turn
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
 from training.prepare import prepare
@@ -49,9 +50,11 @@ from training.windows import train_windows
 
 EXPERIMENTS = {
     "arithmetic": arithmetic,
+    "cifar10": cifar10,
     "forget": forget,
     "memorisation": memorisation,
     "rooms": rooms,
+    "svhn": svhn,
     "turn": turn,
 }
 
@@ -82,6 +85,7 @@ def _in_one_sentence() -> Iterator[None]:
         checkpoint.CheckpointError,
         BoxesError,
         SpecError,
+        FeatureError,
         OSError,
     ) as error:
         typer.secho(f"Error: {error}", err=True, fg="red")
@@ -143,8 +147,7 @@ def train(
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     typer.echo(describe(chosen))
-    model = chosen.model
-    pictures = load_images(data, model.image_size, model.channels, chosen.keep, chosen.label)
+    pictures = chosen.pictures(data)
     typer.echo(pictures.report())
     if dry_run:
         return

@@ -132,17 +132,18 @@ class Attributed:
 
 
 def load_attributes(
-    source: str | Path, size: int, channels: int, columns: Sequence[str]
+    source: str | Path, size: int, channels: int, columns: Sequence[str], *, grey: bool = False
 ) -> Attributed:
     """All pictures of a set that `load_images` would keep, unsplit, with their labels.
 
+    grey: keep grey pictures, too, where colour is asked for.
     Raises DataError where a column is missing or no picture remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
     for _, content, row in rows(source):
         if missing := set(columns) - row.keys():
             raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
-        picture = _decode(content, size, channels)
+        picture = _decode(content, size, channels, grey)
         if isinstance(picture, str):
             continue
         pictures.extend(picture.tobytes())
@@ -201,11 +202,14 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
 def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """(name, encoded picture, other columns) of every picture.
 
-    source: a folder with parquet files, a folder of pictures (searched recursively), an LMDB of
-    encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises DataError.
+    source: a parquet file, a folder with some, a folder of pictures (searched recursively), an LMDB
+    of encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises
+    DataError.
     """
     folder = Path(source)
-    if not folder.is_dir():
+    if folder.is_file() and folder.suffix == ".parquet":
+        yield from _table(source, "parquet", data_files=[str(folder)])
+    elif not folder.is_dir():
         if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
             raise DataError(f"there is no folder {source}")
         yield from _table(source, str(source))
@@ -261,7 +265,7 @@ def _table(
         ) from error
 
 
-def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
+def _decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
     """(C, H, W) uint8, or the reason why the picture is left out."""
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -270,7 +274,7 @@ def _decode(content: bytes, size: int, channels: int) -> np.ndarray | str:
             pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return "broken"
-    if channels == 3 and (pixels == pixels[:, :, :1]).all():
+    if channels == 3 and not grey and (pixels == pixels[:, :, :1]).all():
         return "grey"
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dcgan.config import PAPER, SVHN, ModelConfig
+from dcgan.config import IMAGENET32, PAPER, SVHN, ModelConfig
 from training.data import HELD_OUT, Images, load_images
 
 
@@ -157,10 +157,35 @@ SVHN_RECIPE = Recipe(
     },
 )
 
+_IMAGENET_NETWORK = "the authors' ImageNet network, for pictures of 32x32"
+
+IMAGENET = Recipe(
+    model=IMAGENET32,
+    description="The authors' ImageNet network (section 5.1), whose D is tested on CIFAR-10.",
+    deviations={
+        f"model.{field}": _IMAGENET_NETWORK
+        for field in (
+            "image_size",
+            "z_size",
+            "generator_widths",
+            "generator_kernels",
+            "generator_strides",
+            "discriminator_widths",
+            "discriminator_kernels",
+            "discriminator_strides",
+        )
+    }
+    | {
+        "model.first_layer": "normalised per unit, as in the authors' code",
+        "model.norm_eps": "1e-8, as in the authors' code",
+    },
+)
+
 RECIPES: dict[str, Recipe] = {
     "faces": FACES,
     "faces-common": FACES_COMMON,
     "faces-paper": FACES_PAPER,
+    "imagenet32": IMAGENET,
     "lsun": LSUN,
     "rooms": ROOMS,
     "svhn": SVHN_RECIPE,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -31,7 +32,14 @@ def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> st
             sections += [
                 f"## {title}",
                 about,
-                f"Weights {facts['weights']}, {facts['images_seen']:,} images seen:",
+                *_weights(facts),
                 f"```\n{module.report(facts)}\n```",
             ]
     return "\n\n".join(sections) + "\n"
+
+
+def _weights(facts: dict[str, Any]) -> list[str]:
+    """What they are, where an experiment is of one checkpoint."""
+    if "weights" not in facts:
+        return []
+    return [f"Weights {facts['weights']}, {facts['images_seen']:,} images seen:"]

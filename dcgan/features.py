@@ -1,0 +1,103 @@
+"""What D has learned to see, as numbers for a linear classifier (section 5.1 of the paper).
+
+Every convolution of D, after its LeakyReLU, is max-pooled to 4x4; all are flattened and put one
+behind another: 28,672 numbers for the authors' ImageNet network, 7,168 for their SVHN network. D
+normalises with the statistics of its checkpoint or, as in the authors' code, with those of the
+experiment's own training pictures (`reestimated`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
+
+from dcgan import images
+from dcgan.config import ModelConfig
+from dcgan.networks import LEAK, Discriminator
+
+SIDE = 4
+BATCH = 128
+
+
+class FeatureError(ValueError):
+    """A network that gives no features, or pictures that it can't take."""
+
+
+def length(config: ModelConfig) -> int:
+    """How many numbers a picture gives."""
+    return SIDE * SIDE * sum(config.discriminator_widths)
+
+
+def features(network: Discriminator, pictures: np.ndarray) -> Tensor:
+    """(N, C, H, W) uint8 -> (N, `length`), ordered by layer, map, row and column.
+
+    D sees them as its mode has it. Raises FeatureError for pictures of another size or number of
+    channels, and for a class-conditional D, which would have to be told the answer.
+    """
+    config = network.config
+    expected = (config.channels, config.image_size, config.image_size)
+    if config.classes:
+        raise FeatureError(
+            "a class-conditional discriminator gives no features: it is told the label"
+        )
+    if pictures.shape[1:] != expected:
+        raise FeatureError(
+            f"the discriminator takes pictures (C, H, W) of {expected}, not {pictures.shape[1:]}"
+        )
+    h = torch.from_numpy(images.from_uint8(pictures, config.output))
+    pooled = []
+    for convolution, norm in zip(network.convolutions, network.norms, strict=True):
+        h = F.leaky_relu(norm(convolution(h)), LEAK)
+        pooled.append(F.adaptive_max_pool2d(h, SIDE).flatten(1))
+    return torch.cat(pooled, dim=1)
+
+
+class _Features(nn.Module):
+    """What `update_bn` calls, a batch of pictures at a time."""
+
+    def __init__(self, network: Discriminator) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return features(self.network, pictures.numpy())
+
+
+def reestimated(network: Discriminator, pictures: np.ndarray) -> Discriminator:
+    """A copy whose statistics are the averages of the means and variances of batches of 128.
+
+    pictures: (N, C, H, W) uint8. The last batch counts as much as any, so an incomplete one is
+    left out, unless it is the only one.
+    """
+    copied = copy.deepcopy(network)
+    whole = max(len(pictures) // BATCH * BATCH, min(len(pictures), BATCH))
+    update_bn(torch.from_numpy(pictures[:whole]).split(BATCH), _Features(copied))
+    return copied.eval()
+
+
+@torch.inference_mode()
+def extract(
+    network: Discriminator,
+    pictures: np.ndarray,
+    out: Path,
+    progress: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Write the features (N, `length`) of pictures (N, C, H, W) uint8 to `out`, a .npy file.
+
+    float16: a third of a million numbers would not fit into memory otherwise. progress is called
+    with the number of pictures done. Returns a read-only map of the file.
+    """
+    kept = np.lib.format.open_memmap(out, "w+", np.float16, (len(pictures), length(network.config)))
+    for start in range(0, len(pictures), BATCH):
+        part = pictures[start : start + BATCH]
+        kept[start : start + len(part)] = features(network, part).numpy()
+        progress(start + len(part))
+    kept.flush()
+    return np.load(out, mmap_mode="r")

@@ -1,0 +1,91 @@
+"""The CIFAR-10 table: its rows, its draws, its sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dcgan import checkpoint
+from dcgan.config import IMAGENET32
+from dcgan.networks import Discriminator, Generator
+from tests.training.test_svhn import write
+from training.__main__ import app
+from training.experiments import cifar10
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The protocol in small."""
+    for name, value in {"PER_CLASS": 6, "DRAWS": 3, "CONTROL": 100, "CS": (1e-4, 1e-2)}.items():
+        monkeypatch.setattr(cifar10, name, value)
+
+
+def save(folder: Path, images_seen: int) -> Path:
+    torch.manual_seed(images_seen)
+    config = dataclasses.replace(
+        IMAGENET32,
+        generator_widths=(4,) * 6,
+        discriminator_widths=(4, 4, 6, 6, 8, 8),
+        norm_eps=1e-5,
+    )
+    card = f"---\nimages_seen: {images_seen}\n---\n"
+    checkpoint.save(folder, Generator(config).eval(), Discriminator(config).eval(), card)
+    return folder
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["run", "cifar10", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Path) -> None:
+    weights = save(tmp_path / "weights", 300)
+    for images_seen in (100, 200):
+        save(tmp_path / "run" / "checkpoints" / f"{images_seen:09d}", images_seen)
+    data, out = write(tmp_path / "data", 400), tmp_path / "cifar10.json"
+    (write(tmp_path / "test", 80) / "train.parquet").rename(data / "test-0.parquet")
+    given = ["--weights", weights, "--data", data, "--along", tmp_path / "run", "--json", out]
+    code, printed, complaint = run(*given)
+    assert code == 0, complaint
+    facts = json.loads(out.read_text())
+    assert facts["pictures"] == {"training": 400, "test": 80, "control": 100}
+    assert facts["features"] == 16 * 36
+    assert facts["images_seen"] == 300
+    assert [point["images"] for point in facts["curve"]] == [100, 200]
+    assert facts["few"]["draws"] == 3
+    assert facts["all"]["accuracy"] > 0.9  # a bar of light is no secret to any features
+    assert facts["few"]["accuracy"] > 0.5
+    assert f"{100 * facts['all']['accuracy']:6.1f}" in printed
+    assert "  82.8    73.8  DCGAN + L2-SVM" in printed
+
+
+def test_draws_are_even_and_differ() -> None:
+    labels = np.random.default_rng(0).permutation(np.arange(8000) % 10)
+    drawn = [cifar10.draw(labels, number) for number in range(2)]
+    assert np.bincount(labels[drawn[0]]).tolist() == [400] * 10
+    assert (np.diff(drawn[0]) > 0).all()
+    assert set(drawn[0]) != set(drawn[1])
+
+
+def test_what_can_not_be_measured_is_said_before_long_work(few: None, tmp_path: Path) -> None:
+    weights, data = save(tmp_path / "weights", 300), write(tmp_path / "data", 400)
+    code, _, complaint = run("--weights", weights, "--data", data)
+    assert (code, "has 0 files test*.parquet: give one with --test" in complaint) == (1, True)
+    write(tmp_path / "few", 50)
+    test = ["--test", data / "train.parquet"]
+    code, _, complaint = run("--weights", weights, "--data", tmp_path / "few", *test)
+    assert (code, "at least 6 of each" in complaint) == (1, True)
+    code, _, complaint = run(
+        "--weights", weights, "--data", data, "--test", tmp_path / "no.parquet"
+    )
+    assert (code, "there is no folder" in complaint) == (1, True)
+    generator = checkpoint.load(weights).generator()
+    checkpoint.save(tmp_path / "without", generator, None, "")
+    code, _, complaint = run("--weights", tmp_path / "without", "--data", data, *test)
+    assert (code, "discriminator" in complaint) == (1, True)

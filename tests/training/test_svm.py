@@ -1,0 +1,64 @@
+"""The streamed L2-SVM against scikit-learn's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.svm import LinearSVC
+
+from training import svm
+
+CLASSES, COUNT, WIDTH = 10, 4000, 200
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    """A map of a float16 file, (COUNT, WIDTH), and labels that it half tells."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, CLASSES, COUNT)
+    rows = random.normal(size=(COUNT, WIDTH)) + 0.3 * random.normal(size=(CLASSES, WIDTH))[labels]
+    file: Path = tmp_path_factory.mktemp("svm") / "rows.npy"
+    np.save(file, (rows + 0.5).astype(np.float16))  # the intercept has something to do
+    return np.load(file, mmap_mode="r"), labels
+
+
+def value(
+    rows: np.ndarray, labels: np.ndarray, c: float, weights: np.ndarray, intercepts: np.ndarray
+) -> float:
+    """What liblinear minimises, in double precision."""
+    wanted = np.where(labels[:, None] == np.arange(CLASSES), 1, -1)
+    short = np.maximum(1 - wanted * (rows.astype(float) @ weights.T + intercepts), 0)
+    return 0.5 * (weights**2).sum() + 0.5 * (intercepts**2).sum() + c * (short**2).sum()
+
+
+@pytest.mark.parametrize("c", [1e-4, 1e-2])
+def test_it_reaches_the_optimum_of_liblinear(data: tuple[np.ndarray, np.ndarray], c: float) -> None:
+    rows, labels = data
+    theirs = LinearSVC(C=c, dual="auto", tol=1e-6, max_iter=5000).fit(rows.astype(float), labels)
+    assert isinstance(theirs.intercept_, np.ndarray)
+    best = value(rows, labels, c, theirs.coef_, theirs.intercept_)
+    steps: list[int] = []
+    ours = svm.fit(rows, labels, c, classes=CLASSES, progress=lambda step, _: steps.append(step))
+    weights, intercepts = ours.weights.astype(float), ours.intercepts.astype(float)
+    assert value(rows, labels, c, weights, intercepts) == pytest.approx(ours.value, rel=1e-5)
+    assert best * (1 - 1e-6) <= ours.value <= best * (1 + 1e-3)
+    assert (ours.predict(rows) == theirs.predict(rows.astype(float))).mean() > 0.995
+    assert steps == list(range(1, ours.steps + 1))
+
+
+def test_it_starts_from_another_solution(data: tuple[np.ndarray, np.ndarray]) -> None:
+    rows, labels = data
+    first = svm.fit(rows, labels, 1e-3, classes=CLASSES)
+    again = svm.fit(rows, labels, 1e-3, classes=CLASSES, start=first)
+    assert again.steps <= 2 < first.steps
+    assert again.value <= first.value
+
+
+def test_two_classes_and_a_part_of_the_rows_will_do(data: tuple[np.ndarray, np.ndarray]) -> None:
+    rows, labels = data
+    chosen = np.flatnonzero(labels < 2)
+    found = svm.fit(rows[chosen], labels[chosen], 1e-3, classes=2)
+    assert found.scores(rows[chosen]).shape == (len(chosen), 2)
+    assert (found.predict(rows[chosen]) == labels[chosen]).mean() > 0.9
