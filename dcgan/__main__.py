@@ -4,10 +4,14 @@
     python -m dcgan sample weights/faces --count 2000 --seed 0 --out samples.npy --grid samples.png
     python -m dcgan walk weights/faces --seed 3 --count 6 --out walk.webp
     python -m dcgan units weights/faces boxes-mouth.json
+    python -m dcgan exciting weights/faces maps.png --layer 3
+    python -m dcgan look "v1:faces@0123abcd:z(1,0)" look.png --feature 3
+    python -m dcgan features weights/faces features.png
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
 
-What goes wrong is one sentence on stderr, with exit code 1.
+Texts, and all of this by gradio_client, are in docs/API.md. What goes wrong is one sentence on
+stderr, with exit code 1.
 """
 
 from __future__ import annotations
@@ -22,13 +26,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from dcgan import checkpoint, engine, hub, images, latent, units
+from dcgan import checkpoint, engine, hub, images, units, walks
 from dcgan.boxes import parse_boxes
 from dcgan.checkpoint import CheckpointError
-from dcgan.spec import parse
+from dcgan.photographs import read_photograph
+from dcgan.spec import VERSION, SpecError, parse
+from dcgan.work import finish
 
 GRID = 64
-FRAMES_PER_SECOND = 15
+WEIGHTS = str(hub.ROOT / "weights")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -54,7 +60,7 @@ def render(
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
     weights: Annotated[
         str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
-    ] = str(hub.ROOT / "weights"),
+    ] = WEIGHTS,
     scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
 ) -> None:
     """Draw the picture of a text; the file carries the text in its metadata."""
@@ -99,19 +105,21 @@ def walk(
     seed: Annotated[int, typer.Option(help="Stations are its draws.")] = 0,
     stations: Annotated[int, typer.Option(min=2, max=9, help="Of each walk.")] = 5,
     count: Annotated[int, typer.Option(min=1, max=16, help="Walks side by side.")] = 1,
+    through: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="One walk through these instead.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, max=60)] = 10.0,
     straight: Annotated[bool, typer.Option("--straight", help="Not on the sphere.")] = False,
     scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge every pixel.")] = 2,
 ) -> None:
     """Closed walks through the latent space as a moving picture (figure 4)."""
     model = engine.Model("walk", checkpoint.load(source))
-    steps = round(seconds * FRAMES_PER_SECOND)
-    rows = []
-    for row in range(count):
-        ends = [model.sample(seed, row * stations + i) for i in range(stations)]
-        path = latent.walk([end.z for end in ends], steps, closed=True, spherical=not straight)
-        rows.append(model.render([model.spec(z, label=ends[0].label) for z in path]))
-    frames = [images.grid(np.stack(faces), columns=count) for faces in zip(*rows, strict=True)]
+    draws = [
+        [model.sample(seed, row * stations + i) for i in range(stations)] for row in range(count)
+    ]
+    paths = [[parse(text) for text in through]] if through else draws
+    rows = [model.render(walks.frames(path, seconds, True, not straight)) for path in paths]
+    frames = [images.grid(np.stack(faces), len(rows)) for faces in zip(*rows, strict=True)]
     images.encode_animation([images.enlarge(frame, scale) for frame in frames], out, seconds)
 
 
@@ -125,6 +133,86 @@ def fit_units(
     drawn = parse_boxes(boxes.read_bytes())
     model = engine.Model(drawn.model, checkpoint.load(source))
     typer.echo(json.dumps(units.fit(model, drawn).table()))
+
+
+@app.command()
+@_in_one_sentence()
+def exciting(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    out: Annotated[Path, typer.Argument(help="A PNG with a row for each map.")],
+    layer: Annotated[int, typer.Option(min=1, help="From z, or from the picture for D.")] = 1,
+    first: Annotated[int, typer.Option(min=0, help="The map of the first row.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=GRID, help="Rows.")] = 8,
+    of_discriminator: Annotated[bool, typer.Option("--discriminator")] = False,
+) -> None:
+    """The draws that excite feature maps most, the strongest first; as JSON where they do."""
+    model = engine.Model("exciting", checkpoint.load(source))
+    network = units.DISCRIMINATOR if of_discriminator else units.GENERATOR
+    found = finish(units.exciting(model, layer, network))
+    rows = slice(first, first + count)
+    if first >= len(found.draws):
+        raise SpecError(f"layer {layer} has maps 0 to {len(found.draws) - 1}, not {first}")
+    draws = found.draws[rows]
+    pictures = model.render([model.sample(units.DRAWS_SEED, int(index)) for index in draws.flat])
+    out.write_bytes(images.encode_png(images.grid(pictures, units.BEST)))
+    table = {"seed": units.DRAWS_SEED, "first": first, "draws": draws.tolist()}
+    typer.echo(json.dumps({**table, "cells": found.cells[rows].tolist()}))
+
+
+@app.command()
+@_in_one_sentence()
+def look(
+    picture: Annotated[str, typer.Argument(help="Its text, or a file of yours.")],
+    out: Annotated[Path, typer.Argument(help="A PNG: the picture, then guided gradients.")],
+    weights: Annotated[
+        str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
+    ] = WEIGHTS,
+    model: Annotated[str, typer.Option(help="Whose D looks at a file.")] = "faces",
+    feature: Annotated[int, typer.Option(min=0, help="Of D's last convolution.")] = 0,
+) -> None:
+    """What D makes of a picture (figure 5): its score, and what features look at, as JSON.
+
+    The gradients are those of the feature, of the same with random weights, and of the features
+    that stand out.
+    """
+    from dcgan import saliency
+
+    spec = parse(picture) if picture.startswith(f"{VERSION}:") else None
+    name = model if spec is None else spec.model
+    looking = _engine(weights, name).model(name)
+    saliency.check(looking, feature, labelled=spec is not None)
+    if spec is None:
+        config, label = looking.config, None
+        seen, _ = read_photograph(Path(picture).read_bytes(), config.image_size, config.channels)
+    else:
+        [seen], label = looking.render([spec]), spec.label
+    found = finish(saliency.survey(looking)).look(seen, feature, label)
+    parts = [found.trained, found.random, *found.strongest]
+    row = np.stack([seen, *(part.gradient for part in parts)])
+    out.write_bytes(images.encode_png(images.grid(row, len(row))))
+    said = [{"feature": part.feature, "response": part.response} for part in parts]
+    names = {"trained": said[0], "random": said[1], "strongest": said[2:]}
+    typer.echo(json.dumps({"logit": found.logit, "usual": found.usual, **names}))
+
+
+@app.command()
+@_in_one_sentence()
+def features(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    out: Annotated[Path, typer.Argument(help="A PNG, the network beside random weights.")],
+    first: Annotated[int, typer.Option(min=0, help="Of the features.")] = 0,
+) -> None:
+    """What six features of D respond to most, above its guided gradients (figure 5)."""
+    from dcgan import saliency
+
+    model = engine.Model("features", checkpoint.load(source))
+    saliency.check(model, first)
+    survey = finish(saliency.survey(model))
+    sheets = [
+        images.grid(survey.sought(network, survey.shown(first)).pairs, saliency.SHOWN)
+        for network in (survey.trained, survey.random)
+    ]
+    out.write_bytes(images.encode_png(np.concatenate(sheets, axis=1)))
 
 
 @app.command()

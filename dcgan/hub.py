@@ -31,7 +31,16 @@ CHECKPOINT = (
     "generator.onnx",
     "*.png",  # the card's
 )
-SPACE = ("app.py", "requirements.txt", "README.md", "LICENSE", "dcgan/*", "weights/*", "docs/*")
+SPACE = (
+    "app.py",
+    "requirements.txt",
+    "README.md",
+    "LICENSE",
+    "dcgan/*",
+    "weights/*",
+    "docs/*",
+    "results/*",
+)
 LEFTOVERS = (".*", "*/.*", "*__pycache__/*")
 STAGES = "*/*"  # folders in a checkpoint's, which are checkpoints of their own
 

@@ -15,31 +15,29 @@ estimated on pictures (`random_discriminator`), else their normalisation would d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from dcgan import images
+from dcgan import engine, sight
 from dcgan.config import ModelConfig
 from dcgan.engine import Model
-from dcgan.networks import LEAK, Discriminator
+from dcgan.networks import Discriminator
+from dcgan.spec import PictureSpec, SpecError
+from dcgan.work import Work, batches, once, part
 
 BATCH = 64
 SAMPLES, SEED = 512, 5
 """What a survey looks at: the first draws of a seed."""
+SHOWN = 6
+"""Features at a time, and pictures of each; the paper's figure shows the first six."""
 GREY = 128
 BRIGHT = 0.995
 """The quantile of a gradient's values that is drawn at full strength, with all above it."""
-
-
-def inputs(pictures: np.ndarray, config: ModelConfig) -> Tensor:
-    """(N, H, W, 3) uint8 -> what D takes, (N, channels, H, W) in G's range."""
-    scaled = images.from_uint8(pictures[..., : config.channels], config.output)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))
 
 
 @torch.no_grad()
@@ -50,12 +48,9 @@ def responses(
 
     Not for several threads on one network at a time.
     """
-    logits, strongest = [], []
-    for rows in torch.arange(len(pictures)).split(BATCH):
-        with _last_maps(discriminator) as maps:
-            logits.append(discriminator(pictures[rows], None if labels is None else labels[rows]))
-        strongest.append(maps[0].amax((2, 3)))
-    return torch.cat(logits), torch.cat(strongest)
+    with _features(discriminator) as maps:
+        logits = discriminator(pictures, labels)
+    return logits, maps[0].amax((2, 3))
 
 
 def guided_gradients(
@@ -69,7 +64,7 @@ def guided_gradients(
     pictures = pictures.detach().requires_grad_()
     hooks = [norm.register_forward_hook(_guide) for norm in discriminator.norms]
     try:
-        with _last_maps(discriminator) as maps:
+        with _features(discriminator) as maps:
             discriminator(pictures, labels)
     finally:
         for hook in hooks:
@@ -81,7 +76,7 @@ def guided_gradients(
 
 def random_discriminator(
     config: ModelConfig, pictures: Tensor, labels: Tensor | None = None, seed: int = 0
-) -> Discriminator:
+) -> Work[Discriminator]:
     """D with the paper's initial weights and statistics estimated on these pictures."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -89,9 +84,12 @@ def random_discriminator(
     for module in discriminator.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = None  # the average over all batches
-    with torch.no_grad():
-        for rows in torch.arange(len(pictures)).split(BATCH):
-            discriminator(pictures[rows], None if labels is None else labels[rows])
+
+    @torch.no_grad()
+    def see(rows: Sequence[int]) -> None:
+        discriminator(*_rows(rows, pictures, labels))
+
+    yield from batches(see, range(len(pictures)), BATCH)
     return discriminator.eval().requires_grad_(False)
 
 
@@ -105,88 +103,173 @@ def drawn(gradients: Tensor) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
 
 
+def check(model: Model, feature: int, labelled: bool = True) -> None:
+    """Raises SpecError for a feature there is not, and for pictures without a class where D has
+    to be told it."""
+    last = model.config.discriminator_widths[-1] - 1
+    if not 0 <= feature <= last:
+        raise SpecError(f"the last convolution has features 0 to {last}, not {feature}")
+    if model.config.classes and not labelled:
+        raise SpecError(
+            f"the discriminator of {model.name} has to be told a picture's class, which an "
+            "uploaded one does not have: choose another model"
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one feature finds in a picture: its guided gradient, drawn, (H, W, 3) uint8."""
+
+    feature: int
+    response: float
+    gradient: np.ndarray
+
+
+@dataclass(frozen=True)
+class Look:
+    """What D makes of a picture.
+
+    usual: the logits that a tenth, half and nine tenths of the survey's draws stay below. trained,
+    random: one feature of either network. strongest: the features of `trained` that stand out.
+    """
+
+    logit: float
+    usual: list[float]
+    trained: Seen
+    random: Seen
+    strongest: list[Seen]
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The draws that some features respond to most, feature by feature, the strongest first.
+
+    pairs: (N, 2 H, W, 3) uint8, each picture above its guided gradient. responses: (N,).
+    """
+
+    specs: list[PictureSpec]
+    responses: list[float]
+    pairs: np.ndarray
+
+
+@dataclass(frozen=True)
 class Survey:
     """What a model's D, and one with random weights, answer to `SAMPLES` draws of the model.
 
-    trained, random: the networks. pictures: the draws, (N, H, W, 3) uint8, with their `specs`.
-    Not for several threads at a time.
+    trained, random: the networks. specs, pictures: the draws, (N, H, W, 3) uint8. logits: (N,).
+    usual: responses to the draws by network, (N, features). Not for several threads at a time.
     """
 
-    def __init__(self, model: Model) -> None:
-        """Raises CheckpointError where the checkpoint has no D, as stages have none."""
-        self.config = model.config
-        self.trained = model.checkpoint.discriminator()
-        self.specs = [model.sample(SEED, index) for index in range(SAMPLES)]
-        self.pictures = model.render(self.specs)
-        samples = inputs(self.pictures, self.config)
-        labels = self._labels([spec.label for spec in self.specs])
-        self.random = random_discriminator(self.config, samples, labels)
-        self.logits, self._trained = responses(self.trained, samples, labels)
-        _, self._random = responses(self.random, samples, labels)
+    config: ModelConfig
+    trained: Discriminator
+    random: Discriminator
+    specs: list[PictureSpec]
+    pictures: np.ndarray
+    logits: Tensor
+    usual: dict[Discriminator, Tensor]
 
-    @property
-    def features(self) -> int:
-        return self._trained.shape[1]
+    def look(self, picture: np.ndarray, feature: int, label: int | None = None) -> Look:
+        """At a picture (H, W, 3) uint8, with one feature and the `SHOWN` that stand out."""
+        logit, trained = self._answer(self.trained, picture, label)
+        _, random = self._answer(self.random, picture, label)
+        chosen = [feature, *self._standing_out(trained)]
+        seen, *strongest = self._seen(self.trained, picture, chosen, label, trained)
+        [beside] = self._seen(self.random, picture, [feature], label, random)
+        usual = self.logits.quantile(self.logits.new_tensor([0.1, 0.5, 0.9])).tolist()
+        return Look(logit, usual, seen, beside, strongest)
 
-    def responses(self, network: Discriminator) -> Tensor:
-        """(SAMPLES, features)"""
-        return self._trained if network is self.trained else self._random
+    def shown(self, first: int) -> range:
+        """The `SHOWN` features from one on, or as many as there are."""
+        return range(first, min(first + SHOWN, self.config.discriminator_widths[-1]))
 
-    def strongest(self, network: Discriminator, feature: int, count: int) -> list[int]:
-        """The draws that a feature responds to most, the strongest first."""
-        return self.responses(network)[:, feature].topk(count).indices.tolist()
+    def sought(self, network: Discriminator, features: Sequence[int]) -> Sought:
+        """The `SHOWN` draws of each feature."""
+        usual = self.usual[network]
+        rows = usual[:, list(features)].topk(min(SHOWN, len(usual)), dim=0).indices.T
+        columns = torch.tensor(features)[:, None].expand_as(rows).flatten()
+        rows = rows.flatten()
+        specs = [self.specs[row] for row in rows]
+        pictures = self.pictures[rows]
+        labels = [spec.label for spec in specs]
+        pairs = np.concatenate([pictures, self._gradients(network, pictures, columns, labels)], 1)
+        return Sought(specs, usual[rows, columns].tolist(), pairs)
 
-    def standing_out(self, response: Tensor, count: int) -> list[int]:
-        """The features of `trained` whose response to a picture (features,) is most unusual.
-
-        In standard deviations above the feature's mean over the draws.
-        """
-        usual = self._trained
-        return ((response - usual.mean(0)) / usual.std(0)).topk(count).indices.tolist()
-
-    def answers(
+    def _answer(
         self, network: Discriminator, picture: np.ndarray, label: int | None
     ) -> tuple[float, Tensor]:
-        """The logit of a picture (H, W, 3) uint8 and the responses (features,) to it."""
-        logits, found = responses(
-            network, inputs(picture[None], self.config), self._labels([label])
-        )
+        """The logit and the responses (features,)."""
+        pictures = sight.inputs(picture[None], self.config)
+        logits, found = responses(network, pictures, sight.classes([label], self.config))
         return float(logits[0]), found[0]
 
-    def gradients(
+    def _standing_out(self, response: Tensor) -> list[int]:
+        """By how many standard deviations above the feature's mean over the draws."""
+        usual = self.usual[self.trained]
+        unusual = (response - usual.mean(0)) / usual.std(0)
+        return unusual.topk(min(SHOWN, len(unusual))).indices.tolist()
+
+    def _seen(
+        self,
+        network: Discriminator,
+        picture: np.ndarray,
+        features: list[int],
+        label: int | None,
+        response: Tensor,
+    ) -> list[Seen]:
+        pictures = np.repeat(picture[None], len(features), axis=0)
+        labels = [label] * len(features)
+        found = self._gradients(network, pictures, torch.tensor(features), labels)
+        return [Seen(n, float(response[n]), g) for n, g in zip(features, found, strict=True)]
+
+    def _gradients(
         self,
         network: Discriminator,
         pictures: np.ndarray,
-        features: Sequence[int],
+        features: Tensor,
         labels: Sequence[int | None],
     ) -> np.ndarray:
         """Guided gradients of features[n] towards picture n, drawn: (N, H, W, 3) uint8."""
-        return drawn(
-            guided_gradients(
-                network,
-                inputs(pictures, self.config),
-                torch.tensor(features),
-                self._labels(labels),
-            )
-        )
-
-    def _labels(self, labels: Sequence[int | None]) -> Tensor | None:
-        return torch.tensor(labels) if self.config.classes else None
+        seen, classes = sight.inputs(pictures, self.config), sight.classes(labels, self.config)
+        return drawn(guided_gradients(network, seen, features, classes))
 
 
-@contextmanager
-def _last_maps(discriminator: Discriminator) -> Iterator[list[Tensor]]:
-    """Holds the features' maps (N, features, H, W) after D has been called inside."""
-    maps: list[Tensor] = []
+@once
+def survey(model: Model) -> Work[Survey]:
+    """Raises CheckpointError where the checkpoint has no D, as stages have none."""
+    trained = sight.discriminator(model)
+    specs = [model.sample(SEED, index) for index in range(SAMPLES)]
+    drawn = yield from part(0, 0.4, batches(model.render, specs, engine.BATCH))
+    pictures = np.concatenate(drawn)
+    seen = sight.inputs(pictures, model.config)
+    labels = sight.classes([spec.label for spec in specs], model.config)
+    random = yield from part(0.4, 0.6, random_discriminator(model.config, seen, labels))
+    logits, usual = yield from part(0.6, 0.8, _answered(trained, seen, labels))
+    _, beside = yield from part(0.8, 1, _answered(random, seen, labels))
+    answers = {trained: usual, random: beside}
+    return Survey(model.config, trained, random, specs, pictures, logits, answers)
 
-    def keep(module: nn.Module, arguments: tuple[Tensor], output: Tensor) -> None:
-        maps.append(F.leaky_relu(output, LEAK))
 
-    hook = discriminator.norms[-1].register_forward_hook(keep)
-    try:
-        yield maps
-    finally:
-        hook.remove()
+def _answered(
+    network: Discriminator, pictures: Tensor, labels: Tensor | None
+) -> Work[tuple[Tensor, Tensor]]:
+    def ask(rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        return responses(network, *_rows(rows, pictures, labels))
+
+    found = yield from batches(ask, range(len(pictures)), BATCH)
+    logits, strongest = zip(*found, strict=True)
+    return torch.cat(logits), torch.cat(strongest)
+
+
+def _rows(
+    rows: Sequence[int], pictures: Tensor, labels: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    chosen = list(rows)
+    return pictures[chosen], None if labels is None else labels[chosen]
+
+
+def _features(discriminator: Discriminator) -> AbstractContextManager[list[Tensor]]:
+    """The last convolution's maps, see `sight.maps`."""
+    return sight.maps(discriminator, len(discriminator.norms))
 
 
 def _guide(module: nn.Module, arguments: tuple[Tensor], output: Tensor) -> None:

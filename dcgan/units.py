@@ -18,7 +18,8 @@ import numpy as np
 from dcgan.boxes import BoxesError, BoxSet
 from dcgan.config import ModelConfig
 from dcgan.engine import BATCH, Model
-from dcgan.spec import PictureSpec, SpecError
+from dcgan.spec import PictureSpec
+from dcgan.work import Work, batches, finish, once, part
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -49,13 +50,16 @@ class Fit:
 
 
 def fit(model: Model, boxes: BoxSet) -> Fit:
+    """All of `fitting` at once."""
+    return finish(fitting(model, boxes))
+
+
+def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
     """Raises BoxesError or SpecError for boxes that the model can't be asked about.
 
     A position counts as inside if its cell's centre lies in a box. Those outside are as many, from
     the pictures with boxes only: in the others a visitor may have overlooked something.
     """
-    from sklearn.linear_model import LogisticRegression
-
     boxes.check(model.config)
     boxed = [picture for picture in boxes.pictures if picture.boxes]
     if not boxed:
@@ -67,8 +71,11 @@ def fit(model: Model, boxes: BoxSet) -> Fit:
             f"the boxes hold {'all' if inside.any() else 'none'} of the {cells} x {cells} cells' "
             f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
         )
-    activations = model.activations([picture.spec for picture in boxed], boxes.layer)
-    activations = activations.transpose(0, 2, 3, 1)
+    activate = functools.partial(model.activations, layer=boxes.layer)
+    found = yield from part(0, 0.6, batches(activate, [p.spec for p in boxed], BATCH))
+    from sklearn.linear_model import LogisticRegression
+
+    activations = np.concatenate(found).transpose(0, 2, 3, 1)
     random = np.random.default_rng(SEED)
     positives = _some(activations[inside], MAX_CELLS, random)
     negatives = _some(activations[~inside], len(positives), random)
@@ -97,21 +104,27 @@ class Exciting:
     peaks: np.ndarray
 
 
-@functools.lru_cache(maxsize=64)
-def exciting(model: Model, layer: int, network: str = GENERATOR) -> Exciting:
+@once
+def exciting(model: Model, layer: int, network: str = GENERATOR) -> Work[Exciting]:
     """Among the first DRAWS draws of DRAWS_SEED. D's layer 1 is the one next to the picture.
 
     Raises SpecError for a layer there is not, CheckpointError for weights without their D.
     """
-    activations = model.activations if network == GENERATOR else _Seen(model).activations
-    peaks, cells = [], []
-    for start in range(0, DRAWS, BATCH):
-        specs = [model.sample(DRAWS_SEED, index) for index in range(start, start + BATCH)]
+    if network == GENERATOR:
+        activations = model.activations
+    else:
+        from dcgan import sight
+
+        activations = functools.partial(sight.activations, model)
+
+    def peaks(specs: Sequence[PictureSpec]) -> tuple[np.ndarray, np.ndarray]:
         maps = activations(specs, layer)
         maps = maps.reshape(*maps.shape[:2], -1)
-        peaks.append(maps.max(axis=2))
-        cells.append(maps.argmax(axis=2))
-    peak, cell = np.concatenate(peaks).T, np.concatenate(cells).T
+        return maps.max(axis=2), maps.argmax(axis=2)
+
+    specs = [model.sample(DRAWS_SEED, index) for index in range(DRAWS)]
+    found = yield from batches(peaks, specs, BATCH)
+    peak, cell = (np.concatenate(found).T for found in zip(*found, strict=True))
     best = np.argsort(-peak, axis=1, kind="stable")[:, :BEST]
     return Exciting(
         best, np.take_along_axis(cell, best, axis=1), np.take_along_axis(peak, best, axis=1)
@@ -122,30 +135,6 @@ def discriminator_shapes(config: ModelConfig) -> list[tuple[int, int, int]]:
     """(C, H, W) of D's feature maps, the layer next to the picture first."""
     sides = config.image_size // np.cumprod(config.discriminator_strides)
     return [(c, int(s), int(s)) for c, s in zip(config.discriminator_widths, sides, strict=True)]
-
-
-class _Seen:
-    """What a model's discriminator makes of the model's pictures."""
-
-    def __init__(self, model: Model) -> None:
-        self.model, self.network = model, model.checkpoint.discriminator()
-
-    def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
-        """(N, C, H, W) before the LeakyReLU, which moves no maximum."""
-        import torch
-
-        norms = self.network.norms
-        if not 1 <= layer <= len(norms):
-            raise SpecError(f"the discriminator has layers 1 to {len(norms)}, not {layer}")
-        pictures = torch.from_numpy(self.model.draw(specs))
-        classes = self.model.config.classes
-        labels = torch.tensor([spec.label for spec in specs]) if classes else None
-        maps: list[torch.Tensor] = []
-        hook = norms[layer - 1].register_forward_hook(lambda *call: maps.append(call[2]))
-        with torch.inference_mode():
-            self.network(pictures, labels)
-        hook.remove()
-        return maps[0].numpy()
 
 
 def _some(rows: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:

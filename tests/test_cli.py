@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan import hub, images
+from dcgan import hub, images, saliency, units, walks
 from dcgan.engine import Engine, Model
+from dcgan.spec import SpecError, parse
+from dcgan.work import finish
 from tests import tiny
 
 
@@ -130,3 +134,83 @@ def test_what_fails_leaves_the_file_that_was_there(faces: Model, tmp_path: Path)
 
     assert out.read_bytes() == b"of yesterday"
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path: Path) -> None:
+    dropped = [f"{faces.sample(2, index)}:gain(1,0,0-3)" for index in range(2)]
+    out = tmp_path / "walk.webp"
+    stations = [option for text in dropped for option in ("--through", text)]
+    done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out, "--scale", 1)
+    specs = walks.frames([parse(text) for text in dropped], 0.4, closed=True, spherical=True)
+    assert [str(spec) for spec in specs[::3]] == [
+        str(dataclasses.replace(specs[0], z=specs[i].z)) for i in (0, 3)
+    ]
+    assert all(spec.gains == specs[0].gains != () for spec in specs)
+    with Image.open(out) as moving:
+        assert (getattr(moving, "n_frames", 1), moving.size) == (6, (16, 16))
+    images.encode_animation(list(faces.render(specs)), tmp_path / "expected.webp", 0.4)
+    assert out.read_bytes() == (tmp_path / "expected.webp").read_bytes()
+
+
+def test_a_walk_takes_each_ways_edits_from_the_station_before_it(faces: Model) -> None:
+    plain, edited = faces.sample(2), parse(f"{faces.sample(2, 1)}:gain(1,0,0-3)")
+    for closed, of_edited in ((True, [False] * 3 + [True] * 3), (False, [False] * 6)):
+        frames = walks.frames([plain, edited], 0.4, closed, spherical=False)
+        assert [bool(frame.gains) for frame in frames] == of_edited
+    other = dataclasses.replace(edited, model="faces/seen-28k")
+    with pytest.raises(SpecError, match="must be of one model"):
+        walks.frames([plain, other], 1, closed=True, spherical=True)
+
+
+def test_exciting_draws_each_map_with_its_best(faces: Model, tmp_path: Path) -> None:
+    out = tmp_path / "maps.png"
+    folder = faces.checkpoint.folder
+    said = json.loads(done("exciting", folder, out, "--layer", 2, "--first", 1, "--count", 2))
+    found = finish(units.exciting(faces, 2))
+    assert said["draws"] == found.draws[1:3].tolist()
+    assert said["cells"] == found.cells[1:3].tolist()
+    draws = np.ravel(said["draws"]).tolist()
+    pictures = faces.render([faces.sample(said["seed"], index) for index in draws])
+    assert (np.asarray(Image.open(out)) == images.grid(pictures, 8)).all()
+    seen = json.loads(done("exciting", folder, out, "--layer", 2, "--discriminator"))
+    best = finish(units.exciting(faces, 2, units.DISCRIMINATOR))
+    assert seen["draws"] == best.draws[:8].tolist()
+    says = refused("exciting", folder, out, "--layer", 2, "--first", 4)
+    assert says == "layer 2 has maps 0 to 3, not 4"
+
+
+def test_look_draws_and_says_what_d_makes_of_a_picture(
+    weights: Path, faces: Model, tmp_path: Path
+) -> None:
+    out, file = tmp_path / "look.png", tmp_path / "face.png"
+    spec = faces.sample(8, 2)
+    said = json.loads(done("look", spec, out, "--weights", weights, "--feature", 3))
+    [picture] = faces.render([spec])
+    found = finish(saliency.survey(faces)).look(picture, 3)
+    assert said["logit"] == pytest.approx(found.logit, abs=1e-5)
+    assert said["random"]["response"] == pytest.approx(found.random.response, abs=1e-5)
+    assert [part["feature"] for part in said["strongest"]] == [
+        part.feature for part in found.strongest
+    ]
+    drawn = np.asarray(Image.open(out))
+    assert drawn.shape == (16, 9 * 16, 3)
+    assert (drawn[:, :16] == picture).all()
+    assert np.abs(drawn[:, 16:32].astype(int) - found.trained.gradient).max() <= 1
+
+    file.write_bytes(images.encode_png(picture))
+    of_file = json.loads(done("look", file, out, "--weights", faces.checkpoint.folder))
+    assert of_file["logit"] == pytest.approx(found.logit, abs=1e-5)
+    says = refused("look", spec, out, "--weights", weights, "--feature", 8)
+    assert says == "the last convolution has features 0 to 7, not 8"
+    file.write_bytes(b"words")
+    assert "not a picture that can be read" in refused("look", file, out, "--weights", weights)
+
+
+def test_features_are_the_papers_figure(faces: Model, tmp_path: Path) -> None:
+    out = tmp_path / "features.png"
+    done("features", faces.checkpoint.folder, out, "--first", 6)
+    survey = finish(saliency.survey(faces))
+    sheet = images.grid(survey.sought(survey.trained, [6, 7]).pairs, 6)
+    drawn = np.asarray(Image.open(out))
+    assert drawn.shape == (2 * 32, 12 * 16, 3)
+    assert np.abs(drawn[:, : 6 * 16].astype(int) - sheet).mean() < 1

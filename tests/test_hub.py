@@ -107,9 +107,10 @@ def clone(tmp_path: Path) -> Path:
     (clone / "README.md").write_text("---\nsdk: gradio\n---\n# Faces\n")
     for name in (
         "app.py", "requirements.txt", "docs/grid.png", "weights/faces/units.json",
+        "results/turn.json",
         "requirements-training.txt", "Makefile", "pyproject.toml", ".gitignore", ".git/config",
         ".venv/bin/python", "runs/faces/states/1/state.safetensors", "tests/test_engine.py",
-        "training/loop.py", "benchmarks/drag.py", "results/cifar10.json", ".cache/x", "samples.npy",
+        "training/loop.py", "benchmarks/drag.py", ".cache/x", "samples.npy",
         "dcgan/__pycache__/spec.pyc", "dcgan/ui/__pycache__/page.pyc",
         "weights/faces/.config.json.x", "token.txt",
     ):  # fmt: skip
@@ -256,7 +257,7 @@ def test_a_space_gets_the_page_and_nothing_else(server: Hub, user: Person, clone
     assert "dcgan/ui/server.py" in package
     weights = {"config.json", "model.safetensors", "README.md"}
     assert space.files.keys() == {
-        "app.py", "README.md", "requirements.txt", "docs/grid.png", *package,
+        "app.py", "README.md", "requirements.txt", "docs/grid.png", "results/turn.json", *package,
         "weights/faces/units.json", *(f"weights/faces/{name}" for name in weights),
         *(f"weights/faces/seen-1k/{name}" for name in weights),
     }  # fmt: skip

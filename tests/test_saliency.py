@@ -15,7 +15,8 @@ from dcgan.checkpoint import CheckpointError, save
 from dcgan.config import ModelConfig
 from dcgan.engine import Model
 from dcgan.networks import LEAK, Discriminator
-from dcgan.saliency import Survey, drawn, guided_gradients, random_discriminator, responses
+from dcgan.saliency import drawn, guided_gradients, random_discriminator, responses, survey
+from dcgan.work import finish
 from tests import tiny
 
 CONFIG = ModelConfig(
@@ -121,7 +122,7 @@ def test_guided_gradients_equal_numpy() -> None:
 
 
 def test_responses_equal_numpy_and_logits_equal_d() -> None:
-    network, pictures = discriminator(), noise(70)  # more than a batch
+    network, pictures = discriminator(), noise(20)
     logits, found = responses(network, pictures)
     expected = [Numpy(network).forward(picture)[-1].max((1, 2)) for picture in pictures.numpy()]
     expected = np.where(np.array(expected) > 0, expected, LEAK * np.array(expected))
@@ -158,7 +159,7 @@ def test_a_gradient_does_not_depend_on_the_rest_of_the_batch_and_leaves_d_as_it_
 def test_random_weights_are_the_papers_and_normalise_by_the_pictures() -> None:
     state = torch.get_rng_state()
     pictures, config = noise(128), dataclasses.replace(CONFIG, norm_eps=1e-9)
-    network = random_discriminator(config, pictures, seed=3)
+    network = finish(random_discriminator(config, pictures, seed=3))
     assert torch.equal(torch.get_rng_state(), state)  # nobody else's numbers are taken
     first, second = network.convolutions
     assert float(first.get_parameter("weight").std()) == pytest.approx(0.02, rel=0.2)
@@ -167,9 +168,11 @@ def test_random_weights_are_the_papers_and_normalise_by_the_pictures() -> None:
         maps = network.norms[1](second(h))
     torch.testing.assert_close(maps.mean((0, 2, 3)), torch.zeros(5), atol=0.01, rtol=0)
     torch.testing.assert_close(maps.std((0, 2, 3)), torch.ones(5), atol=0.1, rtol=0)
-    again = random_discriminator(config, pictures, seed=3)
+    again = finish(random_discriminator(config, pictures, seed=3))
     assert torch.equal(network(pictures), again(pictures))
-    assert not torch.equal(network(pictures), random_discriminator(config, pictures)(pictures))
+    assert not torch.equal(
+        network(pictures), finish(random_discriminator(config, pictures))(pictures)
+    )
 
 
 def test_gradients_are_drawn_around_grey_each_scaled_by_itself() -> None:
@@ -200,28 +203,38 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["plain", "classes", "grey"],
 )
 def test_a_survey_finds_what_responds_most(tmp_path: Path, config: ModelConfig) -> None:
-    survey = Survey(Model("tiny", tiny.save(tmp_path, config)))
-    assert survey.features == 8
-    label = survey.specs[7].label
-    logit, found = survey.answers(survey.trained, survey.pictures[7], label)
-    assert logit == pytest.approx(float(survey.logits[7]), abs=1e-5)
-    for network in (survey.trained, survey.random):
-        all_of_them = survey.responses(network)
-        assert all_of_them.shape == (40, 8)
-        rows = survey.strongest(network, 5, 3)
-        assert rows == all_of_them[:, 5].argsort(descending=True)[:3].tolist()
-        labels = [survey.specs[row].label for row in rows]
-        gradients = survey.gradients(network, survey.pictures[rows], [5] * 3, labels)
-        assert gradients.shape == (3, 16, 16, 3)
+    model = Model("tiny", tiny.save(tmp_path, config))
+    found = finish(survey(model))
+    assert finish(survey(model)) is found  # it is made once
+    assert found.logits.shape == (40,)
+    label = found.specs[7].label
+    for network in (found.trained, found.random):
+        usual = found.usual[network]
+        assert usual.shape == (40, 8)
+        sought = found.sought(network, [5, 2])
+        rows = usual[:, [5, 2]].argsort(dim=0, descending=True)[:6].T.flatten().tolist()
+        assert sought.specs == [found.specs[row] for row in rows]
+        assert sought.responses[6] == pytest.approx(float(usual[:, 2].max()))
+        pictures, gradients = np.split(sought.pairs, 2, axis=1)
+        assert (pictures == found.pictures[rows]).all()
+        assert gradients.shape == (12, 16, 16, 3)
         assert gradients.std() > 0
-    torch.testing.assert_close(found, survey.responses(survey.trained)[7], atol=1e-5, rtol=1e-5)
-    usual = survey.responses(survey.trained)
-    unusual = (found - usual.mean(0)) / usual.std(0)
-    assert survey.standing_out(found, 2) == unusual.argsort(descending=True)[:2].tolist()
+    look = found.look(found.pictures[7], 4, label)
+    assert look.logit == pytest.approx(float(found.logits[7]), abs=1e-5)
+    assert look.usual[0] < look.usual[1] < look.usual[2]
+    usual = found.usual[found.trained]
+    assert look.trained.response == pytest.approx(float(usual[7, 4]), abs=1e-5)
+    assert look.random.response == pytest.approx(float(found.usual[found.random][7, 4]), abs=1e-5)
+    unusual = (usual[7] - usual.mean(0)) / usual.std(0)
+    assert [seen.feature for seen in look.strongest] == unusual.argsort(descending=True)[
+        :6
+    ].tolist()
+    (same,) = [seen for seen in look.strongest if seen.feature == 4] or [look.trained]
+    assert (same.gradient == look.trained.gradient).all()
 
 
 def test_without_d_there_is_no_survey(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path / "whole")
     generator_only = save(tmp_path / "stage", weights.generator(), None, tiny.CARD)
     with pytest.raises(CheckpointError, match="missing"):
-        Survey(Model("stage", generator_only))
+        finish(survey(Model("stage", generator_only)))

@@ -5,25 +5,25 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, saliency
+from dcgan import checkpoint, saliency, sight
 from dcgan.engine import Engine
 from dcgan.ui import discriminator
-from dcgan.ui.discriminator import MAX_UPLOAD, read_picture
-from dcgan.ui.server import RequestError
+from dcgan.ui.discriminator import MAX_UPLOAD
 from tests import tiny
+from tests.test_photographs import SIZE, encoded, halves, sides
 
-SIZE = 16
-RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -44,38 +44,26 @@ def client(engine: Engine) -> Iterator[TestClient]:
         yield TestClient(Starlette(routes=discriminator.routes(engine)))
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def halves(left: tuple[int, ...] = RED, right: tuple[int, ...] = BLUE) -> Image.Image:
-    """64x64, the left half of one colour, the right half of another."""
-    image = Image.new("RGB", (64, 64), left)
-    image.paste(right, (32, 0, 64, 64))
-    return image
+def result(response: Any) -> Any:
+    """Of an answer in lines, after ever larger fractions."""
+    assert response.status_code == 200, response.text
+    *done, last = (json.loads(line) for line in response.text.splitlines())
+    fractions = [line["done"] for line in done]
+    assert fractions == sorted(fractions)
+    return last["result"]
 
 
 def opened(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
 
 
-def seen(content: bytes) -> np.ndarray:
-    return read_picture(content, SIZE, 3)[0]
-
-
-def near(pixel: np.ndarray, colour: tuple[int, ...]) -> bool:
-    return bool(np.abs(pixel.astype(int) - colour).max() < 20)
-
-
 def test_d_looks_at_a_picture_by_its_text(client: TestClient, engine: Engine) -> None:
     model = engine.model("tiny")
     spec = model.sample(8, 2)
-    found = client.get("/dcgan/look", params={"spec": str(spec), "feature": 3}).json()
+    found = result(client.get("/dcgan/look", params={"spec": str(spec), "feature": 3}))
     picture = model.render([spec])
     assert np.array_equal(opened(found["picture"]), picture[0])
-    logit = model.checkpoint.discriminator()(saliency.inputs(picture, model.config))
+    logit = model.checkpoint.discriminator()(sight.inputs(picture, model.config))
     assert found["logit"] == pytest.approx(float(logit), abs=1e-5)
     assert found["feature"] == 3
     assert found["features"] == 8
@@ -90,7 +78,7 @@ def test_d_looks_at_a_picture_by_its_text(client: TestClient, engine: Engine) ->
 def test_a_class_conditional_d_is_told_the_class(client: TestClient, engine: Engine) -> None:
     text = str(engine.model("digits").sample(1, 0))
     texts = [text.replace("class(0)", f"class({label})") for label in (0, 1)]
-    one, other = (client.get("/dcgan/look", params={"spec": text}).json() for text in texts)
+    one, other = (result(client.get("/dcgan/look", params={"spec": text})) for text in texts)
     assert one["logit"] != other["logit"]
     refused = client.post("/dcgan/look?model=digits", content=encoded(halves()))
     assert refused.status_code == 400
@@ -98,7 +86,7 @@ def test_a_class_conditional_d_is_told_the_class(client: TestClient, engine: Eng
 
 
 def test_features_come_with_their_strongest_draws(client: TestClient, engine: Engine) -> None:
-    found = client.get("/dcgan/features", params={"model": "tiny", "first": 6}).json()
+    found = result(client.get("/dcgan/features", params={"model": "tiny", "first": 6}))
     assert (found["numbers"], found["features"], found["samples"]) == ([6, 7], 8, 30)
     for name in ("trained", "random"):
         part = found[name]
@@ -108,7 +96,7 @@ def test_features_come_with_their_strongest_draws(client: TestClient, engine: En
         model = engine.model("tiny")
         samples = [str(model.sample(saliency.SEED, index)) for index in range(30)]
         assert set(part["specs"]) <= set(samples)
-        first = client.get("/dcgan/look", params={"spec": part["specs"][0], "feature": 6}).json()
+        first = result(client.get("/dcgan/look", params={"spec": part["specs"][0], "feature": 6}))
         assert first[name]["response"] == pytest.approx(part["responses"][0], abs=1e-4)
 
 
@@ -116,8 +104,8 @@ def test_an_upload_is_what_its_text_would_be(client: TestClient, engine: Engine)
     model = engine.model("tiny")
     spec = model.sample(8, 2)
     content = encoded(Image.fromarray(model.render([spec])[0]))
-    by_text = client.get("/dcgan/look", params={"spec": str(spec), "feature": 1}).json()
-    uploaded = client.post("/dcgan/look?model=tiny&feature=1", content=content).json()
+    by_text = result(client.get("/dcgan/look", params={"spec": str(spec), "feature": 1}))
+    uploaded = result(client.post("/dcgan/look?model=tiny&feature=1", content=content))
     assert uploaded == {**by_text, "notes": []}
 
 
@@ -138,96 +126,6 @@ def test_an_upload_is_never_written(client: TestClient) -> None:
     finally:
         listening = False
     assert written == []
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
-def test_the_usual_kinds_of_files(kind: str) -> None:
-    picture, notes = read_picture(encoded(halves(), kind), SIZE, 3)
-    assert picture.shape == (SIZE, SIZE, 3)
-    assert near(picture[8, 2], RED)
-    assert near(picture[8, 13], BLUE)
-    assert notes == []
-
-
-def test_the_middle_square_is_seen_upright() -> None:
-    wide = Image.new("RGB", (192, 64), WHITE)
-    wide.paste(halves(), (64, 0))
-    picture = seen(encoded(wide))
-    assert near(picture[0, 0], RED)
-    assert near(picture[15, 15], BLUE)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: what is left comes on top
-    turned = seen(encoded(wide, "JPEG", exif=exif, quality=95))
-    assert near(turned[2, 8], RED)
-    assert near(turned[13, 8], BLUE)
-
-
-def test_a_large_photograph_looks_like_its_small_copy() -> None:
-    ramp = np.linspace(0, 255, 3000).astype(np.uint8)
-    large = Image.fromarray(np.stack([np.tile(ramp, (2000, 1))] * 3, axis=-1))
-    picture = seen(encoded(large, "JPEG"))
-    expected = np.linspace(255 / 6, 255 * 5 / 6, 33)[1::2]  # the middle two thirds
-    assert np.abs(picture[8, :, 0] - expected).max() < 3
-
-
-def test_cmyk_and_greys_have_their_colours() -> None:
-    cmyk = seen(encoded(halves().convert("CMYK"), "JPEG", quality=95))
-    assert near(cmyk[8, 2], RED)
-    assert near(cmyk[8, 13], BLUE)
-    for mode in ("L", "1"):
-        grey = seen(encoded(halves(WHITE, (0, 0, 0)).convert(mode)))
-        assert near(grey[8, 2], WHITE)
-        assert near(grey[8, 13], (0, 0, 0))
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
-def test_what_is_transparent_is_white(mode: str) -> None:
-    image = halves((0, 0, 0)).convert("RGBA")
-    image.putalpha(Image.fromarray(np.repeat([[255] * 32 + [0] * 32], 64, 0).astype(np.uint8)))
-    content = encoded(image.convert(mode), "TIFF" if mode == "PA" else "PNG")
-    picture, notes = read_picture(content, SIZE, 3)
-    assert near(picture[8, 2], (0, 0, 0))
-    assert near(picture[8, 13], WHITE)
-    assert notes == ["What is transparent in it is white here."]
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        (np.linspace(0, 65535, 64).astype(np.uint16), "PNG"),
-        (np.linspace(0, 65535, 64).astype(np.uint16), "TIFF"),
-        (np.linspace(-1e6, 1e6, 64).astype(np.int32), "TIFF"),
-        (np.linspace(0, 1, 64).astype(np.float32), "TIFF"),
-    ],
-    ids=["16 bits", "16 bits, TIFF", "32 bits", "fractions"],
-)
-def test_fine_greys_keep_their_range(values: np.ndarray, kind: str) -> None:
-    picture, notes = read_picture(encoded(Image.fromarray(np.tile(values, (64, 1))), kind), SIZE, 3)
-    assert np.abs(picture[8, :, 0] - np.linspace(6, 249, SIZE)).max() < 4
-    assert notes == ["Its fine greys were reduced to 256."]
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_of_an_animation_the_first_picture_is_seen(kind: str) -> None:
-    frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE, WHITE)]
-    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    picture, notes = read_picture(content, SIZE, 3)
-    assert near(picture[8, 8], RED)
-    assert notes == ["The file holds several pictures: this is the first of them."]
-
-
-def test_a_grey_model_sees_greys() -> None:
-    picture, _ = read_picture(encoded(halves()), SIZE, 1)
-    assert (picture == picture[..., :1]).all()
-    assert picture[8, 2, 0] > picture[8, 13, 0]  # red is lighter than blue
-
-
-def test_one_pixel_is_a_picture() -> None:
-    assert near(seen(encoded(Image.new("RGB", (1, 1), RED)))[8, 8], RED)
-
-
-def sides(width: int, height: int) -> bytes:
-    return encoded(Image.new("1", (width, height)))
 
 
 @pytest.mark.parametrize(
@@ -251,13 +149,6 @@ def test_anything_else_is_answered_with_a_sentence(
     response = client.post("/dcgan/look?model=tiny", content=content)
     assert response.status_code == status
     assert any(word in response.json()["error"] for word in words.split("|"))
-
-
-def test_an_upload_of_too_many_pixels_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = sides(7000, 6000)
-    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
-    with pytest.raises(RequestError, match="at most 40 million"):
-        read_picture(content, SIZE, 3)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from dcgan import units
 from dcgan.boxes import Boxed, BoxSet, parse_boxes
 from dcgan.engine import Engine, Model
 from dcgan.ui import forget, server
+from dcgan.work import finish
 from tests import tiny
 
 
@@ -51,13 +52,16 @@ def test_a_set_is_checked_and_fitted(client: TestClient, model: Model) -> None:
     drawn = boxes(model)
     checked = client.post("/dcgan/boxes", content=json.dumps(json.loads(drawn.to_json())))
     assert checked.text == drawn.to_json()
-    fitted = client.post("/dcgan/units", content=drawn.to_json()).json()
-    assert fitted == units.fit(model, drawn).table()
+    fitted = client.post("/dcgan/units", content=drawn.to_json()).text.splitlines()[-1]
+    assert json.loads(fitted)["result"] == units.fit(model, drawn).table()
 
 
 def test_for_each_map_the_draws_that_excite_it(client: TestClient, model: Model) -> None:
-    found = client.get("/dcgan/exciting", params={"model": "tiny", "layer": 1}).json()
-    assert found["draws"] == units.exciting(model, 1).draws.tolist()
+    lines = client.get("/dcgan/exciting", params={"model": "tiny", "layer": 1}).text.splitlines()
+    *done, last = (json.loads(line) for line in lines)
+    assert [line["done"] for line in done] == [n / 8 for n in range(1, 9)]
+    found = last["result"]
+    assert found["draws"] == finish(units.exciting(model, 1)).draws.tolist()
     assert np.shape(found["cells"]) == (8, 8)
     assert (found["seed"], found["count"]) == (1, 256)
 

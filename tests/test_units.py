@@ -16,6 +16,7 @@ from dcgan import hub, units
 from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
 from dcgan.engine import Engine, Model
 from dcgan.spec import PictureSpec
+from dcgan.work import finish
 from tests import tiny
 
 LAYER, CELLS = 2, 8  # the tiny network's highest: 4 maps of 8 x 8 over 16 pixels
@@ -100,7 +101,7 @@ def test_what_can_not_be_told_apart_is_said(
 
 @pytest.mark.parametrize("layer", [1, 2])
 def test_the_draws_that_excite_each_map_most(model: Model, layer: int) -> None:
-    found = units.exciting(model, layer)
+    found = finish(units.exciting(model, layer))
     specs = [model.sample(units.DRAWS_SEED, index) for index in range(units.DRAWS)]
     maps = model.activations(specs, layer)
     peaks = maps.max(axis=(2, 3))
@@ -115,7 +116,7 @@ def test_the_draws_that_excite_each_map_of_the_discriminator_most(
     model: Model, layer: int, shape: tuple[int, int, int]
 ) -> None:
     assert units.discriminator_shapes(model.config)[layer - 1] == shape
-    found = units.exciting(model, layer, units.DISCRIMINATOR)
+    found = finish(units.exciting(model, layer, units.DISCRIMINATOR))
     network = model.checkpoint.discriminator()
     h = torch.from_numpy(model.draw([model.sample(1, index) for index in range(units.DRAWS)]))
     for convolution, norm in list(zip(network.convolutions, network.norms, strict=True))[:layer]:

@@ -7,16 +7,18 @@ GET  /dcgan/exciting?model=NAME&layer=N   for each map of G the draws that excit
                                           D with &network=discriminator
 POST /dcgan/activation?layer=N&map=M      a sheet's body -> where the map is active on each
                                           picture, as one transparent PNG
+
+Fits and searches are answered in lines, see slow.py.
 """
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan import images, units
@@ -24,83 +26,90 @@ from dcgan.boxes import BoxSet, parse_boxes
 from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
 from dcgan.spec import PictureSpec
+from dcgan.ui import slow
 from dcgan.ui.server import RequestError, answering, read_body, read_sheet, read_whole
+from dcgan.work import Work
 
-AT_ONCE = 2  # fits and searches, so that pictures are drawn beside them
 GLOW = (10, 190, 255)
 OPACITY = 0.85
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
     """Routes for `launch(app_kwargs={"routes": ...})`."""
-    slow = asyncio.Semaphore(AT_ONCE)
 
     async def shipped(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
-        name = request.query_params.get("set", "")
-        boxes = model.checkpoint.boxes.get(name)
-        if boxes is None:
-            raise RequestError(f"{model.name} has no set of boxes called {name!r}.", 404)
-        return _boxes(boxes)
+        return _boxes(shipped_set(model, request.query_params.get("set", "")))
 
     async def checked(request: Request) -> Response:
         boxes, _ = _read(await read_body(request), engine)
         return _boxes(boxes)
 
-    async def fit(request: Request) -> Response:
-        boxes, model = _read(await read_body(request), engine)
-        async with slow:
-            fitted = await run_in_threadpool(units.fit, model, boxes)
-        return JSONResponse(fitted.table())
+    async def fitted(request: Request) -> Response:
+        return await slow.answer(fit(engine, await read_body(request)))
 
-    async def exciting(request: Request) -> Response:
+    async def most_exciting(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
         layer = read_whole(request, "layer")
         network = request.query_params.get("network", units.GENERATOR)
-        if network not in (units.GENERATOR, units.DISCRIMINATOR):
-            raise RequestError("The network must be generator or discriminator.")
-        async with slow:
-            try:
-                found = await run_in_threadpool(units.exciting, model, layer, network)
-            except CheckpointError:
-                raise RequestError(f"{model.name} comes without its discriminator.", 404) from None
-        table = {"seed": units.DRAWS_SEED, "count": units.DRAWS}
-        table |= {"draws": found.draws.tolist(), "cells": found.cells.tolist()}
-        return JSONResponse(table)
+        return await slow.answer(exciting(model, layer, network))
 
     async def activation(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
         layer, number = read_whole(request, "layer"), read_whole(request, "map")
-        picture = await run_in_threadpool(_glow, engine, specs, columns, layer, number)
-        return Response(images.encode_png(picture), media_type="image/png")
+        content = await run_in_threadpool(glow, engine, specs, columns, layer, number)
+        return Response(content, media_type="image/png")
 
     return [
         Route("/dcgan/boxes", answering(shipped)),
         Route("/dcgan/boxes", answering(checked), methods=["POST"]),
-        Route("/dcgan/units", answering(fit), methods=["POST"]),
-        Route("/dcgan/exciting", answering(exciting)),
+        Route("/dcgan/units", answering(fitted), methods=["POST"]),
+        Route("/dcgan/exciting", answering(most_exciting)),
         Route("/dcgan/activation", answering(activation), methods=["POST"]),
     ]
 
 
-def _glow(
-    engine: Engine, specs: list[PictureSpec], columns: int, layer: int, number: int
-) -> np.ndarray:
-    """(rows size, columns size, 4) uint8, more opaque the nearer to the highest value of all."""
+def shipped_set(model: Model, name: str) -> BoxSet:
+    boxes = model.checkpoint.boxes.get(name)
+    if boxes is None:
+        raise RequestError(f"{model.name} has no set of boxes called {name!r}.", 404)
+    return boxes
+
+
+def fit(engine: Engine, boxes: str | bytes) -> Work[dict[str, Any]]:
+    """The maps that a set of boxes speaks of, from its JSON."""
+    drawn, model = _read(boxes, engine)
+    return (yield from units.fitting(model, drawn)).table()
+
+
+def exciting(model: Model, layer: int, network: str) -> Work[dict[str, Any]]:
+    """For each map of a layer the draws that excite it most, and in which cell."""
+    if network not in (units.GENERATOR, units.DISCRIMINATOR):
+        raise RequestError("The network must be generator or discriminator.")
+    try:
+        found = yield from units.exciting(model, layer, network)
+    except CheckpointError:
+        raise RequestError(f"{model.name} comes without its discriminator.", 404) from None
+    table = {"seed": units.DRAWS_SEED, "count": units.DRAWS}
+    return table | {"draws": found.draws.tolist(), "cells": found.cells.tolist()}
+
+
+def glow(engine: Engine, specs: list[PictureSpec], columns: int, layer: int, number: int) -> bytes:
+    """A transparent PNG over a sheet of pictures, more opaque the more active a map is."""
     if len({spec.model for spec in specs}) > 1:
         raise RequestError("The pictures must be of one model.")
     maps = engine.model(specs[0].model).activations(specs, layer)
     if number >= maps.shape[1]:
         raise RequestError(f"Layer {layer} has maps 0 to {maps.shape[1] - 1}, not {number}.")
     values = maps[:, number]
-    glow = np.empty((*values.shape, 4), np.uint8)
-    glow[..., :3] = GLOW
-    glow[..., 3] = np.rint(values * (255 * OPACITY / max(float(values.max()), 1e-6)))
+    shine = np.empty((*values.shape, 4), np.uint8)
+    shine[..., :3] = GLOW
+    shine[..., 3] = np.rint(values * (255 * OPACITY / max(float(values.max()), 1e-6)))
     scale = engine.model(specs[0].model).config.image_size // maps.shape[2]
-    return images.enlarge(images.grid(glow, columns), scale)
+    return images.encode_png(images.enlarge(images.grid(shine, columns), scale))
 
 
-def _read(body: bytes, engine: Engine) -> tuple[BoxSet, Model]:
+def _read(body: str | bytes, engine: Engine) -> tuple[BoxSet, Model]:
     boxes = parse_boxes(body)
     model = engine.model(boxes.model)
     boxes.check(model.config)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from typing import Any
 
 import gradio as gr
-from gradio.events import api
 from gradio.themes import Base, colors
 
 from dcgan.engine import Engine
-from dcgan.spec import SpecError, parse
-from dcgan.ui import discriminator, forget, server
+from dcgan.ui import api, discriminator, forget, results, server
 from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
@@ -21,17 +18,6 @@ ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
 
 def build(engine: Engine) -> gr.Blocks:
     """The page over an engine; start it with `launch_options`."""
-
-    def render(text: str) -> dict[str, Any]:
-        """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
-        try:
-            spec = parse(text)
-            content, norm = server.png(engine, spec), server.norm(engine, spec)
-        except SpecError as error:
-            raise gr.Error(str(error)) from None
-        uri = "data:image/png;base64," + base64.b64encode(content).decode()
-        return {"png": uri, "spec": str(spec), "norm": norm}
-
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         part("head")
         with gr.Row(elem_classes="dc-main"):
@@ -53,7 +39,8 @@ def build(engine: Engine) -> gr.Blocks:
                     part("discriminator", largest=discriminator.MAX_UPLOAD)
         part("shelf")
         part("picker")
-        api(render, api_name="render")
+        part("work")
+        api.endpoints(engine)
     return page
 
 
@@ -66,6 +53,7 @@ def launch_options(engine: Engine) -> dict[str, Any]:
                 *server.routes(engine),
                 *forget.routes(engine),
                 *discriminator.routes(engine),
+                *results.routes(results.RESULTS),
             ]
         },
         "css_paths": [server.WEB / "page.css"],

@@ -12,6 +12,7 @@ status 400 (the request), 404 (no such model) or 413 (too much at once).
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -66,10 +67,8 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def sheet(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
-        pictures = await run_in_threadpool(engine.render, specs)
-        mean, largest = steps(pictures)
+        content, mean, largest = await run_in_threadpool(jpeg, engine, specs, columns)
         headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
-        content = await run_in_threadpool(images.encode_jpeg, images.grid(pictures, columns))
         return Response(content, media_type="image/jpeg", headers=headers)
 
     return [
@@ -84,6 +83,17 @@ def routes(engine: Engine) -> list[BaseRoute]:
 def png(engine: Engine, spec: PictureSpec) -> bytes:
     """A picture, with its text."""
     return images.encode_png(engine.render([spec])[0], str(spec))
+
+
+def jpeg(engine: Engine, specs: list[PictureSpec], columns: int) -> tuple[bytes, float, float]:
+    """Many pictures in one, and the `steps` between them."""
+    pictures = engine.render(specs)
+    return images.encode_jpeg(images.grid(pictures, columns)), *steps(pictures)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """An image for <img>, and for those who are sent JSON only."""
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
 
 
 def norm(engine: Engine, spec: PictureSpec) -> float:
@@ -137,7 +147,7 @@ def answering(handler: Handler) -> Handler:
         except RequestError as error:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
-            return JSONResponse({"error": _sentence(error)}, 400)
+            return JSONResponse({"error": sentence(error)}, 400)
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -154,7 +164,7 @@ def read_spec(text: object, engine: Engine) -> PictureSpec:
     try:
         engine.model(spec.model)
     except SpecError as error:
-        raise RequestError(_sentence(error), 404) from None
+        raise RequestError(sentence(error), 404) from None
     return spec
 
 
@@ -163,9 +173,13 @@ def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
         asked = json.loads(body)
     except (ValueError, RecursionError):
         raise RequestError('The body must be JSON: {"specs": [...], "columns": 8}.') from None
-    if not isinstance(asked, dict) or not isinstance(asked.get("specs"), list):
+    fields = asked if isinstance(asked, dict) else {}
+    return check_sheet(fields.get("specs"), fields.get("columns", 8), engine)
+
+
+def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[PictureSpec], int]:
+    if not isinstance(texts, list):
         raise RequestError('"specs" must be a list of picture texts.')
-    texts, columns = asked["specs"], asked.get("columns", 8)
     if not 1 <= len(texts) <= MAX_SHEET:
         raise RequestError(f"A sheet holds 1 to {MAX_SHEET} pictures, not {len(texts)}.")
     if type(columns) is not int or not 1 <= columns <= MAX_SHEET:
@@ -175,7 +189,11 @@ def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
 
 def read_whole(request: Request, name: str, otherwise: str = "") -> int:
     """A whole number of the query, below 100,000."""
-    text = request.query_params.get(name, otherwise)
+    return check_whole(request.query_params.get(name, otherwise), name)
+
+
+def check_whole(value: object, name: str) -> int:
+    text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise RequestError(f"Give {name} as a whole number, not {text[:40]!r}.")
     return int(text)
@@ -191,6 +209,7 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     return bytes(body)
 
 
-def _sentence(error: ValueError) -> str:
+def sentence(error: ValueError) -> str:
+    """What a text or a set was refused with, for people."""
     text = str(error)
     return text[:1].upper() + text[1:] + "."

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from dcgan.boxes import Box, parse_boxes
-from dcgan.engine import Engine
 from dcgan.spec import Gain, parse
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
 
@@ -58,8 +57,13 @@ def fitted(visit: Open) -> Page:
     return page
 
 
+def parts(text: str) -> str:
+    """Version, model and weights of a picture's text."""
+    return ":".join(text.split(":")[:2])
+
+
 def maps_dropped(page: Page) -> int:
-    return int(page.get_by_label("Maps dropped").input_value())
+    return int(page.get_by_label("How many maps").input_value())
 
 
 def gains(page: Page, count: int) -> tuple[Gain, ...]:
@@ -149,11 +153,10 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     every = maps_dropped(page)
     assert 10 < every < 128
     expect(page.get_by_role("button", name="Map ", pressed=True)).to_have_count(every)
-    page.get_by_label("Edited", exact=True).check()
     (dropped,) = gains(page, 1)
     assert (dropped.layer, dropped.gain, len(dropped.maps)) == (3, 0, every)
 
-    page.get_by_label("Maps dropped").fill("4")
+    page.get_by_label("How many maps").fill("4")
     page.wait_for_function(
         "!document.querySelector('[data-painted]').dataset.painted.endsWith('z(1,0)')"
     )
@@ -163,14 +166,21 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     chips.nth(0).click()
     wait_painted(page, f":{Gain(3, 0, strongest[1:])}")
     assert maps_dropped(page) == 3
-    page.get_by_label("Gain of these").fill("2.5")
+    page.get_by_label("Their gain").fill("2.5")
     wait_painted(page, f":{Gain(3, 2.5, strongest[1:])}")
     page.get_by_label("Gain of this map").fill("0.5")
     wait_painted(page, f":{Gain(3, 0.5, strongest[:1])}:{Gain(3, 2.5, strongest[1:])}")
     page.get_by_role("button", name="Edited sample 3 of 12").click()
     wait_painted(page, f":z(1,2):{Gain(3, 0.5, strongest[:1])}:{Gain(3, 2.5, strongest[1:])}")
-    page.get_by_label("Edited", exact=True).uncheck()
+    switch = page.get_by_role("switch", name="What is boxed")
+    expect(switch).not_to_be_checked()
+    switch.check()
     wait_painted(page, ":z(1,2)")
+    page.get_by_label("How many maps").fill("0")
+    expect(switch).to_be_disabled()
+    page.get_by_label("How many maps").fill("1")  # an edit by hand is seen at once
+    wait_painted(page, f":z(1,2):{Gain(3, 2.5, strongest[:1])}")
+    expect(page.locator("[data-role=present-value]")).to_have_text("changed")
 
 
 def test_the_activation_of_a_map_lies_over_the_samples(visit: Open) -> None:
@@ -195,7 +205,7 @@ def test_a_walk_through_edited_pictures_keeps_their_edits(visit: Open) -> None:
     expect(page.locator(".dc-message")).to_contain_text("No map is dropped yet")
     draw(page, 0)
     fit(page)
-    page.get_by_label("Maps dropped").fill("3")
+    page.get_by_label("How many maps").fill("3")
     page.get_by_role("button", name="Edit the shelf").click()
     shelf = page.locator(".dc-shelf li")
     expect(shelf.first).to_have_attribute("data-text", re.compile(r"gain\(3,0,"))
@@ -213,35 +223,22 @@ def test_a_walk_through_edited_pictures_keeps_their_edits(visit: Open) -> None:
     expect(shelf.last).to_have_attribute("data-text", re.compile(r":z\(1,1\)$"))
 
 
-def test_gains_where_the_visitor_paints(visit: Open, engine: Engine) -> None:
-    page = visit()
-    open_forget(page)
-    page.get_by_role("combobox", name="Layer").select_option("2")
-    page.get_by_text("Every map of a layer").click()
-    page.locator("[data-role=row-chips] button").nth(5).click()
-    page.get_by_label("Edited", exact=True).check()
-    assert gains(page, 1) == (Gain(2, 0, (5,)),)
-    page.get_by_label("Only where I paint").check()
-    gains(page, 0)  # nothing is painted yet
-    page.get_by_label("Brush").select_option("1")
-    canvas = page.get_by_label("Region to edit")
-    canvas.focus()
-    for key in ("Space", "ArrowRight", "ArrowDown", "Space"):
-        page.keyboard.press(key)
-    wait_painted(page, f":{Gain(2, 0, (5,), bytes([0x80, 0x40, 0, 0, 0, 0, 0, 0]))}")
-    page.get_by_label("Gain of this map").fill("3")
-    place = canvas.bounding_box()
-    assert place
-    cell = place["width"] / 8
-    page.mouse.move(place["x"] + 7.5 * cell, place["y"] + 7.5 * cell)
-    page.mouse.down()
-    page.mouse.move(place["x"] + 4.5 * cell, place["y"] + 7.5 * cell)
-    page.mouse.up()
-    painted_bytes = bytes([0x80, 0x40, 0, 0, 0, 0, 0, 0x0F])
-    wait_painted(page, f":{Gain(2, 3, (5,), painted_bytes)}")
-    engine.render([parse(painted(page))])  # a mask of the layer's size
-    page.get_by_role("button", name="Wipe").click()
-    gains(page, 0)
+def test_a_walk_on_the_stage_is_seen_with_and_without(visit: Open) -> None:
+    page = fitted(visit)
+    paste = page.get_by_label("A picture is its text")
+    paste.fill(parts(painted(page)) + ":slerp(0.4,z(1,2),z(9,9))")
+    paste.press("Enter")
+    wait_painted(page, ":slerp(0.4,z(1,2),z(9,9))")
+    page.get_by_role("button", name="Add the stage").click()
+    expect(page.locator(".dc-boxes")).to_have_attribute("data-ready", re.compile(r":z\(1,2\)$"))
+    expect(status(page)).to_contain_text("3 boxes in 3 pictures")  # the first frame had one
+    samples(page).nth(7).click()
+    wait_painted(page, ":z(9,9)")
+    page.get_by_role("button", name="Edited sample 2 of 12").click()
+    assert len(gains(page, 1)) == 1
+    assert ":slerp(0.142857,z(1,2),z(9,9)):gain(3,0," in painted(page)
+    page.get_by_role("button", name="Add the shelf").click()
+    expect(page.locator(".dc-message")).to_contain_text("no pictures of faces")
 
 
 def test_sets_are_saved_and_loaded(visit: Open, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ their supervised network of the same architecture (validation), the best of a ra
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -158,41 +159,47 @@ def of_network(network: Discriminator, split: Split) -> dict[str, Any]:
         return {"features": rows.shape[1], **linear(np.asarray(rows), split, CS)}
 
 
-def linear(rows: np.ndarray, split: Split, cs: tuple[float, ...]) -> dict[str, Any]:
-    """C of the lowest validation error over the first draws; test errors of the others."""
-    errors = {
-        c: float(np.mean([_error(rows, split, i, c, split.validation) for i in range(CHOOSING)]))
-        for c in cs
-    }
-    c = min(errors, key=lambda c: errors[c])
-    draws = range(CHOOSING, CHOOSING + REPORTED)
-    tested = [_error(rows, split, number, c, split.test) for number in draws]
-    return {"c": c, "validation": round(errors[c], 4), **spread(tested)}
+def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any]:
+    """An L2-SVM on rows (N, features) of the pool."""
 
+    def wrong(c: float, drawn: np.ndarray, on: np.ndarray) -> np.ndarray:
+        found = svm.fit(rows[drawn], split.labels[drawn], c, classes=CLASSES)
+        return found.predict(rows[on]) != split.labels[on]
 
-def _error(rows: np.ndarray, split: Split, number: int, c: float, on: np.ndarray) -> float:
-    drawn = split.draw(number)
-    found = svm.fit(rows[drawn], split.labels[drawn], c, classes=CLASSES)
-    return float((found.predict(rows[on]) != split.labels[on]).mean())
+    return protocol(split, "c", cs, wrong)
 
 
 def nearest(rows: np.ndarray, split: Split) -> dict[str, Any]:
-    """K nearest neighbours, the number of them chosen as C is."""
+    """K nearest neighbours among rows (N, features) of the pool."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    def error(k: int, number: int, on: np.ndarray) -> float:
-        drawn = split.draw(number)
-        found = KNeighborsClassifier(k).fit(rows[drawn], split.labels[drawn])
-        return float((found.predict(rows[on]) != split.labels[on]).mean())
+    def wrong(k: float, drawn: np.ndarray, on: np.ndarray) -> np.ndarray:
+        found = KNeighborsClassifier(int(k)).fit(rows[drawn], split.labels[drawn])
+        return found.predict(rows[on]) != split.labels[on]
 
+    return protocol(split, "k", NEIGHBOURS, wrong)
+
+
+def protocol(
+    split: Split,
+    name: str,
+    choices: Sequence[float],
+    wrong: Callable[[float, np.ndarray, np.ndarray], np.ndarray],
+) -> dict[str, Any]:
+    """The choice of lowest validation error over the first draws, and test errors of the others.
+
+    wrong(choice, drawn, on): of the rows `on`, which are wrong (booleans) after learning `drawn`.
+    """
     errors = {
-        k: float(np.mean([error(k, i, split.validation) for i in range(CHOOSING)]))
-        for k in NEIGHBOURS
+        choice: float(
+            np.mean([wrong(choice, split.draw(i), split.validation) for i in range(CHOOSING)])
+        )
+        for choice in choices
     }
-    k = min(errors, key=lambda k: errors[k])
+    best = min(errors, key=lambda choice: errors[choice])
     draws = range(CHOOSING, CHOOSING + REPORTED)
-    tested = [error(k, number, split.test) for number in draws]
-    return {"k": k, "validation": round(errors[k], 4), **spread(tested)}
+    tested = [float(wrong(best, split.draw(number), split.test).mean()) for number in draws]
+    return {name: best, "validation": round(errors[best], 4), **spread(tested)}
 
 
 def self_trained(rows: np.ndarray, split: Split) -> dict[str, Any]:
@@ -221,7 +228,7 @@ def supervised(split: Split, settings: int) -> dict[str, Any]:
     return search(SVHN_RECIPE.model, CLASSES, parts, settings, SEED, typer.echo)
 
 
-def spread(errors: list[float]) -> dict[str, Any]:
+def spread(errors: Sequence[float]) -> dict[str, Any]:
     """Their mean, 1.96 standard deviations, and how many there are."""
     return {
         "error": round(float(np.mean(errors)), 4),

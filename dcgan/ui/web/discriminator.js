@@ -2,6 +2,7 @@
 
 import { features, look, lookAtUpload } from "./engine-server.js";
 import { page } from "./page.js";
+import { Stopped } from "./work.js";
 
 const REST = 250; // ms without a new picture on the stage, before D looks
 const SHOWN = 6; // features at a time
@@ -10,7 +11,6 @@ const YOURS = "Yours";
 const INVITE =
   "Drop a photograph here, or press the button above. D knows only pictures that are cut like the " +
   "samples, so cut yours like them.";
-const WAIT = "Many samples are being looked through; this takes a few seconds, once.";
 const state = { feature: 0, first: 0, upload: null }; // upload: {file, seen, model, notes}
 
 export async function mount(root, { largest }) {
@@ -21,6 +21,7 @@ export async function mount(root, { largest }) {
   let resting = 0;
   let shown = ""; // what the stage's card stands for
   let listed = ""; // what the features below stand for
+  let waiting = null; // the file that D was stopped from looking at
 
   // --- the two cards
   const onFeature = (feature) => choose(feature);
@@ -35,7 +36,12 @@ export async function mount(root, { largest }) {
     const spec = page.picture;
     stage.show(
       (signal) => look(spec, state.feature, signal),
-      (sentence) => stage.say(sentence),
+      (error) => {
+        stage.say(error.message);
+        if (!(error instanceof Stopped)) return;
+        shown = "";
+        offerAgain(true);
+      },
     );
   };
 
@@ -48,7 +54,11 @@ export async function mount(root, { largest }) {
     const again = known?.model === model ? known.seen : null;
     const found = await upload.show(
       (signal) => lookAtUpload(again ?? whole, model.name, state.feature, signal),
-      (sentence) => page.fail(sentence),
+      (error) => {
+        if (!(error instanceof Stopped)) return page.fail(error.message);
+        waiting = whole;
+        offerAgain(true);
+      },
     );
     if (!found) return;
     const seen = again ?? (await (await fetch(found.picture)).blob());
@@ -113,7 +123,7 @@ export async function mount(root, { largest }) {
     const asked = `${model.name} ${state.first}`;
     if (!visible() || asked === listed) return;
     listed = asked;
-    if (!part("seeks").dataset.ready) part("method").textContent = WAIT;
+    offerAgain(false);
     try {
       const found = await features(model.name, state.first);
       if (asked !== listed) return; // another was asked for in the meantime
@@ -130,7 +140,8 @@ export async function mount(root, { largest }) {
       listed = "";
       delete part("seeks").dataset.ready;
       part("seeks").replaceChildren();
-      part("method").textContent = error.message;
+      part("method").textContent = error instanceof Stopped ? "" : error.message;
+      offerAgain(error instanceof Stopped);
     }
   };
   const turn = (step) => {
@@ -150,7 +161,14 @@ export async function mount(root, { largest }) {
     if (feature || spec) part("looks").scrollIntoView({ block: "nearest" });
   });
 
-  // --- all of it
+  // --- what was stopped, and all of it
+  const offerAgain = (on) => (part("stopped").hidden = !on);
+  button("again").addEventListener("click", () => {
+    offerAgain(false);
+    refresh();
+    if (waiting) lookAtFile(waiting);
+    waiting = null;
+  });
   const refresh = () => {
     lookAtStage();
     list();
@@ -204,7 +222,7 @@ class Card {
     } catch (error) {
       if (signal.aborted) return null;
       if (!this.root.dataset.ready) this.#part("found").hidden = true;
-      onError(error.message);
+      onError(error);
       return null;
     } finally {
       if (this.abort.signal === signal) this.root.removeAttribute("aria-busy");

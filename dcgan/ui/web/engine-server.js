@@ -1,5 +1,7 @@
 // Pictures from our own routes (dcgan/ui/server.py).
 
+import { follow } from "./work.js";
+
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
 /** What went wrong, as the server says it, or a sentence where there is no server. */
@@ -35,6 +37,12 @@ const ask = (path, parameters) => {
 /** The models that there are, see `describe` in server.py. */
 export async function models() {
   return (await answer(fetch(at("models")))).json();
+}
+
+/** The file that an experiment kept of its figures, or null where none did. */
+export async function results(name) {
+  const response = await fetch(ask("results", { name }));
+  return response.ok ? response.json() : null;
 }
 
 /** Address of a picture, for <img> and downloads. */
@@ -73,14 +81,15 @@ export async function checkBoxes(text) {
 }
 
 /** {layer, maps, weights, inside, outside, ...} of a set of boxes. */
-export async function fitUnits(set) {
-  return (await post(at("units"), set)).json();
+export function fitUnits(set) {
+  return follow("Finding the maps ...", (signal) => post(at("units"), set, signal));
 }
 
 /** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where;
  * network: "generator" or "discriminator". */
-export async function exciting(model, network, layer) {
-  return (await answer(fetch(ask("exciting", { model, network, layer })))).json();
+export function exciting(model, network, layer) {
+  const url = ask("exciting", { model, network, layer });
+  return follow("Finding what excites each map ...", (signal) => answer(fetch(url, { signal })));
 }
 
 /** A transparent picture of where a map is active, over a sheet of these pictures. */
@@ -90,18 +99,23 @@ export async function activation(specs, columns, layer, map, signal) {
 
 // --- Discriminator (dcgan/ui/discriminator.py)
 
+const SURVEY = "Looking through many samples, once ...";
+
 /** What D makes of a picture, and what in it a feature and the strongest ones respond to. */
-export async function look(spec, feature, signal) {
-  return (await answer(fetch(ask("look", { spec, feature }), { signal }))).json();
+export function look(spec, feature, signal) {
+  const url = ask("look", { spec, feature });
+  return follow(SURVEY, (stop) => answer(fetch(url, { signal: stop })), signal);
 }
 
 /** The same for a file, and `notes`: what had to be done to it. The server keeps nothing of it. */
-export async function lookAtUpload(file, model, feature, signal) {
-  const request = fetch(ask("look", { model, feature }), { method: "POST", body: file, signal });
-  return (await answer(request)).json();
+export function lookAtUpload(file, model, feature, signal) {
+  const url = ask("look", { model, feature });
+  const send = (stop) => answer(fetch(url, { method: "POST", body: file, signal: stop }));
+  return follow(SURVEY, send, signal);
 }
 
 /** The draws that some features respond to most, from the first of these features on. */
-export async function features(model, first, signal) {
-  return (await answer(fetch(ask("features", { model, first }), { signal }))).json();
+export function features(model, first) {
+  const url = ask("features", { model, first });
+  return follow(SURVEY, (signal) => answer(fetch(url, { signal })));
 }

@@ -1,22 +1,21 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
-import { BoxSheet } from "./boxes.js";
-import { Brush } from "./brush.js";
-import { activation, checkBoxes, fitUnits, shippedBoxes } from "./engine-server.js";
+import { fitUnits } from "./engine-server.js";
+import { Measured } from "./forget-measured.js";
+import { coarse, Painting } from "./forget-paint.js";
+import { Samples, SEED } from "./forget-samples.js";
+import { Sets, UNNAMED } from "./forget-sets.js";
+import { Stage } from "./forget-stage.js";
 import { Maps } from "./maps.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
-import { draw, parts, withGains } from "./spec.js";
+import { draw, withGains } from "./spec.js";
 import { Edits } from "./units.js";
 
-const ROWS = 3;
-const SEED = 1; // of the samples, as on the Sample tab
-const MAX_PICTURES = 256; // of a set, as the server has it
-const MAX_FILE = 500_000; // bytes
-const UNDO = 100;
 const HOW =
   "Press and drag over a picture, around the same kind of thing in several of them. With the " +
   "keyboard: Enter puts a box, arrows move it, Shift and arrows size it, Delete removes it.";
+const MOST = 3; // of a gain
 const states = new Map(); // by the model's name
 
 const fresh = (model) => ({
@@ -24,86 +23,90 @@ const fresh = (model) => ({
   pictures: [], // [{spec, boxes}], those looked at so far; replaced, never changed
   before: [], // earlier `pictures`, for Undo
   first: 0, // of the pictures shown
-  name: "boxes",
+  name: UNNAMED,
   layer: Math.max(model.layers.length - 1, 1), // the second-highest
   fits: new Map(), // by layer: the server's answer, and the boxes it was asked with
   edits: new Edits(),
+  puts: 0, // the layer whose painted region the thing is put in
   looked: null, // the map whose activation is shown
 });
 
 export async function mount(root) {
   const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
   const fail = (error) => page.fail(error.message ?? error);
+  const fitting = root.querySelector("[data-do=fit]");
+  const show = (text) => page.show(text, "sample");
   const columns = matchMedia("(max-width: 780px)").matches ? 3 : 4;
   let state = null;
   let drawn = ""; // the edited texts on their sheet
-  let glowing = null; // aborts the overlay under way
 
-  // --- samples
-  const shown = () => state.pictures.slice(state.first, state.first + columns * ROWS);
-  const cells = () => state.model.layers[state.layer - 1][1];
-  const boxed = () => state.pictures.filter(({ boxes }) => boxes.length);
-  const gains = () => state.edits.texts();
-
-  /** Draws as many samples as are to be shown. */
-  const fill = () => {
-    const { model } = state;
-    const known = new Set(state.pictures.map(({ spec }) => spec));
-    const pictures = [...state.pictures];
-    const wanted = Math.min(state.first + columns * ROWS, MAX_PICTURES);
-    for (let index = 0; pictures.length < wanted; index++) {
-      const label = model.classes ? [`class(${index % model.classes})`] : [];
-      const spec = page.text(draw(SEED, index), model, label);
-      if (!known.has(spec)) pictures.push({ spec, boxes: [] });
-    }
-    state.pictures = pictures;
-  };
-
-  const samples = new BoxSheet(part("with"), {
+  const samples = new Samples(root, {
     columns,
-    label: "Sample",
-    onChange: (index, boxes) => {
-      const { spec } = shown()[index];
-      change(state.pictures.map((old) => (old.spec === spec ? { spec, boxes } : old)));
-    },
-    onClick: (index) => show(shown()[index].spec),
+    onChange: () => onSamples(),
+    onClick: show,
     onError: fail,
   });
   const edited = new Sheet(part("without"), {
     columns,
     label: "Edited sample",
-    onClick: (index) => show(withGains(shown()[index].spec, gains())),
+    onClick: (index) => show(withGains(samples.shown[index].spec, state.edits.texts())),
     onError: fail,
   });
+  const sets = new Sets(root, {
+    onAdopt: (set) => adopt(set),
+    onName: () => stage.say(),
+    onError: fail,
+  });
+  const stage = new Stage(root, { onError: fail });
+  const painting = new Painting(root, { onRegion: () => onEdit(true), onPut: (puts) => put(puts) });
+  const maps = new Maps(root, {
+    onEdit: () => onEdit(true),
+    onLook: () => samples.glow(),
+    onLayer: () => drawAll(),
+    onClick: show,
+    onError: fail,
+  });
+  const measured = new Measured(root, {
+    onPress: (k) => {
+      const threshold = part("threshold");
+      if (!measured.isAbout(state.fits.get(state.layer))) {
+        fail("These curves are about the maps of the set that comes with the model; choose it first.");
+        return;
+      }
+      threshold.value = Math.min(k, threshold.max);
+      threshold.dispatchEvent(new Event("input"));
+    },
+  });
 
-  const change = (pictures) => {
-    state.before = [...state.before, state.pictures].slice(-UNDO);
-    state.pictures = pictures;
-    drawSamples();
-  };
+  const boxed = () => state.pictures.filter(({ boxes }) => boxes.length);
 
-  const drawSamples = () => {
-    fill();
-    samples.show(shown(), state.model.size, cells());
-    const last = state.first + shown().length;
-    part("page").textContent = `${state.first + 1} to ${last}`;
-    button("back").disabled = !state.first;
-    button("forth").disabled = last >= MAX_PICTURES;
-    button("undo").disabled = !state.before.length;
-    button("clear").disabled = !boxed().length;
-    button("fit").disabled = !boxed().length;
-    sayStatus();
-    drawEdited();
-    glow();
+  /** How many fitted maps are dropped, from the first one on; null for any other edit. */
+  const dropped = () => {
+    const fit = state.fits.get(state.layer);
+    const { gains, region } = state.edits.of(state.layer);
+    const first = fit?.maps.slice(0, gains.size) ?? [];
+    const dropping = first.length === gains.size && first.every((map) => gains.get(map) === 0);
+    const alone = state.edits.texts().length === Math.min(gains.size, 1);
+    return measured.isAbout(fit) && region === null && dropping && alone ? gains.size : null;
   };
 
   const drawEdited = () => {
-    const texts = shown().map(({ spec }) => withGains(spec, gains()));
-    part("words").textContent = `The same, ${state.edits.words() || "as long as no map is dropped"}`;
+    const texts = samples.shown.map(({ spec }) => withGains(spec, state.edits.texts()));
+    part("words").textContent = `The same, ${state.edits.words() || "as long as nothing is dropped"}`;
     if (String(texts) === drawn) return;
     drawn = String(texts);
     edited.show(texts);
+  };
+  const onSamples = () => {
+    fitting.disabled = !boxed().length;
+    sayStatus();
+    stage.say();
+    drawEdited();
+  };
+  const onEdit = (byHand) => {
+    drawEdited();
+    stage.edit(byHand);
+    measured.mark(dropped());
   };
 
   const say = (words) => (part("status").textContent = words);
@@ -115,240 +118,106 @@ export async function mount(root) {
     if (!boxes) said.push(HOW);
     else said.push(`${count(boxes, "box", "boxes")} in ${count(pictures.length, "picture")}.`);
     if (fit) {
-      const [maps] = state.model.layers[state.layer - 1];
-      said.push(`${fit.maps.length} of ${maps} maps have a positive weight for ${fit.inside} cells ` +
+      const [all] = state.model.layers[state.layer - 1];
+      said.push(`${fit.maps.length} of ${all} maps have a positive weight for ${fit.inside} cells ` +
         `inside the boxes against ${fit.outside} outside.`);
       if (boxes && fit.boxed !== JSON.stringify(pictures)) said.push("The boxes have changed since.");
     }
     say(said.join(" "));
   };
 
-  const turn = (step) => {
-    state.first = Math.min(Math.max(state.first + step * columns * ROWS, 0), MAX_PICTURES - 1);
-    drawSamples();
-  };
-  button("back").addEventListener("click", () => turn(-1));
-  button("forth").addEventListener("click", () => turn(1));
-  button("clear").addEventListener("click", () =>
-    change(state.pictures.map(({ spec }) => ({ spec, boxes: [] }))),
-  );
-  button("delete").addEventListener("click", () => {
-    if (!samples.deleteChosen()) fail("Press a box first, to say which one.");
-  });
-  const undo = () => {
-    if (!state.before.length) return;
-    state.pictures = state.before.at(-1);
-    state.before = state.before.slice(0, -1);
-    drawSamples();
-  };
-  button("undo").addEventListener("click", undo);
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input[type=text]");
-    if (!root.offsetParent || typing || event.key !== "z") return;
-    if (event.ctrlKey || event.metaKey) undo();
-  });
-  const ofModel = (text) => parts(text).model === state.model.name;
-  button("shelf").addEventListener("click", () => {
-    const known = new Set(state.pictures.map(({ spec }) => spec));
-    const plain = new Set(page.shelf.filter(ofModel).map((text) => withGains(text, [])));
-    const added = [...plain].filter((spec) => !known.has(spec));
-    if (!added.length) {
-      fail(`The shelf holds no other pictures of ${state.model.name}; put some on it first.`);
-      return;
-    }
-    state.first = 0;
-    change([...added.map((spec) => ({ spec, boxes: [] })), ...state.pictures].slice(0, MAX_PICTURES));
-  });
-
-  // --- sets of boxes
-  const set = (pictures) => ({ version: 1, name: state.name, layer: state.layer, pictures });
-
-  const fit = async () => {
-    const asking = state;
+  /** The maps of a layer that see what is boxed; null where there are none to be had. */
+  const find = async (layer) => {
+    const { name, fits } = state;
     const pictures = boxed();
     say("Looking for the maps ...");
     try {
-      const found = await fitUnits(set(pictures));
-      asking.fits.set(found.layer, { ...found, boxed: JSON.stringify(pictures) });
-      asking.edits.of(found.layer).gains = new Map(found.maps.map((map) => [map, 0]));
-      if (asking !== state) return;
-      maps.show(state);
-      onEdit();
+      const found = await fitUnits({ version: 1, name, layer, pictures });
+      fits.set(layer, { ...found, boxed: JSON.stringify(pictures) });
+      return found;
     } catch (error) {
       fail(error);
+      return null;
     } finally {
       sayStatus();
     }
   };
-  button("fit").addEventListener("click", fit);
+  const all = (maps, factor) => new Map(maps.map((map) => [map, factor]));
+
+  const fit = async (byHand) => {
+    const asking = state;
+    const { layer } = asking;
+    const found = await find(layer);
+    if (!found) return;
+    takeBack(asking);
+    asking.puts = 0;
+    asking.edits.of(layer).gains = all(measured.chosen(found), 0);
+    if (asking === state) onMaps(byHand);
+  };
+
+  /** Puts what is boxed where the visitor paints. Gains of one layer strengthen what is there
+   * already; those of the layer before as well can put it where it was not. */
+  const put = async (puts) => {
+    const asking = state;
+    const { layer, edits, fits, model } = asking;
+    const before = layer - 1;
+    if (puts && before && !fits.has(before) && !(await find(before))) puts = false;
+    takeBack(asking);
+    edits.of(layer).gains = all(fits.get(layer).maps, puts ? MOST : 0);
+    asking.puts = puts ? layer : 0;
+    if (puts && before) {
+      const [from, to] = [layer, before].map((number) => model.layers[number - 1][1]);
+      edits.of(before).gains = all(fits.get(before).maps, MOST);
+      edits.of(before).region = coarse(edits.of(layer).region, from, to);
+    }
+    if (asking === state) onMaps(true);
+  };
+  const takeBack = ({ edits, puts }) => {
+    if (puts > 1) Object.assign(edits.of(puts - 1), { gains: new Map(), region: null });
+  };
+  const onMaps = (byHand) => {
+    maps.show(state);
+    painting.draw();
+    onEdit(byHand);
+  };
+  fitting.addEventListener("click", () => fit(true));
 
   const adopt = async ({ name, layer, pictures }) => {
     Object.assign(state, { name, layer, first: 0, looked: null });
-    change(pictures);
+    samples.change(pictures);
     drawAll();
-    if (boxed().length) await fit();
+    if (boxed().length) await fit(false);
   };
 
-  const openShipped = async (name) => {
-    const asking = state;
-    try {
-      const found = await shippedBoxes(state.model.name, name);
-      if (asking === state) await adopt(found);
-    } catch (error) {
-      fail(error);
-    }
-  };
-  part("set").addEventListener("change", ({ target }) => openShipped(target.value));
-  part("name").addEventListener("change", ({ target }) => {
-    state.name = target.value.trim() || "boxes";
-    target.value = state.name;
-  });
-  button("save").addEventListener("click", () => {
-    const { pictures, ...head } = set(state.pictures);
-    const lines = pictures.map((picture) => `  ${JSON.stringify(picture)}`).join(",\n");
-    const text = `${JSON.stringify(head).slice(0, -1)},"pictures":[\n${lines}\n]}\n`;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = `boxes-${state.name.replace(/[^\w-]+/g, "-")}.json`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  });
-  button("load").addEventListener("click", () => part("file").click());
-  part("file").addEventListener("change", async ({ target }) => {
-    const [file] = target.files;
-    target.value = "";
-    try {
-      if (file.size > MAX_FILE) throw new Error(`A set of boxes has at most ${MAX_FILE} bytes.`);
-      const found = await checkBoxes(await file.text());
-      const [name] = parts(found.pictures[0].spec).model.split("/");
-      if (name !== page.model.name) page.useModel(name);
-      await adopt(found);
-    } catch (error) {
-      fail(error);
-    }
-  });
-
-  // --- maps
-  const onEdit = () => {
-    drawEdited();
-    if (part("applied").checked) page.show(withGains(page.picture, gains()), "forget");
-  };
-  const maps = new Maps(root, {
-    onEdit,
-    onLook: () => glow(),
-    onLayer: () => drawAll(),
-    onClick: (text) => show(text),
-    onError: fail,
-  });
-
-  /** The activation of the map that was pressed last, over the samples. */
-  const glow = async () => {
-    glowing?.abort();
-    const abort = (glowing = new AbortController());
-    const sheet = part("with");
-    const { layer, looked } = state;
-    if (!part("glow").checked || looked === null) {
-      sheet.style.removeProperty("--glow");
-      return;
-    }
-    try {
-      const specs = shown().map(({ spec }) => spec);
-      const blob = await activation(specs, columns, layer, looked, abort.signal);
-      const reader = new FileReader();
-      reader.onload = () => {
-        if (!abort.signal.aborted) sheet.style.setProperty("--glow", `url(${reader.result})`);
-      };
-      reader.readAsDataURL(blob);
-    } catch (error) {
-      if (error.name !== "AbortError") fail(error);
-    }
-  };
-  part("glow").addEventListener("change", () => {
-    if (part("glow").checked && state.looked === null) page.say("Press a map to see where it is active.");
-    glow();
-  });
-
-  // --- the picture on the stage, and the shelf
-  const show = (text) => page.show(text, "sample");
-  part("applied").addEventListener("change", ({ target }) => {
-    if (target.checked && !gains().length) {
-      target.checked = false;
-      fail("No map is dropped yet: draw boxes and find the maps, or choose some by hand.");
-      return;
-    }
-    page.show(withGains(page.picture, target.checked ? gains() : []), "forget");
-  });
-  const rewriteShelf = (texts) => {
-    const shelf = page.shelf.map((text) => (ofModel(text) ? withGains(text, texts) : text));
-    page.clearShelf();
-    for (const text of shelf) page.pick(text);
-  };
-  button("edit-shelf").addEventListener("click", () => {
-    if (!gains().length) fail("No map is dropped yet: draw boxes and find the maps.");
-    else if (!page.shelf.some(ofModel)) fail(`The shelf holds no pictures of ${state.model.name}.`);
-    else rewriteShelf(gains());
-  });
-  button("restore-shelf").addEventListener("click", () => rewriteShelf([]));
-
-  // --- the painted region
-  const brush = new Brush(part("region"), {
-    onChange: (region) => {
-      state.edits.of(state.layer).region = region;
-      onEdit();
-    },
-  });
-  const nowhere = () => Array(cells() ** 2).fill(false);
-  const drawRegion = () => {
-    const { region } = state.edits.of(state.layer);
-    part("painted").checked = region !== null;
-    part("region").hidden = region === null;
-    if (region) brush.show(withGains(page.picture, []), cells(), region);
-  };
-  part("painted").addEventListener("change", ({ target }) => {
-    state.edits.of(state.layer).region = target.checked ? nowhere() : null;
-    drawRegion();
-    onEdit();
-  });
-  button("wipe").addEventListener("click", () => {
-    if (!part("painted").checked) return;
-    state.edits.of(state.layer).region = nowhere();
-    drawRegion();
-    onEdit();
-  });
-  part("brush").addEventListener("change", ({ target }) => (brush.size = Number(target.value)));
-
-  // --- all of it
   const drawAll = () => {
-    part("name").value = state.name;
-    maps.show(state);
-    drawSamples();
-    drawRegion();
-  };
-  const adoptPicture = () => {
-    const texts = gains();
-    part("applied").checked = texts.length > 0 && page.picture === withGains(page.picture, texts);
+    for (const those of [sets, maps, stage, painting, samples]) those.show(state);
+    onSamples();
+    measured.mark(dropped());
   };
   const use = async () => {
     const { model } = page;
     const known = states.get(model.name);
     state = known ?? fresh(model);
     states.set(model.name, state);
-    part("sets").hidden = !model.boxes.length;
-    part("set").replaceChildren(...model.boxes.map((name) => new Option(name, name)));
     drawAll();
-    if (!known && model.boxes.length) await openShipped(model.boxes[0]);
+    await measured.show(model);
+    if (state.model !== model) return;
+    measured.mark(dropped());
+    if (known || !model.boxes.length) return;
+    await sets.openShipped(model.boxes[0]);
+    const untouched = page.picture === page.text(draw(SEED, 0), model);
+    if (untouched && boxed().length) page.show(boxed()[0].spec, "forget");
   };
   page.on("model", () => {
     if (root.isConnected) use();
   });
   page.on("picture", ({ from }) => {
     if (!root.isConnected || !state) return;
-    if (from !== "forget") adoptPicture();
-    drawRegion();
+    if (from !== "forget") stage.adopt();
+    painting.draw();
   });
 
   await page.ready;
-  brush.size = Number(part("brush").value);
   const home = page.models.find(({ boxes }) => boxes.length);
   if (home && !states.size && !page.model.boxes.length) {
     page.pick(page.picture);
@@ -357,7 +226,6 @@ export async function mount(root) {
     return;
   }
   await use();
-  adoptPicture();
 }
 
 const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;

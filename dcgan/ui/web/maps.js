@@ -4,6 +4,7 @@ import { exciting } from "./engine-server.js";
 import { page } from "./page.js";
 import { draw, number } from "./spec.js";
 import { ExcitingRows } from "./units.js";
+import { Stopped } from "./work.js";
 
 const ROWS = 6;
 const DROP = 0;
@@ -217,8 +218,10 @@ export class Maps {
       rows.show(found, maps, text, shape[1]);
     } catch (error) {
       answers.delete(key);
+      if (rows.showing !== `${key}/${maps}`) return;
       rows.showing = null;
-      this.onError(error.message);
+      if (error instanceof Stopped) rows.offer(() => this.#exciting(rows, { network, layer, shape }, maps));
+      else this.onError(error.message);
     }
   }
 }

@@ -43,6 +43,7 @@ export class ExcitingRows {
   /** best: pictures a map, at most the server's 8. */
   constructor(root, { best, onClick, onError }) {
     this.root = root;
+    this.button = null;
     this.best = best;
     this.texts = [];
     this.sheet = new Sheet(root, {
@@ -55,6 +56,7 @@ export class ExcitingRows {
 
   /** found: the answer of `exciting`; text(index): of a draw; cells: of the layer, along a side. */
   show(found, maps, text, cells) {
+    this.#again(null);
     this.texts = maps.flatMap((map) => found.draws[map].slice(0, this.best).map(text));
     this.sheet.show(this.texts);
     const places = maps.flatMap((map) => found.cells[map].slice(0, this.best));
@@ -65,5 +67,21 @@ export class ExcitingRows {
       ring.style.top = `${(100 * (Math.floor(cell / cells) + 0.5)) / cells}%`;
       this.root.children[index].replaceChildren(ring);
     });
+  }
+
+  /** In place of the pictures a button that looks for them again. */
+  offer(look) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Look for the pictures";
+    button.addEventListener("click", look);
+    this.#again(button);
+  }
+
+  #again(button) {
+    this.button?.remove();
+    this.button = button;
+    this.root.hidden = button !== null;
+    if (button) this.root.after(button);
   }
 }

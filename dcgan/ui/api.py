@@ -1,0 +1,156 @@
+"""What the tabs do, by name, for gradio_client and other programs; examples are in docs/API.md.
+
+The same functions answer as behind the page's own routes, with the same checks and sentences.
+Pictures come and go as data URIs: no file is kept. What takes seconds tells how much of it is done
+and stops when its job is cancelled.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.events import api
+
+from dcgan import engine as drawing
+from dcgan import images, units, walks
+from dcgan.boxes import BoxesError
+from dcgan.engine import Engine
+from dcgan.spec import SpecError
+from dcgan.ui import discriminator, forget, server, slow
+from dcgan.ui.server import RequestError, check_sheet, check_whole, data_uri, read_spec, sentence
+from dcgan.work import Work, batches, part
+
+AT_ONCE = 4
+STATIONS = 9
+SECONDS = 20
+SCALES = (1, 2, 3, 4)
+
+
+def endpoints(engine: Engine) -> None:
+    """Adds them to the page that is being built."""
+
+    def models() -> list[dict[str, Any]]:
+        """The models: hashes of their weights, directions, exemplars, sets of boxes, layers."""
+        return server.describe(engine)
+
+    def render(text: str) -> dict[str, Any]:
+        """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
+        with _for_people():
+            spec = read_spec(text, engine)
+            png, norm = server.png(engine, spec), server.norm(engine, spec)
+        return {"png": data_uri(png, "png"), "spec": str(spec), "norm": norm}
+
+    def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
+        """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
+        with _for_people():
+            jpeg, mean, largest = server.jpeg(engine, *check_sheet(texts, columns, engine))
+        return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
+
+    async def walk(
+        stations: list[str],
+        seconds: float = 10,
+        closed: bool = True,
+        spherical: bool = True,
+        scale: int = 2,
+    ) -> dict[str, Any]:
+        """A walk through pictures as a moving one: {"webp": data URI, "specs": its frames}."""
+        with _for_people():
+            return await _finish(_walk(engine, stations, seconds, closed, spherical, scale))
+
+    def boxes(model: str, name: str) -> dict[str, Any]:
+        """A set of boxes that is shipped with a model, to draw with or to give to /fit."""
+        with _for_people():
+            return json.loads(forget.shipped_set(engine.model(model), name).to_json())
+
+    async def fit(boxes: dict[str, Any]) -> dict[str, Any]:
+        """The feature maps that speak for what is in boxes: {"layer", "maps", "weights", ...}."""
+        with _for_people():
+            return await _finish(forget.fit(engine, json.dumps(boxes)))
+
+    async def exciting(model: str, layer: int, network: str = units.GENERATOR) -> dict[str, Any]:
+        """For each map of a layer the draws that excite it most: {"seed", "draws", "cells"}."""
+        with _for_people():
+            number = check_whole(layer, "layer")
+            return await _finish(forget.exciting(engine.model(model), number, network))
+
+    def activation(texts: list[str], layer: int, number: int, columns: int = 8) -> dict[str, Any]:
+        """Where a map is active on each of these pictures: {"png": data URI, transparent}."""
+        with _for_people():
+            specs, columns = check_sheet(texts, columns, engine)
+            layer, number = check_whole(layer, "layer"), check_whole(number, "number")
+            return {"png": data_uri(forget.glow(engine, specs, columns, layer, number), "png")}
+
+    async def look(text: str, feature: int = 0) -> dict[str, Any]:
+        """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}."""
+        with _for_people():
+            spec, number = read_spec(text, engine), check_whole(feature, "feature")
+            return await _finish(discriminator.look(engine, spec, number))
+
+    async def look_at(picture: str, model: str, feature: int = 0) -> dict[str, Any]:
+        """The same for a file of yours, as base64 or data URI; {"notes": what was done to it}."""
+        with _for_people():
+            content, number = _content(picture), check_whole(feature, "feature")
+            return await _finish(discriminator.look_at(engine.model(model), content, number))
+
+    async def features(model: str, first: int = 0) -> dict[str, Any]:
+        """The draws that six features respond to most: {"trained", "random": {"sheet", ...}}."""
+        with _for_people():
+            number = check_whole(first, "first")
+            return await _finish(discriminator.features(engine.model(model), number))
+
+    for fast in (models, render, sheet, boxes, activation):
+        api(fast, api_name=fast.__name__, concurrency_limit=AT_ONCE, concurrency_id="fast")
+    for lasting in (walk, fit, exciting, look, look_at, features):
+        api(lasting, api_name=lasting.__name__, concurrency_limit=AT_ONCE, concurrency_id="slow")
+
+
+@contextmanager
+def _for_people() -> Iterator[None]:
+    try:
+        yield
+    except (RequestError, SpecError, BoxesError) as error:
+        said = str(error) if isinstance(error, RequestError) else sentence(error)
+        raise gr.Error(said, print_exception=False) from None
+
+
+async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:
+    return await slow.finish(work, gr.Progress())
+
+
+def _walk(
+    engine: Engine, stations: object, seconds: object, closed: bool, spherical: bool, scale: object
+) -> Work[dict[str, Any]]:
+    if not isinstance(stations, list) or not 2 <= len(stations) <= STATIONS:
+        raise RequestError(f'"stations" must be a list of 2 to {STATIONS} picture texts.')
+    if not isinstance(seconds, int | float) or not 0.1 <= seconds <= SECONDS:
+        raise RequestError(f"A walk takes 0.1 to {SECONDS} seconds, not {seconds!r}.")
+    if scale not in SCALES:
+        raise RequestError(f"A walk is enlarged 1 to {SCALES[-1]} times, not {scale!r}.")
+    ends = [read_spec(text, engine) for text in stations]
+    specs = walks.frames(ends, seconds, closed, spherical)
+    pictures = yield from part(0, 0.7, batches(engine.render, specs, drawing.BATCH))
+    frames = [images.enlarge(picture, scale) for picture in np.concatenate(pictures)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "walk.webp"
+        images.encode_animation(frames, path, seconds)
+        content = path.read_bytes()
+    return {"webp": data_uri(content, "webp"), "specs": [str(spec) for spec in specs]}
+
+
+def _content(picture: object) -> bytes:
+    if isinstance(picture, str) and len(picture) > discriminator.MAX_UPLOAD * 4 / 3 + 100:
+        raise RequestError(
+            f"This is too large: at most {discriminator.MAX_UPLOAD >> 20} MB are taken."
+        )
+    try:
+        return base64.b64decode(str(picture).rpartition(",")[2], validate=True)
+    except ValueError:
+        raise RequestError("Give the picture's file in base64, or as a data URI.") from None

@@ -1,0 +1,171 @@
+// The samples to draw boxes on: pages of them, what else was put among them, undo, and where a map
+// is active in them.
+
+import { BoxSheet } from "./boxes.js";
+import { activation } from "./engine-server.js";
+import { page } from "./page.js";
+import { between, draw, join, parts, taken, withGains } from "./spec.js";
+
+const ROWS = 3;
+export const SEED = 1; // of the samples, as on the Sample tab
+const FRAMES = 8; // of a walk
+const MAX_PICTURES = 256; // of a set, as the server has it
+const UNDO = 100;
+
+export class Samples {
+  #state = null;
+  #glowing = null; // aborts the overlay under way
+
+  /** root: of the tab; onChange() after a change of boxes or page, onClick(text) of a picture. */
+  constructor(root, { columns, onChange, onClick, onError }) {
+    this.part = (name) => root.querySelector(`[data-role=${name}]`);
+    this.button = (name) => root.querySelector(`[data-do=${name}]`);
+    Object.assign(this, { columns, onChange, onError });
+    this.boxes = new BoxSheet(this.part("with"), {
+      columns,
+      label: "Sample",
+      onChange: (index, boxes) => {
+        const { spec } = this.shown[index];
+        this.change(this.#state.pictures.map((old) => (old.spec === spec ? { spec, boxes } : old)));
+      },
+      onClick: (index) => onClick(this.shown[index].spec),
+      onError,
+    });
+    const actions = {
+      back: () => this.#turn(-1),
+      forth: () => this.#turn(1),
+      undo: () => this.#undo(),
+      clear: () => this.change(this.#state.pictures.map(({ spec }) => ({ spec, boxes: [] }))),
+      delete: () => this.boxes.deleteChosen() || onError("Press a box first, to say which one."),
+      stage: () => this.#addStage(),
+      shelf: () => this.#addShelf(),
+    };
+    for (const [name, act] of Object.entries(actions)) {
+      this.button(name).addEventListener("click", act);
+    }
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.matches("input[type=text]");
+      if (!root.offsetParent || typing || event.key !== "z") return;
+      if (event.ctrlKey || event.metaKey) this.#undo();
+    });
+    this.part("glow").addEventListener("change", ({ target }) => {
+      if (target.checked && this.#state.looked === null) page.say("Press a map to see where it is active.");
+      this.glow();
+    });
+  }
+
+  /** {spec, boxes} of the pictures on this page. */
+  get shown() {
+    const { pictures, first } = this.#state;
+    return pictures.slice(first, first + this.columns * ROWS);
+  }
+
+  /** state: {model, pictures, before, first, layer, looked}, see forget.js. */
+  show(state) {
+    this.#state = state;
+    this.#fill();
+    const [, cells] = state.model.layers[state.layer - 1];
+    this.boxes.show(this.shown, state.model.size, cells);
+    const last = state.first + this.shown.length;
+    this.part("page").textContent = `${state.first + 1} to ${last}`;
+    this.button("back").disabled = !state.first;
+    this.button("forth").disabled = last >= MAX_PICTURES;
+    this.button("undo").disabled = !state.before.length;
+    this.button("clear").disabled = !state.pictures.some(({ boxes }) => boxes.length);
+    this.glow();
+  }
+
+  /** Other pictures or boxes, which Undo takes back. */
+  change(pictures) {
+    this.#state.before = [...this.#state.before, this.#state.pictures].slice(-UNDO);
+    this.#redraw(pictures);
+  }
+
+  #redraw(pictures) {
+    this.#state.pictures = pictures;
+    this.show(this.#state);
+    this.onChange();
+  }
+
+  #undo() {
+    if (this.#state.before.length) this.#redraw(this.#state.before.pop());
+  }
+
+  #turn(step) {
+    const first = this.#state.first + step * this.columns * ROWS;
+    this.#state.first = Math.min(Math.max(first, 0), MAX_PICTURES - 1);
+    this.#redraw(this.#state.pictures);
+  }
+
+  /** Draws as many samples as are to be shown. */
+  #fill() {
+    const { model, first } = this.#state;
+    const known = new Set(this.#state.pictures.map(({ spec }) => spec));
+    const pictures = [...this.#state.pictures];
+    const wanted = Math.min(first + this.columns * ROWS, MAX_PICTURES);
+    for (let index = 0; pictures.length < wanted; index++) {
+      const label = model.classes ? [`class(${index % model.classes})`] : [];
+      const spec = page.text(draw(SEED, index), model, label);
+      if (!known.has(spec)) pictures.push({ spec, boxes: [] });
+    }
+    this.#state.pictures = pictures;
+  }
+
+  // --- pictures from elsewhere
+  #addStage() {
+    const { edits, ...stage } = parts(withGains(page.picture, []));
+    const { name: model } = this.#state.model;
+    if (stage.model !== model) {
+      this.onError(`Boxes here are for ${model}, but the picture on the stage is of ${stage.model}.`);
+      return;
+    }
+    const { name, values } = taken(stage.z);
+    const walks = name === "slerp" || name === "lerp";
+    const zs = walks
+      ? Array.from({ length: FRAMES }, (_, frame) =>
+          between(name === "slerp", frame / (FRAMES - 1), values[1], values[2]),
+        )
+      : [stage.z];
+    this.#add(zs.map((z) => join({ ...stage, z, edits })));
+  }
+
+  #addShelf() {
+    const { name } = this.#state.model;
+    const texts = page.shelf.filter((text) => parts(text).model === name);
+    if (!texts.length) this.onError(`The shelf holds no pictures of ${name}; put some on it first.`);
+    else this.#add(texts.map((text) => withGains(text, [])));
+  }
+
+  /** Puts these first, with the boxes that they have. */
+  #add(texts) {
+    const known = new Map(this.#state.pictures.map((picture) => [picture.spec, picture]));
+    const added = [...new Set(texts)].map((spec) => known.get(spec) ?? { spec, boxes: [] });
+    for (const { spec } of added) known.delete(spec);
+    this.#state.first = 0;
+    this.change([...added, ...known.values()].slice(0, MAX_PICTURES));
+  }
+
+  // --- overlay
+  /** The activation of the map that was pressed last, over the samples. */
+  async glow() {
+    this.#glowing?.abort();
+    const abort = (this.#glowing = new AbortController());
+    const sheet = this.part("with");
+    const { layer, looked } = this.#state;
+    if (!this.part("glow").checked || looked === null) {
+      sheet.style.removeProperty("--glow");
+      return;
+    }
+    try {
+      const specs = this.shown.map(({ spec }) => spec);
+      const blob = await activation(specs, this.columns, layer, looked, abort.signal);
+      const reader = new FileReader();
+      reader.onload = () => {
+        if (!abort.signal.aborted) sheet.style.setProperty("--glow", `url(${reader.result})`);
+      };
+      reader.readAsDataURL(blob);
+    } catch (error) {
+      if (error.name !== "AbortError") this.onError(error);
+    }
+  }
+}

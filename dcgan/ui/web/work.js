@@ -1,0 +1,89 @@
+// What takes seconds: how much of it is done, and a button that stops it, here and on the server
+// (dcgan/ui/slow.py).
+
+const SOON = 400; // ms: of what is done by then, nothing is shown
+const jobs = new Set(); // {words, done, stop}
+const rows = new Map(); // by words: the element that stands for all jobs of these words
+let place = null;
+
+export function mount(root) {
+  place = root.querySelector("[data-role=jobs]");
+  rows.clear();
+  draw();
+}
+
+/** The visitor has pressed Cancel. */
+export class Stopped extends Error {
+  constructor() {
+    super("Stopped. It can be started again.");
+  }
+}
+
+/** The result of a request, `ask(signal)`, that is answered in lines; words: what is being done. */
+export async function follow(words, ask, signal = null) {
+  const stop = new AbortController();
+  const job = { words, done: null, stop };
+  const soon = setTimeout(() => draw(jobs.add(job)), SOON);
+  signal?.addEventListener("abort", () => stop.abort());
+  try {
+    const response = await ask(stop.signal);
+    for await (const line of lines(response)) {
+      if ("result" in line) return line.result;
+      job.done = line.done;
+      draw();
+    }
+    throw new Error("The server went away before it was done; try again.");
+  } catch (error) {
+    if (stop.signal.aborted && !signal?.aborted) throw new Stopped();
+    throw error;
+  } finally {
+    clearTimeout(soon);
+    jobs.delete(job);
+    draw();
+  }
+}
+
+async function* lines(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const found = (rest + value).split("\n");
+    rest = found.pop();
+    for (const line of found) yield JSON.parse(line);
+  }
+}
+
+/** A line for all jobs of the same words, as far as the one that is furthest. */
+function draw() {
+  if (!place) return;
+  const words = new Set([...jobs].map((job) => job.words));
+  for (const [known, element] of rows) {
+    if (words.has(known)) continue;
+    element.remove();
+    rows.delete(known);
+  }
+  for (const said of words) {
+    if (!rows.has(said)) rows.set(said, row(said));
+    const bar = rows.get(said).querySelector("progress");
+    const done = Math.max(...of(said).map((job) => job.done ?? -1));
+    if (done >= 0) bar.value = done;
+  }
+}
+
+const of = (words) => [...jobs].filter((job) => job.words === words);
+
+function row(words) {
+  const element = document.createElement("div");
+  const label = document.createElement("label");
+  const bar = document.createElement("progress"); // without a value: waiting for its turn
+  label.append(words, bar);
+  const cancel = document.createElement("button");
+  cancel.type = "button";
+  cancel.textContent = "Cancel";
+  cancel.addEventListener("click", () => of(words).forEach(({ stop }) => stop.abort()));
+  element.append(label, cancel);
+  place.append(element);
+  return element;
+}

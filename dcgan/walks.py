@@ -1,0 +1,28 @@
+"""Walks through pictures, as moving pictures (figure 4)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from dcgan import latent
+from dcgan.spec import PictureSpec, SpecError
+
+FRAMES_PER_SECOND = 15
+
+
+def frames(
+    stations: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
+) -> list[PictureSpec]:
+    """At least one; each keeps the edits and the class of the station that the way to it left.
+
+    Raises ValueError for fewer than 2 stations, SpecError for stations of several models.
+    """
+    if len({(station.model, station.weights) for station in stations}) > 1:
+        raise SpecError("the stations of a walk must be of one model")
+    steps = max(round(seconds * FRAMES_PER_SECOND), 1)
+    path = latent.walk([station.z for station in stations], steps, closed, spherical)
+    legs = len(stations) if closed else len(stations) - 1
+    last = max(steps if closed else steps - 1, 1)
+    left = [stations[min(step * legs // last, legs - 1)] for step in range(steps)]
+    return [dataclasses.replace(start, z=z) for start, z in zip(left, path, strict=True)]

@@ -1,0 +1,134 @@
+"""Files that people give: every kind that is read, as D sees it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+
+from dcgan.photographs import TooLargeError, read_photograph
+
+SIZE = 16
+RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def halves(left: tuple[int, ...] = RED, right: tuple[int, ...] = BLUE) -> Image.Image:
+    """64x64, the left half of one colour, the right half of another."""
+    image = Image.new("RGB", (64, 64), left)
+    image.paste(right, (32, 0, 64, 64))
+    return image
+
+
+def near(pixel: np.ndarray, colour: tuple[int, ...]) -> bool:
+    return bool(np.abs(pixel.astype(int) - colour).max() < 20)
+
+
+def sides(width: int, height: int) -> bytes:
+    return encoded(Image.new("1", (width, height)))
+
+
+def seen(content: bytes) -> np.ndarray:
+    return read_photograph(content, SIZE, 3)[0]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
+def test_the_usual_kinds_of_files(kind: str) -> None:
+    picture, notes = read_photograph(encoded(halves(), kind), SIZE, 3)
+    assert picture.shape == (SIZE, SIZE, 3)
+    assert near(picture[8, 2], RED)
+    assert near(picture[8, 13], BLUE)
+    assert notes == []
+
+
+def test_the_middle_square_is_seen_upright() -> None:
+    wide = Image.new("RGB", (192, 64), WHITE)
+    wide.paste(halves(), (64, 0))
+    picture = seen(encoded(wide))
+    assert near(picture[0, 0], RED)
+    assert near(picture[15, 15], BLUE)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: what is left comes on top
+    turned = seen(encoded(wide, "JPEG", exif=exif, quality=95))
+    assert near(turned[2, 8], RED)
+    assert near(turned[13, 8], BLUE)
+
+
+def test_a_large_photograph_looks_like_its_small_copy() -> None:
+    ramp = np.linspace(0, 255, 3000).astype(np.uint8)
+    large = Image.fromarray(np.stack([np.tile(ramp, (2000, 1))] * 3, axis=-1))
+    picture = seen(encoded(large, "JPEG"))
+    expected = np.linspace(255 / 6, 255 * 5 / 6, 33)[1::2]  # the middle two thirds
+    assert np.abs(picture[8, :, 0] - expected).max() < 3
+
+
+def test_cmyk_and_greys_have_their_colours() -> None:
+    cmyk = seen(encoded(halves().convert("CMYK"), "JPEG", quality=95))
+    assert near(cmyk[8, 2], RED)
+    assert near(cmyk[8, 13], BLUE)
+    for mode in ("L", "1"):
+        grey = seen(encoded(halves(WHITE, (0, 0, 0)).convert(mode)))
+        assert near(grey[8, 2], WHITE)
+        assert near(grey[8, 13], (0, 0, 0))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_transparent_is_white(mode: str) -> None:
+    image = halves((0, 0, 0)).convert("RGBA")
+    image.putalpha(Image.fromarray(np.repeat([[255] * 32 + [0] * 32], 64, 0).astype(np.uint8)))
+    content = encoded(image.convert(mode), "TIFF" if mode == "PA" else "PNG")
+    picture, notes = read_photograph(content, SIZE, 3)
+    assert near(picture[8, 2], (0, 0, 0))
+    assert near(picture[8, 13], WHITE)
+    assert notes == ["What is transparent in it is white here."]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (np.linspace(0, 65535, 64).astype(np.uint16), "PNG"),
+        (np.linspace(0, 65535, 64).astype(np.uint16), "TIFF"),
+        (np.linspace(-1e6, 1e6, 64).astype(np.int32), "TIFF"),
+        (np.linspace(0, 1, 64).astype(np.float32), "TIFF"),
+    ],
+    ids=["16 bits", "16 bits, TIFF", "32 bits", "fractions"],
+)
+def test_fine_greys_keep_their_range(values: np.ndarray, kind: str) -> None:
+    picture, notes = read_photograph(
+        encoded(Image.fromarray(np.tile(values, (64, 1))), kind), SIZE, 3
+    )
+    assert np.abs(picture[8, :, 0] - np.linspace(6, 249, SIZE)).max() < 4
+    assert notes == ["Its fine greys were reduced to 256."]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_picture_is_seen(kind: str) -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE, WHITE)]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    picture, notes = read_photograph(content, SIZE, 3)
+    assert near(picture[8, 8], RED)
+    assert notes == ["The file holds several pictures: this is the first of them."]
+
+
+def test_a_grey_model_sees_greys() -> None:
+    picture, _ = read_photograph(encoded(halves()), SIZE, 1)
+    assert (picture == picture[..., :1]).all()
+    assert picture[8, 2, 0] > picture[8, 13, 0]  # red is lighter than blue
+
+
+def test_one_pixel_is_a_picture() -> None:
+    assert near(seen(encoded(Image.new("RGB", (1, 1), RED)))[8, 8], RED)
+
+
+def test_an_upload_of_too_many_pixels_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = sides(7000, 6000)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
+    with pytest.raises(TooLargeError, match="at most 40 million"):
+        read_photograph(content, SIZE, 3)

@@ -1,0 +1,37 @@
+"""The route of what was measured: files as they are, and a sentence for a name that is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dcgan.ui import results
+
+
+def ask(folder: Path, name: str) -> tuple[int, str]:
+    response = TestClient(Starlette(routes=results.routes(folder))).get(
+        "/dcgan/results", params={"name": name}
+    )
+    return response.status_code, response.text
+
+
+def test_a_result_is_its_file() -> None:
+    assert ask(results.RESULTS, "turn") == (200, (results.RESULTS / "turn.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["forget", "", "../secret", "a/b", "notes", "turn.json", "x" * 99])
+def test_other_files_are_no_results(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for path in (folder / "turn.json", folder / "notes.txt", tmp_path / "secret.json"):
+        path.write_text("{}")
+    status, text = ask(folder, name)
+    assert status == 404
+    assert "there is: turn." in text
+
+
+def test_without_results_it_says_so(tmp_path: Path) -> None:
+    assert ask(tmp_path / "none", "turn")[1].count("there is: nothing yet.") == 1
