@@ -189,6 +189,9 @@ def test_the_activation_of_a_map_lies_over_the_samples(visit: Open) -> None:
     page.locator("[data-role=chips] button").nth(2).click()
     glow = "document.querySelector('.dc-boxes').style.getPropertyValue('--glow')"
     page.wait_for_function(glow)
+    looked = page.locator("[data-role=chips] button").nth(2)
+    expect(looked).to_have_attribute("aria-pressed", "true")  # still dropped
+    expect(looked).to_be_focused()
     before = page.evaluate(glow)
     page.get_by_role("button", name="Further samples").click()
     page.wait_for_function(f"before => {glow} !== before", arg=before)

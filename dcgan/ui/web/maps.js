@@ -46,7 +46,9 @@ export class Maps {
     for (const list of ["chips", "row-chips"]) {
       this.part(list).addEventListener("click", (event) => {
         const { map } = event.target.closest("button")?.dataset ?? {};
-        if (map !== undefined) this.#toggle(Number(map));
+        if (map === undefined) return;
+        this.#press(Number(map));
+        this.part(list).querySelector(`[data-map="${map}"]`)?.focus(); // it has been drawn anew
       });
     }
     const turn = (step) => {
@@ -111,11 +113,17 @@ export class Maps {
     this.#edited();
   }
 
-  #toggle(map) {
-    const factor = Number(this.part("gain").value);
-    if (!this.#gains.delete(map)) this.#gains.set(map, factor);
+  /** A map is looked at; it is dropped or taken back, too, unless where it is active is shown. */
+  #press(map) {
     this.#state.looked = map;
-    this.#edited();
+    if (this.part("glow").checked) {
+      this.#draw();
+      this.#drawRowChips();
+    } else {
+      const factor = Number(this.part("gain").value);
+      if (!this.#gains.delete(map)) this.#gains.set(map, factor);
+      this.#edited();
+    }
     this.onLook();
   }
 
