@@ -1,6 +1,6 @@
 """What makes pictures of rooms better? What was tried for the recipe `rooms`.
 
-    python -m training run rooms --init weights/unfinished/rooms --data ../shared/data/rooms
+    python -m training run rooms --init weights/rooms --data ../shared/data/rooms
 
 About 90 minutes on one core. Every variant changes one field of the recipe, goes on from the same
 weights through 51,200 pictures from each of three seeds, and is compared by KID with the same
@@ -61,8 +61,9 @@ def run(
         "kid_n": distance.count,
     }
 
-    def train(recipe: Recipe) -> dict[str, float]:
-        return ablation.measure(recipe, kinds[str(recipe.keep)], images, distance, weights)
+    def train(recipe: Recipe, seed: int) -> dict[str, Any]:
+        recipe = dataclasses.replace(recipe, seed=seed)
+        return ablation.measure(recipe, kinds[str(recipe.keep)], images, distance, init=weights)
 
     typer.echo(report(ablation.run(VARIANTS, seeds, conditions, out, train, typer.echo)))
 
