@@ -32,6 +32,7 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 DIRECTIONS = "directions.json"
 SETS = "sets.json"
 BOXES = "boxes-*.json"
+UNITS = "units-*.json"  # what `python -m dcgan units` finds for such a set
 NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
@@ -248,7 +249,7 @@ def _download(repo: str, revision: str | None) -> Path:
             snapshot_download(
                 repo,
                 revision=revision,
-                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES],
+                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES, UNITS],
             )
         )
     except Exception as error:  # its transports share no base

@@ -28,6 +28,7 @@ CHECKPOINT = (
     checkpoint.DIRECTIONS,
     checkpoint.SETS,
     checkpoint.BOXES,
+    checkpoint.UNITS,
     "generator.onnx",
     "*.png",  # the card's
 )

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dcgan.boxes import BoxesError, BoxSet
+from dcgan import checkpoint
+from dcgan.boxes import Boxed, BoxesError, BoxSet
+from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.engine import BATCH, Model
 from dcgan.spec import PictureSpec
@@ -47,6 +50,33 @@ class Fit:
 
     def table(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "C": C, "seed": SEED}
+
+
+def shipped(model: Model, boxes: BoxSet) -> Fit | None:
+    """The fit that lies beside a set of boxes in the checkpoint, so that nobody waits for it.
+
+    It is what `fit(model, boxes)` gives, written by `python -m dcgan units`. None for boxes that
+    are not those of the set. Raises CheckpointError for a file that holds no fit of its layer.
+    """
+    known = model.checkpoint.boxes.get(boxes.name)
+    path = model.checkpoint.folder / checkpoint.UNITS.replace("*", boxes.name)
+    if known is None or not path.is_file() or _asked(known) != _asked(boxes):
+        return None
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        found = Fit(**{field.name: table[field.name] for field in dataclasses.fields(Fit)})
+        count, _, _ = model.config.layer_shapes[boxes.layer - 1]
+        valid = found.layer == boxes.layer and set(found.maps) <= set(range(count))
+    except (ValueError, TypeError, KeyError):
+        valid = False
+    if not valid or found.table() != table:
+        raise CheckpointError(f"{path} holds no fit of layer {boxes.layer}: write it anew")
+    return found
+
+
+def _asked(boxes: BoxSet) -> tuple[int, list[Boxed]]:
+    """What a fit depends on."""
+    return boxes.layer, [picture for picture in boxes.pictures if picture.boxes]
 
 
 def fit(model: Model, boxes: BoxSet) -> Fit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 
 from dcgan import hub, units
 from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
 from dcgan.spec import PictureSpec
 from dcgan.work import finish
@@ -149,3 +151,39 @@ def test_the_command_prints_the_fit(model: Model, tmp_path: Path) -> None:
     ran = run(file)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("Error: a set of boxes must have")
+
+
+def test_a_fit_that_lies_beside_its_set_is_read(tmp_path: Path) -> None:
+    tiny.save(tmp_path)
+    opened = Engine({"tiny": tmp_path}).model("tiny")
+    drawn = boxes(opened, LEFT)
+    (tmp_path / "boxes-left.json").write_text(drawn.to_json())
+    opened = Engine({"tiny": tmp_path}).model("tiny")
+    assert units.shipped(opened, drawn) is None
+    file = tmp_path / "units-left.json"
+    file.write_text(json.dumps({**units.fit(opened, drawn).table(), "inside": 77}))
+    found = units.shipped(opened, drawn)
+    assert found is not None
+    assert found.inside == 77  # not fitted anew
+    unboxed = (*drawn.pictures, Boxed(opened.sample(1, 9), ()))
+    assert units.shipped(opened, dataclasses.replace(drawn, pictures=unboxed)) == found
+    assert units.shipped(opened, boxes(opened, LEFT, count=3)) is None
+    assert units.shipped(opened, dataclasses.replace(drawn, layer=1)) is None
+    for wrong in ("{", '{"layer": 2}', file.read_text().replace('"layer": 2', '"layer": 1')):
+        file.write_text(wrong)
+        with pytest.raises(CheckpointError, match="holds no fit of layer 2: write it anew"):
+            units.shipped(opened, drawn)
+
+
+@pytest.mark.parametrize("path", sorted((hub.ROOT / "weights").glob("*/units-*.json")), ids=str)
+def test_what_is_shipped_is_what_is_fitted(path: Path) -> None:
+    opened = Engine({path.parent.name: path.parent}).model(path.parent.name)
+    drawn = opened.checkpoint.boxes[path.stem.removeprefix("units-")]
+    found, made = units.shipped(opened, drawn), units.fit(opened, drawn)
+    assert found is not None
+    assert (found.inside, found.outside) == (made.inside, made.outside)
+    assert len(drawn.pictures) >= 150
+    # across machines sums differ in their last digits
+    weights, now = (dict(zip(fit.maps, fit.weights, strict=True)) for fit in (found, made))
+    for number in weights.keys() | now.keys():
+        assert weights.get(number, 0) == pytest.approx(now.get(number, 0), abs=0.02)
