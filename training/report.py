@@ -42,4 +42,5 @@ def _weights(facts: dict[str, Any]) -> list[str]:
     """What they are, where an experiment is of one checkpoint."""
     if "weights" not in facts:
         return []
-    return [f"Weights {facts['weights']}, {facts['images_seen']:,} images seen:"]
+    seen = facts["images_seen"]  # None of weights from elsewhere
+    return [f"Weights {facts['weights']}" + (f", {seen:,} images seen:" if seen else ":")]

@@ -1,7 +1,7 @@
 """Does dropping maps forget windows, and nothing else? (Section 6.3.1, figure 6.)
 
     python -m training run forget --weights weights/rooms --data ../shared/data/rooms \\
-        --json results/forget.json --sheet ~/forget.png
+        --json results/forget.json --sheet docs/forget.png
 
 About 25 minutes on 2 cores. The maps are those that the boxes select (`dcgan.units.fit`). Of 1,000
 samples without the first k of them the window share is taken, the share of pixels that the window
@@ -17,7 +17,9 @@ The chosen k is the first at which windows have fallen by 85%, else the one of t
 What other orders take "at the same KID" is read from straight lines between the k's measured.
 
 The paper drops 200 of 256 maps, shows pictures with and without (figure 6) and gives no number.
-Expect: 85% of the windows gone, and less than a third of that by matched maps at the same KID.
+Expect: all 67 maps take 88% of the windows, which become walls, shelves and curtains. At the same KID
+other orders take none; matched maps add a third, because spoilt pictures look more like windows to
+the judge. The first 16 fitted maps take 56% and hardly any KID.
 """
 
 from __future__ import annotations
