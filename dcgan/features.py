@@ -82,22 +82,35 @@ def reestimated(network: Discriminator, pictures: np.ndarray) -> Discriminator:
     return copied.eval()
 
 
-@torch.inference_mode()
 def extract(
     network: Discriminator,
     pictures: np.ndarray,
     out: Path,
     progress: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
-    """Write the features (N, `length`) of pictures (N, C, H, W) uint8 to `out`, a .npy file.
+    """`write` the features (N, `length`) of pictures (N, C, H, W) uint8."""
+    return write(
+        lambda part: features(network, part), length(network.config), pictures, out, progress
+    )
 
-    float16: a third of a million numbers would not fit into memory otherwise. progress is called
-    with the number of pictures done. Returns a read-only map of the file.
+
+@torch.inference_mode()
+def write(
+    of: Callable[[np.ndarray], Tensor],
+    numbers: int,
+    pictures: np.ndarray,
+    out: Path,
+    progress: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Write what `of` gives for batches of pictures, `numbers` for each, to `out`, a .npy file.
+
+    float16: a billion numbers would not fit into memory otherwise. progress is called with the
+    number of pictures done. Returns a read-only map of the file, (N, numbers).
     """
-    kept = np.lib.format.open_memmap(out, "w+", np.float16, (len(pictures), length(network.config)))
+    kept = np.lib.format.open_memmap(out, "w+", np.float16, (len(pictures), numbers))
     for start in range(0, len(pictures), BATCH):
         part = pictures[start : start + BATCH]
-        kept[start : start + len(part)] = features(network, part).numpy()
+        kept[start : start + len(part)] = of(part).numpy()
         progress(start + len(part))
     kept.flush()
     return np.load(out, mmap_mode="r")

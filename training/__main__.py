@@ -38,7 +38,17 @@ from training import ship as shipping
 from training.data import DataError, load_images
 from training.directions import principal_directions
 from training.exemplars import ExemplarError, pick, sheet
-from training.experiments import arithmetic, cifar10, forget, memorisation, rooms, svhn, turn
+from training.experiments import (
+    arithmetic,
+    cifar10,
+    forget,
+    guidelines,
+    memorisation,
+    mnist,
+    rooms,
+    svhn,
+    turn,
+)
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
 from training.prepare import prepare
@@ -52,7 +62,9 @@ EXPERIMENTS = {
     "arithmetic": arithmetic,
     "cifar10": cifar10,
     "forget": forget,
+    "guidelines": guidelines,
     "memorisation": memorisation,
+    "mnist": mnist,
     "rooms": rooms,
     "svhn": svhn,
     "turn": turn,

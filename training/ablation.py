@@ -1,30 +1,38 @@
-"""Variants of a recipe, trained alike from several seeds, and the kernel distance of each.
+"""Variants of a training, compared from several seeds: kernel distance, collapse, divergence.
 
 An ablation takes hours: every figure is kept as soon as it is there, and not measured again.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 
 from dcgan.checkpoint import Checkpoint
-from training.data import Images
-from training.evaluation import Distance
+from training.data import Images, shown
+from training.evaluation import Distance, sample
 from training.experiments import figures
 from training.recipes import Recipe
 from training.state import StateError
-from training.trainer import Trainer, best_precision
+from training.trainer import Networks, Trainer, best_precision, ordinary
 
-CHECKED = 50
-"""Steps between two looks at whether the losses are numbers."""
+CHECKED = 25
+"""Steps between two looks at whether the losses are numbers and G's pictures differ."""
+SAMPLES = 64
+"""Pictures in such a look, of the same z's every time, normalised together as in training."""
+COLLAPSED = 0.25
+"""G has collapsed where its pictures lie closer together than this share of what real ones do:
+half-way between one picture for every z (0) and two as unlike as real ones, by turns (0.5)."""
+
+Variant = TypeVar("Variant")
 
 
 def measure(
@@ -32,31 +40,60 @@ def measure(
     pictures: Images,
     images: int,
     distance: Distance,
-    init: Checkpoint | None,
-) -> dict[str, float]:
+    *,
+    init: Checkpoint | None = None,
+    networks: Networks = ordinary,
+    points: int = 1,
+) -> dict[str, Any]:
     """Train through `images` pictures, from weights or (init None) from noise.
 
-    Returns kid, of what the recipe exports, and kid_last, of G as the last step left it (the same
-    where nothing is averaged); or diverged, the step at which the losses were found no numbers.
+    Returns a curve of `points` entries, evenly spaced, the last at the end: images, minutes, kid of
+    what the recipe exports, kid_last of G as the last step left it (where the recipe averages), and
+    spread, of G's pictures as a share of real ones'. Beside it `collapsed`, where G ends so: the
+    step of the first look from which on it stayed so; or `diverged`, the step at which the losses
+    were found no numbers, which ends the training.
     """
-    trainer = Trainer(recipe, pictures, Accelerator(mixed_precision=best_precision()))
+    started = time.monotonic()
+    trainer = Trainer(recipe, pictures, Accelerator(mixed_precision=best_precision()), networks)
     if init:
         trainer.start_from(init)
-    while trainer.step * recipe.batch_size < images * trainer.steps_per_batch:
+    of_real = spread(shown(trainer.batches.at(0)[0][:SAMPLES]))
+    steps = math.ceil(images * trainer.steps_per_batch / recipe.batch_size)
+    measured = {math.ceil(steps * point / points) for point in range(1, points + 1)}
+    found: dict[str, Any] = {"curve": []}
+    for step in range(1, steps + 1):
         losses = trainer.train_step()
-        if trainer.step % CHECKED == 0 and not all(map(math.isfinite, map(float, losses.values()))):
-            return {"diverged": trainer.step}
-    kid = distance(trainer.exported(), recipe.batch_size)
-    last = distance(trainer.exported(averaged=False), recipe.batch_size) if recipe.average else kid
-    return {"kid": round(kid, 5), "kid_last": round(last, 5)}
+        if step % CHECKED and step not in measured:
+            continue
+        if not all(map(math.isfinite, map(float, losses.values()))):
+            return found | {"diverged": step}
+        share = spread(sample(trainer.generator, SAMPLES, 0)) / of_real
+        if share < COLLAPSED:
+            found.setdefault("collapsed", step)
+        else:
+            found.pop("collapsed", None)
+        if step in measured:
+            entry = {"images": step * recipe.batch_size // trainer.steps_per_batch}
+            entry |= {"kid": round(distance(trainer.exported(), recipe.batch_size), 5)}
+            if recipe.average:
+                last = distance(trainer.exported(averaged=False), recipe.batch_size)
+                entry |= {"kid_last": round(last, 5)}
+            minutes = round((time.monotonic() - started) / 60, 2)
+            found["curve"].append({**entry, "spread": round(share, 3), "minutes": minutes})
+    return found
+
+
+def spread(pictures: np.ndarray) -> float:
+    """Mean Euclidean distance between any two of pictures (N, H, W, 3) uint8."""
+    return float(torch.pdist(torch.from_numpy(pictures).flatten(1).float()).mean())
 
 
 def run(
-    variants: Mapping[str, Recipe],
+    variants: Mapping[str, Variant],
     seeds: int,
     conditions: dict[str, Any],
     out: Path,
-    train: Callable[[Recipe], dict[str, float]],
+    train: Callable[[Variant, int], dict[str, Any]],
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train every variant from seeds 0 to `seeds` - 1, one seed after the other.
@@ -70,30 +107,45 @@ def run(
         if other := [name for name, value in conditions.items() if facts.get(name) != value]:
             raise StateError(f"{out} was made with another {', '.join(other)}: give a new file")
     for seed in range(seeds):
-        for name, recipe in variants.items():
+        for name, variant in variants.items():
             found = facts["trained"].setdefault(name, {})
             if str(seed) not in found:
-                found[str(seed)] = train(dataclasses.replace(recipe, seed=seed))
+                found[str(seed)] = train(variant, seed)
                 figures.keep(out, facts)
                 say(f"{name}, seed {seed}: {found[str(seed)]}")
     return facts
 
 
-def table(trained: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Of each variant its seeds' KIDs, their mean, and the mean without averaging."""
+def table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Of each variant the mean KID of its seeds after so many images, and how each seed ended.
+
+    The means are of the seeds that got so far; `last G` is the end's without averaging.
+    """
+    ways = (found["curve"] for runs in trained.values() for found in runs.values())
+    longest: list[dict[str, float]] = max(ways, key=len)
+    columns = [(f"{entry['images']:,}", at, "kid") for at, entry in enumerate(longest)]
+    if longest and "kid_last" in longest[-1]:
+        columns.append(("last G", len(longest) - 1, "kid_last"))
     width = max(map(len, trained))
-    lines = [f"{'':{width}}  {'mean KID':>8}  {'of last G':>9}  each seed"]
+    lines = [f"{'':{width}}  {_cells(head for head, *_ in columns)}  each seed"]
     for name, runs in trained.items():
-        done = [found for found in runs.values() if "kid" in found]
-        each = (
-            f"{found['kid']:.3f}" if "kid" in found else f"diverged at step {found['diverged']}"
-            for found in runs.values()
-        )
-        means = (
-            (float(np.mean([found[of] for found in done])) for of in ("kid", "kid_last"))
-            if done
-            else (math.nan, math.nan)
-        )
-        kid, last = means
-        lines.append(f"{name:{width}}  {kid:8.3f}  {last:9.3f}  {', '.join(each)}")
+        means = (_mean(runs, at, what) for _, at, what in columns)
+        ends = ", ".join(map(_end, runs.values()))
+        lines.append(f"{name:{width}}  {_cells(means)}  {ends}")
     return "\n".join(lines)
+
+
+def _cells(texts: Iterable[str]) -> str:
+    return "  ".join(f"{text:>8}" for text in texts)
+
+
+def _mean(runs: Mapping[str, Mapping[str, Any]], at: int, what: str) -> str:
+    reached = [found["curve"][at][what] for found in runs.values() if len(found["curve"]) > at]
+    return f"{np.mean(reached):.3f}" if reached else "-"
+
+
+def _end(found: Mapping[str, Any]) -> str:
+    if "diverged" in found:
+        return f"diverged at step {found['diverged']}"
+    collapsed = f" (collapsed at step {found['collapsed']})" if "collapsed" in found else ""
+    return f"{found['curve'][-1]['kid']:.3f}{collapsed}"

@@ -224,6 +224,14 @@ def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
             yield str(path.relative_to(folder)), path.read_bytes(), {}
 
 
+def file_of_test(folder: str) -> Path:
+    """The test part of a set, test*.parquet. Raises DataError where there is not exactly one."""
+    found = sorted(Path(folder).glob("test*.parquet"))
+    if len(found) != 1:
+        raise DataError(f"{folder} has {len(found)} files test*.parquet: give one with --test")
+    return found[0]
+
+
 def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     import lmdb
 

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dcgan import images
 from dcgan.checkpoint import Checkpoint, CheckpointError
+from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator, Generator
 from training.convolution import use_matrix_products
 from training.data import Batches, Images, random
@@ -30,13 +31,29 @@ from training.statistics import fix_statistics
 WARM_UP = 200
 """Steps over which the learning rate rises after --init: the optimisers start empty."""
 
+Networks = Callable[[ModelConfig], tuple[Generator, Discriminator]]
+"""What makes the two players; called anew for every copy that is exported."""
+
+
+def ordinary(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    return Generator(config), Discriminator(config)
+
 
 class Trainer:
     """Networks, optimisers and averages, and what they have seen."""
 
-    def __init__(self, recipe: Recipe, pictures: Images, accelerator: Accelerator) -> None:
-        """Raises DataError where the pictures do not fill a batch."""
-        self.recipe, self.accelerator = recipe, accelerator
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: Images,
+        accelerator: Accelerator,
+        networks: Networks = ordinary,
+    ) -> None:
+        """networks: what is played with in place of the recipe's own, by experiments.
+
+        Raises DataError where the pictures do not fill a batch.
+        """
+        self.recipe, self.accelerator, self._make = recipe, accelerator, networks
         self.batches = Batches(
             pictures.train,
             recipe.batch_size,
@@ -47,7 +64,7 @@ class Trainer:
             processes=accelerator.num_processes,
         )
         torch.manual_seed(recipe.seed)  # the initial weights; all else is a function of the step
-        self.generator, self.discriminator = Generator(recipe.model), Discriminator(recipe.model)
+        self.generator, self.discriminator = networks(recipe.model)
         self.average = AveragedModel(self.generator, multi_avg_fn=_rising_average(recipe.average))
         for network in self.networks().values():
             network.to(accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
@@ -145,7 +162,7 @@ class Trainer:
     def exported(self, averaged: bool = True) -> Generator:
         """A copy of G with fixed statistics, in eval mode; averaged, where the recipe averages."""
         source = self.average.module if averaged and self.recipe.average else self.generator
-        generator = Generator(self.recipe.model)
+        generator, _ = self._make(self.recipe.model)
         generator.load_state_dict(source.state_dict())
         generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
         return fix_statistics(generator)

@@ -65,7 +65,7 @@ def facts(model: Model, boxes: BoxSet) -> dict:
             "k": 8,
             "fall": 0.48,
             "kid": 0.66,
-            "matched": {"fall": 0.16, "reached": True},
+            "matched": {"fall": -0.16, "reached": True},
             "random": {"fall": 0.11, "reached": False},
         },
     }
@@ -106,7 +106,7 @@ def test_what_was_measured_is_told_and_stands_in_a_table(visit: Open) -> None:
     expect(told).to_contain_text("Without the first 8 of")
     expect(told).to_contain_text("1000 samples have lost 48% of their windows")
     expect(told).to_contain_text("(KID) has gone from 0.50 to 0.66")
-    expect(told).to_contain_text("other maps that are as active take 16%")
+    expect(told).to_contain_text("other maps that are as active add 16%")
     expect(told).to_contain_text("maps in random order never come to it, and take 11% at most")
     expect(told).to_contain_text("agree by 39%")
     page.get_by_text("The numbers").click()

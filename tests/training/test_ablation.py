@@ -5,14 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 from typer.testing import CliRunner
 
 from dcgan import checkpoint
+from dcgan.config import ModelConfig
+from dcgan.images import from_uint8
+from dcgan.networks import Discriminator, Generator
 from tests.training import small
-from training import ablation
+from training import ablation, evaluation
 from training.__main__ import app
 from training.evaluation import Distance
 from training.experiments import rooms
@@ -22,15 +29,79 @@ from training.state import StateError
 
 @pytest.fixture(scope="module")
 def distance() -> Distance:
-    return Distance(small.pictures(500))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(evaluation, "MINIMUM", 8)
+        return Distance(small.pictures(8))
+
+
+class Playing(Generator):
+    """Draws so many different pictures in each of its training passes, whatever it learns."""
+
+    def __init__(self, config: ModelConfig, kinds: list[int]) -> None:
+        super().__init__(config)
+        self.kinds, self.passes = kinds, 0
+        pictures = from_uint8(small.pictures(max(kinds)), config.output)
+        self.register_buffer("pictures", torch.from_numpy(pictures))
+
+    def forward(
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        gains: Mapping[int, Tensor] | None = None,
+    ) -> Tensor:
+        self.passes += torch.is_grad_enabled()
+        which = torch.arange(len(z)) % self.kinds[max(self.passes - 1, 0)]
+        return self.get_buffer("pictures")[which] + 0 * super().forward(z)
 
 
 def test_a_recipe_is_trained_and_measured_with_and_without_averaging(distance: Distance) -> None:
-    averaged = ablation.measure(small.RECIPE, small.images(), 80, distance, None)
+    [averaged] = ablation.measure(small.RECIPE, small.images(), 80, distance)["curve"]
     plain = dataclasses.replace(small.RECIPE, average=0.0)
-    found = ablation.measure(plain, small.images(), 80, distance, None)
-    assert found["kid"] == found["kid_last"] == averaged["kid_last"]  # averaging changes no step
+    [found] = ablation.measure(plain, small.images(), 80, distance)["curve"]
+    assert found["images"] == averaged["images"] == 80
+    assert found["kid"] == averaged["kid_last"]  # averaging changes no step
     assert averaged["kid"] != averaged["kid_last"]
+    assert "kid_last" not in found
+
+
+def test_neither_looks_nor_figures_on_the_way_change_a_run(
+    distance: Distance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = dataclasses.replace(small.RECIPE, average=0.0)
+    [once] = ablation.measure(plain, small.images(), 72, distance)["curve"]
+    monkeypatch.setattr(ablation, "CHECKED", 2)
+    often = ablation.measure(plain, small.images(), 72, distance, points=2)["curve"]
+    assert [entry["images"] for entry in often] == [40, 72]
+    assert (often[-1]["kid"], often[-1]["spread"]) == (once["kid"], once["spread"])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "collapsed", "share"),
+    [
+        ([1, 1], 1, 0),
+        ([2, 2], None, 0.5),
+        ([64, 64], None, 1),
+        ([1, 64], None, 1),
+        ([1, 64, 1, 1], 3, 0),
+    ],
+    ids=["one picture", "two pictures", "as many as real ones", "for a while", "once more"],
+)
+def test_a_generator_of_one_picture_has_collapsed(
+    distance: Distance,
+    monkeypatch: pytest.MonkeyPatch,
+    kinds: list[int],
+    collapsed: int | None,
+    share: float,
+) -> None:
+    def networks(config: ModelConfig) -> tuple[Generator, Discriminator]:
+        return Playing(config, kinds), Discriminator(config)
+
+    monkeypatch.setattr(ablation, "CHECKED", 1)
+    images = len(kinds) * small.RECIPE.batch_size
+    plain = dataclasses.replace(small.RECIPE, average=0.0)
+    found = ablation.measure(plain, small.images(), images, distance, networks=networks)
+    assert found.get("collapsed") == collapsed
+    assert found["curve"][-1]["spread"] == pytest.approx(share, abs=0.05)
 
 
 def test_losses_that_are_no_numbers_end_a_run(
@@ -38,35 +109,46 @@ def test_losses_that_are_no_numbers_end_a_run(
 ) -> None:
     monkeypatch.setattr(ablation, "CHECKED", 2)
     wild = dataclasses.replace(small.RECIPE, learning_rate=math.inf)
-    assert ablation.measure(wild, small.images(), 800, distance, None) == {"diverged": 2}
+    found = ablation.measure(wild, small.images(), 800, distance)
+    assert found == {"curve": [], "diverged": 2}
 
 
 def test_what_a_file_lacks_is_trained_and_nothing_else(tmp_path: Path) -> None:
-    out, trained = tmp_path / "found.json", list[tuple[bool, int]]()
+    out, trained = tmp_path / "found.json", list[tuple[str, int]]()
 
-    def train(recipe: Recipe) -> dict[str, float]:
-        trained.append((recipe.mirror, recipe.seed))
-        return {"kid": recipe.seed + recipe.mirror / 2, "kid_last": 2.0}
+    def train(variant: str, seed: int) -> dict[str, float]:
+        trained.append((variant, seed))
+        return {"kid": seed + len(variant)}
 
-    plain = dataclasses.replace(small.RECIPE, mirror=False)
-    ablation.run({"mirrored": small.RECIPE}, 2, {"images": 8}, out, train, print)
-    both = {"mirrored": small.RECIPE, "not mirrored": plain}
+    ablation.run({"one": "a"}, 2, {"images": 8}, out, train, print)
+    both = {"one": "a", "two": "bb"}
     facts = ablation.run(both, 2, {"images": 8}, out, train, print)
-    assert trained == [(True, 0), (True, 1), (False, 0), (False, 1)]
+    assert trained == [("a", 0), ("a", 1), ("bb", 0), ("bb", 1)]
     assert facts == json.loads(out.read_text())
-    assert facts["trained"]["not mirrored"]["1"] == {"kid": 1.0, "kid_last": 2.0}
+    assert facts["trained"]["two"]["1"] == {"kid": 3}
     with pytest.raises(StateError, match="another images: give a new file"):
         ablation.run(both, 2, {"images": 16}, out, train, print)
 
 
-def test_the_table_has_means_and_names_what_diverged() -> None:
+def test_the_table_has_means_and_names_what_failed() -> None:
+    def curve(*kids: float) -> list[dict[str, float]]:
+        return [
+            {"images": 1000 * number, "kid": kid, "kid_last": 2 * kid}
+            for number, kid in enumerate(kids, start=1)
+        ]
+
     runs = {
-        "good": {"0": {"kid": 1.0, "kid_last": 1.5}, "1": {"kid": 2.0, "kid_last": 3.0}},
-        "wild": {"0": {"diverged": 50}},
+        "good": {"0": {"curve": curve(2, 1)}, "1": {"curve": curve(4, 3), "collapsed": 25}},
+        "late": {"0": {"curve": curve(5), "diverged": 75}},
+        "wild": {"0": {"curve": [], "diverged": 50}},
     }
-    _, good, wild = ablation.table(runs).splitlines()
-    assert good.split() == ["good", "1.500", "2.250", "1.000,", "2.000"]
-    assert wild.split(maxsplit=3)[1:] == ["nan", "nan", "diverged at step 50"]
+    head, *rows = (re.split(" {2,}", line.strip()) for line in ablation.table(runs).splitlines())
+    assert head == ["1,000", "2,000", "last G", "each seed"]
+    assert rows == [
+        ["good", "3.000", "2.000", "4.000", "1.000, 3.000 (collapsed at step 25)"],
+        ["late", "5.000", "-", "-", "diverged at step 75"],
+        ["wild", "-", "-", "-", "diverged at step 50"],
+    ]
 
 
 def test_each_variant_of_rooms_changes_one_field() -> None:

@@ -15,6 +15,7 @@ from dcgan import checkpoint
 from dcgan.config import IMAGENET32
 from dcgan.networks import Discriminator, Generator
 from tests.training.test_svhn import write
+from training import kmeans
 from training.__main__ import app
 from training.experiments import cifar10
 
@@ -22,8 +23,15 @@ from training.experiments import cifar10
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol in small."""
-    for name, value in {"PER_CLASS": 6, "DRAWS": 3, "CONTROL": 100, "CS": (1e-4, 1e-2)}.items():
+    for name, value in {
+        "PER_CLASS": 6,
+        "DRAWS": 3,
+        "CONTROL": 100,
+        "CS": (1e-4, 1e-2),
+        "KMEANS_CS": (1e-3, 1e-2),
+    }.items():
         monkeypatch.setattr(cifar10, name, value)
+    monkeypatch.setattr(kmeans, "PATCHES", 2000)
 
 
 def save(folder: Path, images_seen: int) -> Path:
@@ -51,6 +59,7 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     data, out = write(tmp_path / "data", 400), tmp_path / "cifar10.json"
     (write(tmp_path / "test", 80) / "train.parquet").rename(data / "test-0.parquet")
     given = ["--weights", weights, "--data", data, "--along", tmp_path / "run", "--json", out]
+    given += ["--kmeans", 20]
     code, printed, complaint = run(*given)
     assert code == 0, complaint
     facts = json.loads(out.read_text())
@@ -61,7 +70,12 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     assert facts["few"]["draws"] == 3
     assert facts["all"]["accuracy"] > 0.9  # a bar of light is no secret to any features
     assert facts["few"]["accuracy"] > 0.5
+    baseline = facts["kmeans"]
+    assert (baseline["centroids"], baseline["features"]) == (20, 80)
+    assert baseline["all"]["accuracy"] > 0.6
+    assert baseline["few"]["accuracy"] > 0.3
     assert f"{100 * facts['all']['accuracy']:6.1f}" in printed
+    assert f"{100 * baseline['all']['accuracy']:6.1f}" in printed
     assert "  82.8    73.8  DCGAN + L2-SVM" in printed
 
 

@@ -15,14 +15,18 @@ from accelerate import Accelerator
 from dcgan import checkpoint
 from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
+from dcgan.networks import Discriminator, Generator
 from tests.training import small
 from training.data import DataError, Images, random
 from training.recipes import Recipe
-from training.trainer import WARM_UP, Trainer, best_precision
+from training.trainer import WARM_UP, Networks, Trainer, best_precision, ordinary
 
 
-def make(recipe: Recipe = small.RECIPE, pictures: Images | None = None) -> Trainer:
-    return Trainer(recipe, pictures or small.images(), Accelerator(mixed_precision="no"))
+def make(
+    recipe: Recipe = small.RECIPE, pictures: Images | None = None, networks: Networks = ordinary
+) -> Trainer:
+    accelerator = Accelerator(mixed_precision="no")
+    return Trainer(recipe, pictures or small.images(), accelerator, networks)
 
 
 def changed(step: Callable[[], object], network: torch.nn.Module) -> bool:
@@ -113,6 +117,23 @@ def test_exported_is_a_copy_with_fixed_statistics() -> None:
     assert all(torch.equal(before[name], value) for name, value in exported.state_dict().items())
     z = torch.randn(4, 8)
     torch.testing.assert_close(exported(z)[:1], exported(z[:1]))
+
+
+def test_other_networks_are_trained_averaged_and_exported() -> None:
+    def with_output_norm(config: ModelConfig) -> tuple[Generator, Discriminator]:
+        generator, discriminator = ordinary(config)
+        generator.norms.append(torch.nn.BatchNorm2d(config.channels))
+        return generator, discriminator
+
+    game = make(networks=with_output_norm)
+    game.train_step()
+    for averaged, source in ((True, game.average.module), (False, game.generator)):
+        trained = source.get_parameter("norms.2.weight")
+        assert not torch.equal(trained, torch.ones(3))
+        exported = game.exported(averaged)
+        assert torch.equal(exported.get_parameter("norms.2.weight"), trained)
+        pictures = torch.atanh(exported(torch.rand(64, 8) * 2 - 1).double())
+        assert pictures.std((0, 2, 3)).sub(1).abs().max() < 0.2  # normalised, not as small as ever
 
 
 def test_init_takes_the_weights_and_warms_up(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ The chosen k is the first at which windows have fallen by 85%, else the one of t
 What other orders take "at the same KID" is read from straight lines between the k's measured.
 
 The paper drops 200 of 256 maps, shows pictures with and without (figure 6) and gives no number.
-Expect: all 67 maps take 88% of the windows, which become walls, shelves and curtains. At the same KID
-other orders take none; matched maps add a third, because spoilt pictures look more like windows to
-the judge. The first 16 fitted maps take 56% and hardly any KID.
+Expect: all 67 maps take 88% of the windows, which become walls, shelves and curtains. At the same
+KID other orders take none; matched maps add a third, because spoilt pictures look more like windows
+to the judge. The first 16 fitted maps take 56% and hardly any KID.
 """
 
 from __future__ import annotations
@@ -334,13 +334,15 @@ def report(facts: dict[str, Any]) -> str:
     lines.append(
         f"{reached['k']} fitted maps take {reached['fall']:.0%} of the windows at KID "
         f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID "
-        + ", ".join(
-            f"{name} ones {'take' if reached[name]['reached'] else 'are not there yet; at most'} "
-            f"{reached[name]['fall']:.0%}"
-            for name in ("matched", "random")
-        )
+        + ", ".join(f"{name} ones {_taken(reached[name])}" for name in ("matched", "random"))
     )
     return "\n".join(lines)
+
+
+def _taken(order: dict[str, Any]) -> str:
+    if not order["reached"]:
+        return f"are not there yet, and take {order['fall']:.0%} at most"
+    return f"{'add' if order['fall'] < 0 else 'take'} {abs(order['fall']):.0%}"
 
 
 def pairs(measured: Dropping, maps: Sequence[int]) -> np.ndarray:

@@ -120,15 +120,18 @@ function between(points, k, key) {
   return low[key] + ((high[key] - low[key]) * (k - low.k)) / (high.k - low.k);
 }
 
+/** Windows can also become more: a judge takes spoilt pictures for some. */
+const change = (fall) => (fall < 0 ? `add ${percent(-fall)}` : `take ${percent(fall)}`);
+
 function words({ goal, curves, fit, judge, samples }) {
   const { pictures, sharp } = judge.held_out;
   const rival = (name, called) =>
     goal[name].reached
-      ? `${called} take ${percent(goal[name].fall)}`
+      ? `${called} ${change(goal[name].fall)}`
       : `${called} never come to it, and take ${percent(goal[name].fall)} at most`;
   const first = goal.k === fit.maps.length ? "all" : `the first ${goal.k} of`;
   return (
-    `Without ${first} ${maps(fit.maps.length)}, ${samples} samples have lost ` +
+    `Without ${first} ${maps(fit.maps.length)}, ${samples.toLocaleString("en")} samples have lost ` +
     `${percent(goal.fall)} of their windows, and their distance to real rooms (KID) has gone from ` +
     `${kid(curves.fitted[0].kid)} to ${kid(goal.kid)}. At that distance, ` +
     `${rival("matched", "other maps that are as active")}, and ` +

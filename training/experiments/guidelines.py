@@ -1,0 +1,213 @@
+"""What is each architecture guideline worth? The full net, and nets that break one (section 3).
+
+    OMP_NUM_THREADS=1 python -m training run guidelines --data ../shared/data/faces
+
+About 3.5 hours on one core with bfloat16; stopped, it goes on by the same command with the net
+that it was at. Faces are halved to 32x32, and the nets are the recipe's `faces` with maps of half
+the side: as deep, at less than half the cost. Each sees 115,200 pictures, the set about four
+times, from each of three seeds. That is a budget of pictures, not of minutes: as many steps for
+all, whatever else the machine does; pooling takes 2.4 times as long for them. What is measured is
+G as the step left it, because an average over steps would hide that samples oscillate. G has
+collapsed where 64 pictures of it differ by less than a quarter of what real ones do, from that
+step to the end. A difference counts where all seeds of one lie below all of the other.
+
+The paper gives no figures. It says that batch normalisation was critical to get deep generators to
+begin learning and kept them from drawing one point, and that on all layers it made samples
+oscillate; that nets learn their own sampling without pooling; that bounded activations are for G's
+output, where they learn faster; and that LeakyReLU worked well in D.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor, nn
+
+from dcgan.config import ModelConfig
+from dcgan.networks import INIT_STD, Discriminator, Generator
+from training import ablation
+from training.data import Images
+from training.evaluation import Distance
+from training.recipes import FACES
+from training.trainer import Networks, best_precision, ordinary
+
+RECIPE = dataclasses.replace(
+    FACES, model=dataclasses.replace(FACES.model, image_size=32), average=0.0
+)
+HIDDEN = 1024
+"""Width of the hidden dense layers: that of the authors' MNIST network, which has some."""
+COMPARED = 1000
+"""Pictures on either side of a KID, of which there are 120; each takes 25 seconds."""
+POINTS = 4
+
+
+def pooled(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """Max-pooling after D's convolutions, nearest neighbours before G's, all of stride 1.
+
+    The weights, 4x4, are the full net's; what an even kernel yields is a row and a column too few
+    in D, where pooling goes on to the edge, and too many in G, where they are cut off.
+    """
+    generator, discriminator = ordinary(config)
+    for i, layer in enumerate(discriminator.convolutions):
+        pooling = nn.MaxPool2d(2, ceil_mode=True)
+        discriminator.convolutions[i] = nn.Sequential(_unstrided(layer), pooling)
+    for i, layer in enumerate(generator.convolutions):
+        enlarging, cut = nn.Upsample(scale_factor=2), nn.ZeroPad2d((0, -1, 0, -1))
+        generator.convolutions[i] = nn.Sequential(enlarging, _unstrided(layer), cut)
+    return generator, discriminator
+
+
+def not_normalised(
+    config: ModelConfig, in_g: bool = False, in_d: bool = False
+) -> tuple[Generator, Discriminator]:
+    """Batch normalisation in G, in D or in neither; elsewhere its gains and biases remain."""
+    generator, discriminator = ordinary(config)
+    for network, normalised in ((generator, in_g), (discriminator, in_d)):
+        for i, norm in enumerate([] if normalised else network.norms):
+            if isinstance(norm, nn.BatchNorm2d):
+                network.norms[i] = _GainAndBias(norm)
+    return generator, discriminator
+
+
+def all_normalised(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """Batch normalisation also of G's last convolution, before tanh, and of D's first."""
+    generator, discriminator = ordinary(config)
+    generator.norms.append(_norm(config, config.channels))
+    discriminator.norms[0] = _norm(config, config.discriminator_widths[0])
+    return generator, discriminator
+
+
+def with_hidden_dense(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """A normalised dense layer between z and G's projection, and one after D's convolutions."""
+    return ordinary(dataclasses.replace(config, hidden_dense=HIDDEN))
+
+
+def rectified(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """ReLU in D: what it leaves, the LeakyReLU behind it leaves alone."""
+    generator, discriminator = ordinary(config)
+    for i, norm in enumerate(discriminator.norms):
+        discriminator.norms[i] = nn.Sequential(norm, nn.ReLU())
+    return generator, discriminator
+
+
+def bounded(
+    config: ModelConfig, activation: Callable[[Tensor], Tensor]
+) -> tuple[Generator, Discriminator]:
+    """A bounded activation in place of G's ReLU; its output keeps tanh."""
+    return _Activated(config, activation), Discriminator(config)
+
+
+ROWS: dict[str, Networks] = {
+    "the full net": ordinary,
+    "pooling, no strides": pooled,
+    "no batch norm": not_normalised,
+    "no batch norm in G": partial(not_normalised, in_d=True),
+    "no batch norm in D": partial(not_normalised, in_g=True),
+    "batch norm everywhere": all_normalised,
+    "hidden dense layers": with_hidden_dense,
+    "ReLU in D": rectified,
+    "tanh in G": partial(bounded, activation=torch.tanh),
+    "sigmoid in G": partial(bounded, activation=torch.sigmoid),
+}
+
+
+def run(
+    *,
+    data: Annotated[str, typer.Option(help="64x64 pictures, such as faces.")],
+    images: Annotated[int, typer.Option(min=128, help="Seen by each net.")] = 115_200,
+    seeds: Annotated[int, typer.Option(min=1, help="Of each row.")] = 3,
+    out: Annotated[
+        Path, typer.Option("--json", help="File for the figures; what it lacks is trained.")
+    ] = Path("results/guidelines.json"),
+) -> None:
+    """The paper's architecture guidelines, one changed at a time."""
+    found = FACES.pictures(data)
+    pictures = Images(_halved(found.train), _halved(found.held_out[:COMPARED]))
+    distance = Distance(pictures.held_out)
+    conditions = {
+        "pictures": len(pictures.train),
+        "images": images,
+        "kid_n": distance.count,
+        "precision": best_precision(),
+    }
+
+    def train(networks: Networks, seed: int) -> dict[str, Any]:
+        recipe = dataclasses.replace(RECIPE, seed=seed)
+        return ablation.measure(
+            recipe, pictures, images, distance, networks=networks, points=POINTS
+        )
+
+    typer.echo(report(ablation.run(ROWS, seeds, conditions, out, train, typer.echo)))
+
+
+def report(facts: dict[str, Any]) -> str:
+    """What is printed."""
+    minutes = sum(
+        found["curve"][-1]["minutes"]
+        for runs in facts["trained"].values()
+        for found in runs.values()
+        if found["curve"]
+    )
+    return (
+        f"KID (n = {facts['kid_n']:,}) along {facts['images']:,} of {facts['pictures']:,} pictures "
+        f"of 32x32, in {facts['precision']}; {minutes / 60:.1f} hours in all\n"
+        f"{ablation.table(facts['trained'])}"
+    )
+
+
+class _GainAndBias(nn.Module):
+    """What is left of a batch normalisation that does not normalise; the same parameters."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = norm.weight, norm.bias
+
+    def forward(self, maps: Tensor) -> Tensor:
+        changed = maps * self.weight[:, None, None] + self.bias[:, None, None]
+        return changed.to(maps.dtype)  # of mixed precision, as batch normalisation does
+
+
+class _Activated(Generator):
+    """G, of pictures without classes, with another activation than ReLU between its layers."""
+
+    def __init__(self, config: ModelConfig, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(config)
+        self.activation = activation
+
+    def forward(
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        gains: Mapping[int, Tensor] | None = None,
+    ) -> Tensor:
+        h = self.project(z).view(len(z), *self.config.layer_shapes[0])
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            h = convolution(self.activation(norm(h)))
+        return torch.tanh(h)
+
+
+def _norm(config: ModelConfig, maps: int) -> nn.BatchNorm2d:
+    norm = nn.BatchNorm2d(maps, eps=config.norm_eps)
+    nn.init.normal_(norm.weight, 1.0, INIT_STD)
+    return norm
+
+
+def _unstrided(layer: nn.Module) -> nn.Module:
+    """The same convolution, of either kind, at every place of its input."""
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    layer.stride = (1, 1)
+    return layer
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    """(N, C, 2H, 2W) uint8 -> (N, C, H, W), of each 2x2 pixels the mean."""
+    count, channels, height, width = pictures.shape
+    blocks = pictures.reshape(count, channels, height // 2, 2, width // 2, 2)
+    return ((blocks.sum((3, 5), dtype=np.uint16) + 2) // 4).astype(np.uint8)
