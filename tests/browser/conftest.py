@@ -51,6 +51,18 @@ def url(engine: Engine) -> Iterator[str]:
         yield address
 
 
+def faces_alone() -> Engine:
+    """A model that comes without boxes, so that the Forget tab stays with it."""
+    found = discover(ROOT / "weights")
+    return Engine({name: at for name, at in found.items() if name.split("/")[0] == "faces"})
+
+
+@pytest.fixture(scope="session")
+def blank_url() -> Iterator[str]:
+    with serve(faces_alone()) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:

@@ -17,7 +17,8 @@ LISTED = ".dc-seeks[data-ready='faces {}']"
 
 def open_discriminator(page: Page) -> None:
     page.get_by_role("tab", name="Discriminator").click()
-    page.wait_for_selector(LISTED.format(0), timeout=90_000)  # 512 samples are looked through
+    # 512 samples of whichever model is on the page are looked through
+    page.wait_for_selector(".dc-seeks[data-ready$=' 0']", timeout=90_000)
     page.wait_for_selector("[data-role=stage][data-ready]")
 
 

@@ -16,6 +16,11 @@ from tests.browser.conftest import PHONE, Open, painted, wait_painted
 EYES = (0.2, 0.35, 0.8, 0.55)  # of a picture's side: left, top, right, bottom
 
 
+@pytest.fixture
+def url(blank_url: str) -> str:
+    return blank_url
+
+
 def open_forget(page: Page) -> None:
     page.get_by_role("tab", name="Forget").click()
     page.wait_for_selector(".dc-boxes[data-ready]")

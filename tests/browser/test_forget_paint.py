@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from dcgan.engine import Engine
 from dcgan.spec import Gain, parse
 from tests.browser.conftest import Open, painted, wait_painted
 from tests.browser.test_forget import fitted, gains, open_forget
+
+
+@pytest.fixture
+def url(blank_url: str) -> str:
+    return blank_url
 
 
 def test_gains_where_the_visitor_paints(visit: Open, engine: Engine) -> None:

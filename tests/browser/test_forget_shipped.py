@@ -104,7 +104,7 @@ def test_what_was_measured_is_told_and_stands_in_a_table(visit: Open) -> None:
     open_measured(page)
     told = page.locator("[data-role=measured-words]")
     expect(told).to_contain_text("Without the first 8 of")
-    expect(told).to_contain_text("1000 samples have lost 48% of their windows")
+    expect(told).to_contain_text("1,000 samples have lost 48% of their windows")
     expect(told).to_contain_text("(KID) has gone from 0.50 to 0.66")
     expect(told).to_contain_text("other maps that are as active add 16%")
     expect(told).to_contain_text("maps in random order never come to it, and take 11% at most")

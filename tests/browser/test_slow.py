@@ -13,9 +13,9 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
-from dcgan.engine import BATCH, Engine, Model, discover
+from dcgan.engine import BATCH, Engine, Model
 from dcgan.ui.api import SECONDS
-from tests.browser.conftest import ROOT, Open, painted, serve, wait_painted
+from tests.browser.conftest import Open, faces_alone, painted, serve, wait_painted
 
 HELD_AT = 3
 LAYER, OTHERS = 3, (1, 2, 4)
@@ -40,7 +40,7 @@ class Gate:
 @pytest.fixture
 def engine() -> Engine:
     """Of this test alone: nothing has been looked through yet."""
-    return Engine(discover(ROOT / "weights"))
+    return faces_alone()
 
 
 @pytest.fixture
