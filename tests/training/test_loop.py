@@ -166,6 +166,7 @@ def test_init_adds_up_the_images(tmp_path: Path) -> None:
 
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:
     run = Run(small.RECIPE, small.images(), tmp_path, "no")
+    handler = signal.getsignal(signal.SIGINT)
     run.train(Budget(steps=2), lambda _: None)
     with torch.no_grad():
         run.trainer.generator.project.weight.fill_(float("nan"))
@@ -176,7 +177,7 @@ def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:
         run.train(Budget(steps=4), lambda _: None)
     assert tensors(tmp_path).keys() == before.keys()
     assert all(torch.isfinite(tensor).all() for tensor in tensors(tmp_path).values())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_resume_wants_the_recipe_it_started_with(tmp_path: Path) -> None:
