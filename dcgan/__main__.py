@@ -35,6 +35,9 @@ from dcgan.work import finish
 
 GRID = 64
 WEIGHTS = str(hub.ROOT / "weights")
+Weights = Annotated[
+    str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -58,9 +61,7 @@ def main() -> None:
 def render(
     text: Annotated[str, typer.Argument(help="Of the picture, as v1:faces@0123abcd:z(1,0).")],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
-    weights: Annotated[
-        str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
-    ] = WEIGHTS,
+    weights: Weights = WEIGHTS,
     scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
 ) -> None:
     """Draw the picture of a text; the file carries the text in its metadata."""
@@ -164,9 +165,7 @@ def exciting(
 def look(
     picture: Annotated[str, typer.Argument(help="Its text, or a file of yours.")],
     out: Annotated[Path, typer.Argument(help="A PNG: the picture, then guided gradients.")],
-    weights: Annotated[
-        str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
-    ] = WEIGHTS,
+    weights: Weights = WEIGHTS,
     model: Annotated[str, typer.Option(help="Whose D looks at a file.")] = "faces",
     feature: Annotated[int, typer.Option(min=0, help="Of D's last convolution.")] = 0,
 ) -> None:

@@ -59,6 +59,11 @@ class BoxSet:
     pictures: tuple[Boxed, ...]
 
     @property
+    def boxed(self) -> tuple[Boxed, ...]:
+        """The pictures with boxes."""
+        return tuple(picture for picture in self.pictures if picture.boxes)
+
+    @property
     def model(self) -> str:
         return self.pictures[0].spec.model
 

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import update_bn
 
 from dcgan import images
 from dcgan.config import ModelConfig
-from dcgan.networks import LEAK, Discriminator
+from dcgan.networks import Discriminator
 
 SIDE = 4
 BATCH = 128
@@ -51,12 +51,8 @@ def features(network: Discriminator, pictures: np.ndarray) -> Tensor:
         raise FeatureError(
             f"the discriminator takes pictures (C, H, W) of {expected}, not {pictures.shape[1:]}"
         )
-    h = torch.from_numpy(images.from_uint8(pictures, config.output))
-    pooled = []
-    for convolution, norm in zip(network.convolutions, network.norms, strict=True):
-        h = F.leaky_relu(norm(convolution(h)), LEAK)
-        pooled.append(F.adaptive_max_pool2d(h, SIDE).flatten(1))
-    return torch.cat(pooled, dim=1)
+    maps = network.maps(torch.from_numpy(images.from_uint8(pictures, config.output)))
+    return torch.cat([F.adaptive_max_pool2d(h, SIDE).flatten(1) for h in maps], dim=1)
 
 
 class _Features(nn.Module):

@@ -8,7 +8,7 @@ batch normalisation has a gain and a bias, also in the MNIST network, where thei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import torch
@@ -131,13 +131,19 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         one_hot = _one_hot(labels, len(pictures), self.config, pictures.dtype)
-        h = pictures
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            h = F.leaky_relu(norm(convolution(_with_labels(h, one_hot))), LEAK)
-        h = _with_labels(h.flatten(1), one_hot)
+        *_, maps = self.maps(pictures, one_hot)
+        h = _with_labels(maps.flatten(1), one_hot)
         if self.hidden is not None:
             h = _with_labels(self.hidden(h), one_hot)
         return self.score(h).squeeze(1)
+
+    def maps(self, pictures: Tensor, one_hot: Tensor | None = None) -> Iterator[Tensor]:
+        """Feature maps (N, C, H, W) of each convolution after its LeakyReLU, next to the picture
+        first. one_hot: the classes (N, classes), exactly where the network has some."""
+        h = pictures
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            h = F.leaky_relu(norm(convolution(_with_labels(h, one_hot))), LEAK)
+            yield h
 
 
 def _padding(kernel: int, stride: int) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dcgan import checkpoint
-from dcgan.boxes import Boxed, BoxesError, BoxSet
+from dcgan.boxes import BoxesError, BoxSet
 from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.engine import BATCH, Model
@@ -60,22 +60,20 @@ def shipped(model: Model, boxes: BoxSet) -> Fit | None:
     """
     known = model.checkpoint.boxes.get(boxes.name)
     path = model.checkpoint.folder / checkpoint.UNITS.replace("*", boxes.name)
-    if known is None or not path.is_file() or _asked(known) != _asked(boxes):
+    if known is None or (known.layer, known.boxed) != (boxes.layer, boxes.boxed):
+        return None
+    if not path.is_file():
         return None
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         found = Fit(**{field.name: table[field.name] for field in dataclasses.fields(Fit)})
         count, _, _ = model.config.layer_shapes[boxes.layer - 1]
-        if found.layer == boxes.layer and set(found.maps) <= set(range(count)):
+        in_layer = found.layer == boxes.layer and set(found.maps) <= set(range(count))
+        if in_layer and found.table() == table:
             return found
     except (ValueError, TypeError, KeyError):
         pass
     raise CheckpointError(f"{path} holds no fit of layer {boxes.layer}: write it anew")
-
-
-def _asked(boxes: BoxSet) -> tuple[int, list[Boxed]]:
-    """What a fit depends on."""
-    return boxes.layer, [picture for picture in boxes.pictures if picture.boxes]
 
 
 def fit(model: Model, boxes: BoxSet) -> Fit:
@@ -90,7 +88,7 @@ def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
     the pictures with boxes only: in the others a visitor may have overlooked something.
     """
     boxes.check(model.config)
-    boxed = [picture for picture in boxes.pictures if picture.boxes]
+    boxed = boxes.boxed
     if not boxed:
         raise BoxesError("there are no boxes: draw some around what is to be forgotten")
     _, cells, _ = model.config.layer_shapes[boxes.layer - 1]

@@ -169,7 +169,10 @@ def test_a_fit_that_lies_beside_its_set_is_read(tmp_path: Path) -> None:
     assert units.shipped(opened, dataclasses.replace(drawn, pictures=unboxed)) == found
     assert units.shipped(opened, boxes(opened, LEFT, count=3)) is None
     assert units.shipped(opened, dataclasses.replace(drawn, layer=1)) is None
-    for wrong in ("{", '{"layer": 2}', file.read_text().replace('"layer": 2', '"layer": 1')):
+    whole = file.read_text()
+    others = whole.replace('"layer": 2', '"layer": 1'), whole.replace('"C": 1.0', '"C": 2.0')
+    assert whole not in others
+    for wrong in ("{", '{"layer": 2}', *others):
         file.write_text(wrong)
         with pytest.raises(CheckpointError, match="holds no fit of layer 2: write it anew"):
             units.shipped(opened, drawn)

@@ -337,6 +337,14 @@ class Batches:
         return pictures, None if self.labels is None else self.labels[rows]
 
 
+def some_of_each(
+    labels: np.ndarray, classes: int, count: int, chance: np.random.Generator
+) -> np.ndarray:
+    """Rows of labels (N,), `count` different ones at random of each class, class by class."""
+    rows = (np.flatnonzero(labels == label) for label in range(classes))
+    return np.concatenate([chance.choice(those, count, replace=False) for those in rows])
+
+
 def random(seed: int, purpose: str, step: int) -> np.random.Generator:
     """A counter-based generator: training's whole random state is the number of the step."""
     stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from dcgan import images
 from dcgan.config import ModelConfig
-from dcgan.networks import LEAK, Discriminator
+from dcgan.networks import Discriminator
 from training.data import random
 from training.trainer import best_precision
 
@@ -47,17 +47,14 @@ class Classifier(nn.Module):
 
     def __init__(self, config: ModelConfig, classes: int, dropped: float) -> None:
         super().__init__()
-        network = Discriminator(config)
-        self.convolutions, self.norms = network.convolutions, network.norms
         self.config = config
+        self.network = Discriminator(config)
         self.dropout = nn.Dropout(dropped)
-        self.score = nn.Linear(network.score.in_features, classes)
+        self.network.score = nn.Linear(self.network.score.in_features, classes)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        h = pictures
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            h = F.leaky_relu(norm(convolution(h)), LEAK)
-        return self.score(self.dropout(h.flatten(1)))
+        *_, maps = self.network.maps(pictures)
+        return self.network.score(self.dropout(maps.flatten(1)))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ import typer
 from dcgan import checkpoint, features
 from dcgan.networks import Discriminator
 from training import kmeans, svm
-from training.data import DataError, file_of_test, load_attributes, random
+from training.data import DataError, file_of_test, load_attributes, random, some_of_each
 from training.experiments import figures
 from training.svm import LinearSVM
 
@@ -217,12 +217,7 @@ def few(rows: Rows, aside: Rows, cs: Sequence[float]) -> dict[str, float]:
 
 def draw(labels: np.ndarray, number: int) -> np.ndarray:
     """Sorted rows of draw `number`: `PER_CLASS` of each class."""
-    chance = random(SEED, "labels", number)
-    rows = [
-        chance.choice(np.flatnonzero(labels == digit), PER_CLASS, replace=False)
-        for digit in range(CLASSES)
-    ]
-    return np.sort(np.concatenate(rows))
+    return np.sort(some_of_each(labels, CLASSES, PER_CLASS, random(SEED, "labels", number)))
 
 
 def line(name: str, found: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ from dcgan import checkpoint, features
 from dcgan.features import FeatureError
 from dcgan.networks import Discriminator
 from training import svm
-from training.data import Attributed, DataError, load_attributes, random
+from training.data import Attributed, DataError, load_attributes, random, some_of_each
 from training.experiments import figures
 from training.recipes import SVHN_RECIPE
 from training.supervised import Labelled, search
@@ -77,12 +77,7 @@ class Split:
     def draw(self, number: int) -> np.ndarray:
         """The rows of draw `number`: `PER_CLASS` of each class."""
         chance, labels = random(SEED, "labels", number), self.labels[self.drawn_from]
-        return np.concatenate(
-            [
-                chance.choice(self.drawn_from[labels == digit], PER_CLASS, replace=False)
-                for digit in range(CLASSES)
-            ]
-        )
+        return self.drawn_from[some_of_each(labels, CLASSES, PER_CLASS, chance)]
 
 
 def run(
