@@ -75,8 +75,10 @@ class Run:
     def resume(self) -> None:
         """Go on from the newest state in `out`. Raises StateError, also for another recipe's."""
         now = _settings(self.recipe)
-        then = newest_facts(self.out).get("recipe", now)  # the first states had none
-        if changed := [name for name in now if then.get(name) != now[name]]:
+        kept = newest_facts(self.out).get("recipe", now)  # the first states had none
+        # what a state does not name yet was done as by default
+        then = _settings(Recipe(self.recipe.model, "")) | kept
+        if changed := [name for name in now if then[name] != now[name]]:
             raise StateError(
                 f"{self.out} was trained with another {', '.join(changed)}: give the recipe and "
                 "the --seed that it was started with"

@@ -192,6 +192,20 @@ def test_resume_wants_the_recipe_it_started_with(tmp_path: Path) -> None:
     assert reworded.trainer.step == 2
 
 
+def test_a_state_from_before_a_field_of_recipes_was_there_goes_on(tmp_path: Path) -> None:
+    train(tmp_path, 2)
+    (path,) = tmp_path.glob("states/*/state.json")
+    facts = json.loads(path.read_text())
+    del facts["recipe"]["held_out"]
+    path.write_text(json.dumps(facts))
+    other = dataclasses.replace(small.RECIPE, held_out=0.5)
+    with pytest.raises(StateError, match="with another held_out: give"):
+        Run(other, small.images(), tmp_path, "no").resume()
+    run = Run(small.RECIPE, small.images(), tmp_path, "no")
+    run.resume()
+    assert run.trainer.step == 2
+
+
 def test_batch_statistics_are_for_sampling_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
