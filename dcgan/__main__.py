@@ -95,7 +95,9 @@ def sample(
     finally:
         partial.unlink(missing_ok=True)
     if grid is not None:
-        grid.write_bytes(images.encode_png(images.grid(pictures[:GRID])))
+        grid.write_bytes(
+            images.encode_png(images.grid(pictures[:GRID], model.config.classes or None))
+        )
 
 
 @app.command()
@@ -113,10 +115,11 @@ def walk(
     straight: Annotated[bool, typer.Option("--straight", help="Not on the sphere.")] = False,
     scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge every pixel.")] = 2,
 ) -> None:
-    """Closed walks through the latent space as a moving picture (figure 4)."""
+    """Closed walks through the latent space as a moving picture (figure 4), each in one class."""
     model = engine.Model("walk", checkpoint.load(source))
     draws = [
-        [model.sample(seed, row * stations + i) for i in range(stations)] for row in range(count)
+        [model.sample(seed, row * stations + i, turn=row) for i in range(stations)]
+        for row in range(count)
     ]
     paths = [[parse(text) for text in through]] if through else draws
     rows = [model.render(walks.frames(path, seconds, True, not straight)) for path in paths]

@@ -42,10 +42,12 @@ class Model:
         """The spec of one of this model's pictures. Raises SpecError if it has none such."""
         return PictureSpec(self.name, self.checkpoint.hash, z, gains, label)
 
-    def sample(self, seed: int, index: int = 0) -> PictureSpec:
-        """Draw `index` of a seed; a class-conditional model's draws go through its classes."""
+    def sample(self, seed: int, index: int = 0, turn: int | None = None) -> PictureSpec:
+        """Draw `index` of a seed. Those of a class-conditional model go through its classes: its
+        class is that of number `turn` in an endless row of them, of `index` by default."""
         classes = self.config.classes
-        return self.spec(Draw(seed, index), label=index % classes if classes else None)
+        turn = index if turn is None else turn
+        return self.spec(Draw(seed, index), label=turn % classes if classes else None)
 
     def z(self, spec: PictureSpec) -> latent.Latent:
         """(z_size,) float64. Raises SpecError for a direction that the model does not have."""

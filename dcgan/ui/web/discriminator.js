@@ -49,7 +49,7 @@ export async function mount(root, { largest }) {
   const lookAtFile = async (file) => {
     const { model } = page;
     const known = file ? null : state.upload;
-    if (!file && !known) return;
+    if (model.classes || (!file && !known)) return;
     const whole = file ?? known.file;
     const again = known?.model === model ? known.seen : null;
     const found = await upload.show(
@@ -69,6 +69,10 @@ export async function mount(root, { largest }) {
 
   const take = (file) => {
     if (!file) return;
+    if (page.model.classes) {
+      page.fail(part("told").textContent);
+      return;
+    }
     if (file.size > largest) {
       page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
       return;

@@ -2,6 +2,7 @@
 // is active in them.
 
 import { BoxSheet } from "./boxes.js";
+import { chosen, offer } from "./classes.js";
 import { activation } from "./engine-server.js";
 import { page } from "./page.js";
 import { between, draw, join, parts, taken, withGains } from "./spec.js";
@@ -43,6 +44,10 @@ export class Samples {
     for (const [name, act] of Object.entries(actions)) {
       this.button(name).addEventListener("click", act);
     }
+    this.part("class").addEventListener("change", ({ target }) => {
+      Object.assign(this.#state, { label: chosen(target), first: 0 });
+      this.change(this.#state.pictures.filter(({ boxes }) => boxes.length));
+    });
     document.addEventListener("keydown", (event) => {
       const typing = event.target.matches("input[type=text]");
       if (!root.offsetParent || typing || event.key !== "z") return;
@@ -60,8 +65,9 @@ export class Samples {
     return pictures.slice(first, first + this.columns * ROWS);
   }
 
-  /** state: {model, pictures, before, first, layer, looked}, see forget.js. */
+  /** state: {model, pictures, before, first, label, layer, looked}, see forget.js. */
   show(state) {
+    if (state !== this.#state) offer(this.part("class"), state.label);
     this.#state = state;
     this.#fill();
     const [, cells] = state.model.layers[state.layer - 1];
@@ -99,13 +105,13 @@ export class Samples {
 
   /** Draws as many samples as are to be shown. */
   #fill() {
-    const { model, first } = this.#state;
+    const { model, first, label } = this.#state;
     const known = new Set(this.#state.pictures.map(({ spec }) => spec));
     const pictures = [...this.#state.pictures];
     const wanted = Math.min(first + this.columns * ROWS, MAX_PICTURES);
     for (let index = 0; pictures.length < wanted; index++) {
-      const label = model.classes ? [`class(${index % model.classes})`] : [];
-      const spec = page.text(draw(SEED, index), model, label);
+      const spec =
+        label === null ? page.sample(SEED, index, model) : page.text(draw(SEED, index), model, label);
       if (!known.has(spec)) pictures.push({ spec, boxes: [] });
     }
     this.#state.pictures = pictures;

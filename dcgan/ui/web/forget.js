@@ -9,7 +9,7 @@ import { Stage } from "./forget-stage.js";
 import { Maps } from "./maps.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
-import { draw, withGains } from "./spec.js";
+import { withGains } from "./spec.js";
 import { Edits } from "./units.js";
 
 const HOW =
@@ -23,6 +23,7 @@ const fresh = (model) => ({
   pictures: [], // [{spec, boxes}], those looked at so far; replaced, never changed
   before: [], // earlier `pictures`, for Undo
   first: 0, // of the pictures shown
+  label: null, // the class of further samples; null for all in turn
   name: UNNAMED,
   layer: Math.max(model.layers.length - 1, 1), // the second-highest
   fits: new Map(), // by layer: the server's answer, and the boxes it was asked with
@@ -136,7 +137,7 @@ export async function mount(root) {
       fits.set(layer, { ...found, boxed: JSON.stringify(pictures) });
       return found;
     } catch (error) {
-      fail(error);
+      page.caught(error);
       return null;
     } finally {
       sayStatus();
@@ -205,7 +206,7 @@ export async function mount(root) {
     measured.mark(dropped());
     if (known || !model.boxes.length) return;
     await sets.openShipped(model.boxes[0]);
-    const untouched = page.picture === page.text(draw(SEED, 0), model);
+    const untouched = page.picture === page.sample(SEED, 0, model);
     if (untouched && boxed().length) page.show(boxed()[0].spec, "forget");
   };
   page.on("model", () => {

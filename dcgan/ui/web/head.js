@@ -1,4 +1,4 @@
-// The model switch and how pixels are shown.
+// The model switch, what of the page is for models with classes only, and how pixels are shown.
 
 import { page, read, write } from "./page.js";
 
@@ -16,9 +16,13 @@ export async function mount(root) {
   });
   apply();
 
-  page.on("model", () => (model.value = page.model.name));
+  const useModel = () => {
+    model.value = page.model.name;
+    document.documentElement.classList.toggle("dc-classes", page.model.classes > 0);
+  };
+  page.on("model", useModel);
   model.addEventListener("change", () => page.useModel(model.value));
   await page.ready;
   model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));
-  model.value = page.model.name;
+  useModel();
 }

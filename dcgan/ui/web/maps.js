@@ -2,7 +2,7 @@
 
 import { exciting } from "./engine-server.js";
 import { page } from "./page.js";
-import { draw, number } from "./spec.js";
+import { number } from "./spec.js";
 import { ExcitingRows } from "./units.js";
 import { Stopped } from "./work.js";
 
@@ -221,8 +221,7 @@ export class Maps {
       if (!answers.has(key)) answers.set(key, exciting(model.name, network, layer));
       const found = await answers.get(key);
       if (rows.showing !== `${key}/${maps}`) return;
-      const label = (index) => (model.classes ? [`class(${index % model.classes})`] : []);
-      const text = (index) => page.text(draw(found.seed, index), model, label(index));
+      const text = (index) => page.sample(found.seed, index, model);
       rows.show(found, maps, text, shape[1]);
     } catch (error) {
       answers.delete(key);

@@ -2,7 +2,8 @@
 // "model", "picture" (detail: {text, from}), "shelf", "notice" and "error" (detail: sentence).
 
 import * as engine from "./engine-server.js";
-import { draw, fromLink, join, parts } from "./spec.js";
+import { draw, fromLink, join, label, parts } from "./spec.js";
+import { Stopped } from "./work.js";
 
 const SHELF = "dcgan.shelf";
 const SHELF_SIZE = 24;
@@ -20,12 +21,19 @@ class Page extends EventTarget {
     this.models = await engine.models();
     this.model = this.models[0];
     const shared = new URLSearchParams(location.search).get("spec");
-    if (!shared || !this.open(shared, "link")) this.show(this.text(draw(1, 0)), "start");
+    if (!shared || !this.open(shared, "link")) this.show(this.sample(1, 0), "start");
   }
 
-  /** The text of a picture of the current model (or of one of its stages). */
-  text(z, model = this.model, edits = []) {
+  /** The text of a picture of the current model (or of one of its stages). Where the model has
+   * classes a picture is of one: that of the picture on the stage, unless another is asked for. */
+  text(z, model = this.model, number = label(this.picture) ?? 0) {
+    const edits = model.classes ? [`class(${number})`] : [];
     return join({ model: model.name, weights: model.weights, z, edits });
+  }
+
+  /** A draw of a model; those of one with classes go through them (`Model.sample` in engine.py). */
+  sample(seed, index, model = this.model) {
+    return this.text(draw(seed, index), model, index % model.classes);
   }
 
   /** Put a picture on the stage; `from` says which part of the page asked. */
@@ -41,7 +49,7 @@ class Page extends EventTarget {
       const name = parts(text).model.split("/")[0];
       const model = this.models.find((known) => known.name === name);
       if (!model) throw new Error(`There is no model called ${name} on this page.`);
-      if (model !== this.model) this.#choose(model);
+      if (model !== this.model) this.#choose(model, text);
       this.show(text, from);
       return true;
     } catch (error) {
@@ -51,12 +59,16 @@ class Page extends EventTarget {
   }
 
   useModel(name) {
-    this.#choose(this.models.find((model) => model.name === name));
-    this.show(this.text(draw(1, 0)), "model");
+    const model = this.models.find((known) => known.name === name);
+    const first = this.sample(1, 0, model);
+    this.#choose(model, first);
+    this.show(first, "model");
   }
 
-  #choose(model) {
+  /** A model with its picture: what is drawn anew for the model may go by the picture's class. */
+  #choose(model, picture) {
     this.model = model;
+    this.picture = picture;
     this.#tell("model");
   }
 
@@ -88,6 +100,12 @@ class Page extends EventTarget {
 
   fail(sentence) {
     this.#tell("error", sentence);
+  }
+
+  /** What was caught of an attempt; that the visitor stopped it is no failure. */
+  caught(error) {
+    if (error instanceof Stopped) this.say(error.message);
+    else this.fail(error.message);
   }
 
   on(type, listener) {

@@ -14,8 +14,8 @@ let open = null; // by mount
  */
 export const choose = (question) => open(question);
 
-/** A z as a picture of the current model; a class-conditional one needs a class. */
-export const plain = (z) => page.text(z, page.model, page.model.classes ? ["class(0)"] : []);
+/** A z as a picture of the current model, in the class of the picture on the stage. */
+export const plain = (z) => page.text(z);
 
 /** Texts of `count` new draws. */
 export function draws(count) {
@@ -66,7 +66,7 @@ export function mount(root) {
     part("kept").replaceChildren(
       ...kept.map((text, index) => pickable(text, `Picture ${index + 1} of the shelf`)),
     );
-    if (!drawn.length || !ours(drawn[0])) other();
+    if (!drawn.length || drawn[0] !== plain(parts(drawn[0]).z)) other();
     dialog.showModal();
   };
 

@@ -1,12 +1,13 @@
 // Sample: a grid from a seed, directions through the chosen picture, the training run in hindsight.
 
+import { ACROSS, chosen, InClasses, offer } from "./classes.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
 import { draw, join, move, moves, number, parts, scale } from "./spec.js";
 
 const REACH = 3; // standard deviations to either side
 const SEEDS = 2 ** 53 - 1;
-const state = { seed: 1, count: 36, scale: 1, stage: null };
+const state = { seed: 1, rows: 6, label: null, scale: 1, stage: null };
 
 export async function mount(root) {
   const part = (name) => root.querySelector(`[data-role=${name}]`);
@@ -25,14 +26,20 @@ export async function mount(root) {
   // the model's stages, the last being the model itself
   const stages = () => [...page.model.stages, page.model];
   const model = () => stages()[state.stage ?? stages().length - 1];
+  /** Of all classes a table, a z in each; of one, or without classes, a square of draws. */
+  const table = () => page.model.classes > 0 && state.label === null;
+  const columns = (rows) => (table() ? Math.min(page.model.classes, ACROSS) : rows);
+  const picture = (index) => {
+    const { classes } = page.model;
+    const [place, label] = table() ? [Math.floor(index / classes), index % classes] : [index, state.label];
+    return page.text(scale(state.scale, draw(state.seed, place)), model(), label);
+  };
   const texts = () =>
-    Array.from({ length: state.count }, (_, index) =>
-      page.text(scale(state.scale, draw(state.seed, index)), model(), label(index)),
-    );
-  const label = (index) => (page.model.classes ? [`class(${index % page.model.classes})`] : []);
+    Array.from({ length: state.rows * columns(state.rows) }, (_, index) => picture(index));
 
   const fill = () => {
-    grid.columns = Math.sqrt(state.count);
+    for (const option of part("rows").options) option.text = option.value * columns(option.value);
+    grid.columns = columns(state.rows);
     grid.show(texts());
   };
 
@@ -53,8 +60,12 @@ export async function mount(root) {
     seed.value = state.seed;
     fill();
   });
-  part("count").addEventListener("change", (event) => {
-    state.count = Number(event.target.value);
+  part("rows").addEventListener("change", (event) => {
+    state.rows = Number(event.target.value);
+    fill();
+  });
+  part("class").addEventListener("change", (event) => {
+    state.label = chosen(event.target);
     fill();
   });
   part("scale").addEventListener("input", (event) => {
@@ -85,6 +96,8 @@ export async function mount(root) {
     drag();
   });
 
+  const inClasses = new InClasses(part("classes"));
+
   // --- images seen: the same z's, drawn by the generator as it was
   const stage = part("stage");
   const sayStage = () => {
@@ -108,10 +121,11 @@ export async function mount(root) {
     stage.max = last;
     stage.value = state.stage;
     sayStage();
+    offer(part("class"), state.label);
     fill();
   };
   page.on("model", () => {
-    state.stage = null;
+    state.stage = state.label = null;
     useModel();
   });
   page.on("picture", ({ text, from }) => {
@@ -127,11 +141,12 @@ export async function mount(root) {
 
   await page.ready;
   seed.value = state.seed;
-  part("count").value = state.count;
+  part("rows").value = state.rows;
   part("scale").value = state.scale;
   part("scale-value").textContent = number(state.scale);
   useModel();
   adopt(page.picture);
+  inClasses.draw();
 }
 
 function slider(name, index) {

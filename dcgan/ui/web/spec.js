@@ -4,7 +4,7 @@ const VERSION = "v1";
 
 /** {model, weights, z, edits: [...]} of a text; throws an Error with a sentence for people. */
 export function parts(text) {
-  const [version, name = "", z, ...edits] = text.trim().split(":");
+  const [version, name = "", z, ...edits] = text.trim().split(/\s*:\s*/);
   const [model, weights] = name.split("@");
   if (version !== VERSION || !weights || !z) {
     throw new Error("This is not the text of a picture; one looks like v1:faces@01234567:z(1,0).");
@@ -114,6 +114,18 @@ function mask(cells) {
 /** Feature maps times a gain, everywhere or in the cells of a layer that are true. */
 export function gain(layer, factor, maps, cells = null) {
   return `gain(${[layer, number(factor), runs(maps), ...(cells ? [mask(cells)] : [])].join(",")})`;
+}
+
+/** The class of a text's picture; undefined where the text has none. */
+export function label(text) {
+  const edit = parts(text).edits.map(taken).find(({ name }) => name === "class");
+  return edit && Number(edit.values[0]);
+}
+
+/** The picture of a text in another class. */
+export function withLabel(text, number) {
+  const { edits, ...rest } = parts(text);
+  return join({ ...rest, edits: [...edits.filter((e) => !e.startsWith("class(")), `class(${number})`] });
 }
 
 /** The picture of a text with these gains, in place of any that it has. */

@@ -1,0 +1,59 @@
+// The classes of a model that is told which to draw (appendix): one or all, and a z in each.
+
+import { page } from "./page.js";
+import { Sheet } from "./sheet.js";
+import { label, withLabel } from "./spec.js";
+
+export const ACROSS = 10; // classes in a line, at most
+const REST = 100; // ms without a new z on the stage, before it is drawn in every class
+
+const numbers = () => Array.from({ length: page.model.classes }, (_, number) => number);
+
+/** Fills a <select> with the current model's classes; `chosen` is one of them, or null for all. */
+export function offer(select, chosen) {
+  select.replaceChildren(new Option("All", ""), ...numbers().map((number) => new Option(number, number)));
+  select.value = chosen ?? "";
+}
+
+/** What was chosen in it. */
+export const chosen = (select) => (select.value === "" ? null : Number(select.value));
+
+/** The picture on the stage in every class; a press puts it into another, its z staying as it is. */
+export class InClasses {
+  #resting = 0;
+  #shown = ""; // the text that is drawn in every class, as the first
+
+  constructor(root) {
+    this.root = root;
+    this.sheet = new Sheet(root, {
+      columns: ACROSS,
+      label: "Class",
+      onClick: (number) => page.show(withLabel(page.picture, number), "class"),
+      onError: (sentence) => page.fail(sentence),
+    });
+    page.on("picture", () => {
+      clearTimeout(this.#resting);
+      if (!root.isConnected) return;
+      this.#mark();
+      this.#resting = setTimeout(() => this.draw(), REST);
+    });
+  }
+
+  draw() {
+    const { classes } = page.model;
+    const first = withLabel(page.picture, 0);
+    if (!classes || first === this.#shown) return;
+    this.#shown = first;
+    this.sheet.columns = Math.min(classes, ACROSS);
+    this.sheet.show(numbers().map((number) => withLabel(page.picture, number)));
+    this.#mark();
+  }
+
+  #mark() {
+    const current = label(page.picture);
+    [...this.root.children].forEach((button, number) => {
+      button.ariaLabel = `Class ${number}`;
+      button.ariaPressed = String(number === current);
+    });
+  }
+}
