@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from gradio.events import api
 
-from dcgan import engine as drawing
-from dcgan import images, units, walks
+from dcgan import units
 from dcgan.boxes import BoxesError
 from dcgan.engine import Engine
 from dcgan.spec import SpecError
 from dcgan.ui import discriminator, forget, server, slow
+from dcgan.ui import walk as walking
 from dcgan.ui.server import RequestError, check_sheet, check_whole, data_uri, read_spec, sentence
-from dcgan.work import Work, batches, part
+from dcgan.work import Work
 
 AT_ONCE = 4
-STATIONS = 9
-SECONDS = 20
-SCALES = (1, 2, 3, 4)
 
 
 def endpoints(engine: Engine) -> None:
@@ -63,7 +57,8 @@ def endpoints(engine: Engine) -> None:
     ) -> dict[str, Any]:
         """A walk through pictures as a moving one: {"webp": data URI, "specs": its frames}."""
         with _for_people():
-            return await _finish(_walk(engine, stations, seconds, closed, spherical, scale))
+            moving = walking.walk(engine, stations, seconds, closed, spherical, scale)
+            return await _finish(moving)
 
     def boxes(model: str, name: str) -> dict[str, Any]:
         """A set of boxes that is shipped with a model, to draw with or to give to /fit."""
@@ -123,26 +118,6 @@ def _for_people() -> Iterator[None]:
 
 async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:
     return await slow.finish(work, gr.Progress())
-
-
-def _walk(
-    engine: Engine, stations: object, seconds: object, closed: bool, spherical: bool, scale: object
-) -> Work[dict[str, Any]]:
-    if not isinstance(stations, list) or not 2 <= len(stations) <= STATIONS:
-        raise RequestError(f'"stations" must be a list of 2 to {STATIONS} picture texts.')
-    if not isinstance(seconds, int | float) or not 0.1 <= seconds <= SECONDS:
-        raise RequestError(f"A walk takes 0.1 to {SECONDS} seconds, not {seconds!r}.")
-    if scale not in SCALES:
-        raise RequestError(f"A walk is enlarged 1 to {SCALES[-1]} times, not {scale!r}.")
-    ends = [read_spec(text, engine) for text in stations]
-    specs = walks.frames(ends, seconds, closed, spherical)
-    pictures = yield from part(0, 0.7, batches(engine.render, specs, drawing.BATCH))
-    frames = [images.enlarge(picture, scale) for picture in np.concatenate(pictures)]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "walk.webp"
-        images.encode_animation(frames, path, seconds)
-        content = path.read_bytes()
-    return {"webp": data_uri(content, "webp"), "specs": [str(spec) for spec in specs]}
 
 
 def _content(picture: object) -> bytes:

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.themes import Base, colors
 
 from dcgan.engine import Engine
-from dcgan.ui import api, discriminator, forget, results, server
+from dcgan.ui import api, discriminator, forget, results, server, walk
 from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
@@ -28,7 +28,7 @@ def build(engine: Engine) -> gr.Blocks:
                 with gr.Tab("Sample", id="sample"):
                     part("sample")
                 with gr.Tab("Walk", id="walk"):
-                    part("walk")
+                    part("walk", longest=walk.SECONDS)
                 with gr.Tab("Arithmetic", id="arithmetic"):
                     part("arithmetic")
                 with gr.Tab("Turn", id="turn"):
@@ -51,6 +51,7 @@ def launch_options(engine: Engine) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 *server.routes(engine),
+                *walk.routes(engine),
                 *forget.routes(engine),
                 *discriminator.routes(engine),
                 *results.routes(results.RESULTS),

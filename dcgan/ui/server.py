@@ -169,12 +169,17 @@ def read_spec(text: object, engine: Engine) -> PictureSpec:
 
 
 def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
+    asked = read_json(body, '{"specs": [...], "columns": 8}')
+    return check_sheet(asked.get("specs"), asked.get("columns", 8), engine)
+
+
+def read_json(body: bytes, example: str) -> dict[str, Any]:
+    """An object; any other JSON is an empty one."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
-        raise RequestError('The body must be JSON: {"specs": [...], "columns": 8}.') from None
-    fields = asked if isinstance(asked, dict) else {}
-    return check_sheet(fields.get("specs"), fields.get("columns", 8), engine)
+        raise RequestError(f"The body must be JSON: {example}.") from None
+    return asked if isinstance(asked, dict) else {}
 
 
 def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[PictureSpec], int]:

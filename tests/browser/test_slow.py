@@ -14,7 +14,7 @@ from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
 from dcgan.engine import BATCH, Engine, Model
-from dcgan.ui.api import SECONDS
+from dcgan.ui.walk import SECONDS
 from tests.browser.conftest import Open, faces_alone, painted, serve, wait_painted
 
 HELD_AT = 3

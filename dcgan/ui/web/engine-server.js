@@ -68,6 +68,12 @@ export async function sheet(specs, columns, signal) {
   };
 }
 
+/** {webp, specs}: a walk as a moving picture (dcgan/ui/walk.py). */
+export function walk(stations, options) {
+  const body = { stations, ...options };
+  return follow("Drawing the walk ...", (signal) => post(at("walk"), body, signal));
+}
+
 // --- Forget (dcgan/ui/forget.py)
 
 /** A set of boxes that is shipped with a model. */

@@ -1,5 +1,6 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
+import * as engine from "./engine-server.js";
 import { page } from "./page.js";
 import { draws } from "./picker.js";
 import { Sheet } from "./sheet.js";
@@ -9,6 +10,7 @@ import { thumb } from "./thumb.js";
 const FRAMES = 24;
 const MIN = 2;
 const MAX = 9;
+const SCALE = 4; // of a saved walk
 const state = {
   stations: [],
   place: 0,
@@ -18,7 +20,7 @@ const state = {
   forwards: true,
 };
 
-export async function mount(root) {
+export async function mount(root, { longest }) {
   const part = (name) => root.querySelector(`[data-role=${name}]`);
   const button = (name) => root.querySelector(`[data-do=${name}]`);
   const place = part("place");
@@ -143,6 +145,26 @@ export async function mount(root) {
     state.speed = Number(event.target.value);
     part("speed-value").textContent = number(state.speed);
   });
+
+  // --- as a file: as long as it takes to play, if the server makes that long a one
+  const save = async () => {
+    setPlaying(false);
+    const { stations, closed, spherical, speed } = state;
+    const seconds = Math.min(legs() / speed, longest);
+    button("save").disabled = true;
+    try {
+      const found = await engine.walk(stations, { seconds, closed, spherical, scale: SCALE });
+      const link = document.createElement("a");
+      Object.assign(link, { href: found.webp, download: "walk.webp" });
+      link.click();
+    } catch (error) {
+      page.caught(error);
+    } finally {
+      button("save").disabled = false;
+    }
+  };
+  button("save").addEventListener("click", save);
+
   page.on("picture", ({ from }) => {
     if (from !== "walk") setPlaying(false);
   });
