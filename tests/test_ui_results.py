@@ -1,7 +1,8 @@
-"""The route of what was measured: files as they are, and a sentence for a name that is none."""
+"""What was measured: files as they are, a sentence for a name that is none, and the report."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_other_files_are_no_results(tmp_path: Path, name: str) -> None:
     status, text = ask(folder, name)
     assert status == 404
     assert "there is: turn." in text
+
+
+def test_the_report_is_its_sections(tmp_path: Path) -> None:
+    html = results.html(results.REPORT)
+    assert html.startswith('<h2><a name="')
+    titles = re.findall(r"^## .*</a>(.*)$", results.REPORT.read_text(), re.MULTILINE)
+    assert [title in html for title in titles] == [True] * len(titles)
+    assert html.count("<h2>") == html.count("<details>") == html.count("</details>") == len(titles)
+    assert html.count("<table>") >= len(titles)
+    assert "<code>python -m training run turn --weights weights/faces" in html
+    assert "|:--" not in html  # all tables are read as such
+    (tmp_path / "RESULTS.md").write_text("# Results\n\nNothing yet.\n")
+    assert results.html(tmp_path / "RESULTS.md") == results.html(tmp_path / "none") == ""
 
 
 def test_without_results_it_says_so(tmp_path: Path) -> None:

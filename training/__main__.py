@@ -35,7 +35,7 @@ from dcgan.judges import load as load_judge
 from dcgan.spec import SpecError
 from training import evaluation, report
 from training import ship as shipping
-from training.data import DataError, load_images
+from training.data import load_images
 from training.directions import principal_directions
 from training.exemplars import ExemplarError, pick, sheet
 from training.experiments import (
@@ -53,21 +53,23 @@ from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
 from training.prepare import prepare
 from training.recipes import RECIPES
+from training.sources import DataError
 from training.state import StateError
 from training.theano import import_theano as import_from_theano
 from training.windows import EPOCHS as WINDOW_EPOCHS
 from training.windows import train_windows
 
+# in the order of the paper, and what is not in it
 EXPERIMENTS = {
-    "arithmetic": arithmetic,
-    "cifar10": cifar10,
-    "forget": forget,
     "guidelines": guidelines,
+    "cifar10": cifar10,
+    "svhn": svhn,
     "memorisation": memorisation,
+    "forget": forget,
+    "arithmetic": arithmetic,
+    "turn": turn,
     "mnist": mnist,
     "rooms": rooms,
-    "svhn": svhn,
-    "turn": turn,
 }
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,26 +92,30 @@ def run(
     variants: Mapping[str, Variant],
     seeds: int,
     conditions: dict[str, Any],
+    data: Mapping[str, int],
     out: Path,
     train: Callable[[Variant, int], dict[str, Any]],
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train every variant from seeds 0 to `seeds` - 1, one seed after the other.
 
-    conditions: what all have in common, kept with the figures in the file `out`. Where it exists,
-    only what it lacks is trained. Raises StateError if it was made under other conditions.
+    conditions: what all have in common, kept with the figures in the file `out`; data: see
+    `figures.keep`. Where the file exists, only what it lacks is trained, and the minutes add up.
+    Raises StateError if it was made under other conditions.
     """
+    started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
     if out.is_file():
         facts = json.loads(out.read_text(encoding="utf-8"))
         if other := [name for name, value in conditions.items() if facts.get(name) != value]:
             raise StateError(f"{out} was made with another {', '.join(other)}: give a new file")
+        started -= 60 * facts.get("run", {}).get("minutes", 0)
     for seed in range(seeds):
         for name, variant in variants.items():
             found = facts["trained"].setdefault(name, {})
             if str(seed) not in found:
                 found[str(seed)] = train(variant, seed)
-                figures.keep(out, facts)
+                figures.keep(out, facts, started, data)
                 say(f"{name}, seed {seed}: {found[str(seed)]}")
     return facts
 
@@ -119,24 +123,25 @@ def run(
 def table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """Of each variant the mean KID of its seeds after so many images, and how each seed ended.
 
-    The means are of the seeds that got so far; `last G` is the end's without averaging.
+    The means are of the seeds that got so far; `last G` is the end's without averaging. Where a
+    seed failed, it says at which step.
     """
     ways = (found["curve"] for runs in trained.values() for found in runs.values())
     longest: list[dict[str, float]] = max(ways, key=len)
     columns = [(f"{entry['images']:,}", at, "kid") for at, entry in enumerate(longest)]
     if longest and "kid_last" in longest[-1]:
         columns.append(("last G", len(longest) - 1, "kid_last"))
-    width = max(map(len, trained))
-    lines = [f"{'':{width}}  {_cells(head for head, *_ in columns)}  each seed"]
-    for name, runs in trained.items():
-        means = (_mean(runs, at, what) for _, at, what in columns)
-        ends = ", ".join(map(_end, runs.values()))
-        lines.append(f"{name:{width}}  {_cells(means)}  {ends}")
-    return "\n".join(lines)
-
-
-def _cells(texts: Iterable[str]) -> str:
-    return "  ".join(f"{text:>8}" for text in texts)
+    seeds = sorted({seed for runs in trained.values() for seed in runs}, key=int)
+    rows = [
+        [
+            name,
+            *(_mean(runs, at, what) for _, at, what in columns),
+            *(_end(runs[seed]) if seed in runs else None for seed in seeds),
+        ]
+        for name, runs in trained.items()
+    ]
+    heads = [head for head, *_ in columns] + [f"seed {seed}" for seed in seeds]
+    return figures.table(["KID after images", *heads], rows)
 
 
 def _mean(runs: Mapping[str, Mapping[str, Any]], at: int, what: str) -> str:
@@ -146,6 +151,6 @@ def _mean(runs: Mapping[str, Mapping[str, Any]], at: int, what: str) -> str:
 
 def _end(found: Mapping[str, Any]) -> str:
     if "diverged" in found:
-        return f"diverged at step {found['diverged']}"
-    collapsed = f" (collapsed at step {found['collapsed']})" if "collapsed" in found else ""
+        return f"diverged at {found['diverged']}"
+    collapsed = f", collapsed at {found['collapsed']}" if "collapsed" in found else ""
     return f"{found['curve'][-1]['kid']:.3f}{collapsed}"

@@ -1,32 +1,26 @@
-"""Images for training: parquet in the Hub's image format, folders of pictures, Hub data sets, LMDB.
+"""Sets of pictures: those trained on and those held out, with labels or masks where asked for.
 
-Everything is decoded once into a temporary file (N, C, H, W uint8: 12 kB for a 64x64 picture), of
-which the machine keeps in memory as much as it has room for, and split by hash into a training and
-a held-out part, so that the same image falls on the same side on every machine and at every size of
-the set; pictures of one known person stay together.
+What is trained on is decoded once into a temporary file (N, C, H, W uint8: 12 kB for a 64x64
+picture), of which the machine keeps in memory as much as it has room for, and split by hash into a
+training and a held-out part, so that the same image falls on the same side on every machine and at
+every size of the set; pictures of one known person stay together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
+
+from training.sources import DataError, decode, decoded
 
 HELD_OUT = 1 / 12
 """Share of a set that is held out where nothing else is said."""
-LMDB = "data.mdb"
-
-
-class DataError(ValueError):
-    """Images that can't be trained on; the message says which and what to do."""
 
 
 @dataclass
@@ -60,9 +54,10 @@ def load_images(
 ) -> Images:
     """Read and split a set of pictures.
 
-    source: as for `rows`. keep: column -> values; other rows are left out. label: column with
-        class numbers. held_out: share of the pictures. Those that are broken or not size x size are
-        skipped and named; so are grey ones where colour is asked for, even if stored as colour.
+    source: as for `sources.rows`. keep: column -> values; other rows are left out. label: column
+        with class numbers. held_out: share of the pictures. Those that are broken or not size x
+        size are skipped and named; so are grey ones where colour is asked for, even if stored as
+        colour.
     Raises DataError where fewer than two pictures remain, or a column is missing.
     """
     keep = keep or {}
@@ -71,12 +66,9 @@ def load_images(
     sources: dict[str, int] = {}
     labels: list[int] = []
     with tempfile.TemporaryFile() as training, tempfile.TemporaryFile() as others:
-        for name, content, row in rows(source):
-            if missing := columns - row.keys():
-                raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
+        for name, content, row, picture in decoded(source, size, channels, columns):
             if any(row[column] not in values for column, values in keep.items()):
                 continue
-            picture = _decode(content, size, channels)
             if isinstance(picture, str):
                 skipped.setdefault(picture, []).append(name)
                 continue
@@ -140,10 +132,7 @@ def load_attributes(
     Raises DataError where a column is missing or no picture remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
-    for _, content, row in rows(source):
-        if missing := set(columns) - row.keys():
-            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
-        picture = _decode(content, size, channels, grey)
+    for _, content, row, picture in decoded(source, size, channels, set(columns), grey):
         if isinstance(picture, str):
             continue
         pictures.extend(picture.tobytes())
@@ -179,12 +168,10 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
     Raises DataError where there is no such column or no mask.
     """
     pictures, masks, places = bytearray(), bytearray(), []
-    for _, content, row in rows(source):
-        if column not in row:
-            raise DataError(f"{source} has no column {column!r}, only {sorted(row)}")
+    for _, content, row, picture in decoded(source, size, 3, {column}):
         if row[column] is None:
             continue
-        picture, mask = _decode(content, size, 3), _decode(row[column]["bytes"], size, 1)
+        mask = decode(row[column]["bytes"], size, 1)
         if isinstance(picture, str) or isinstance(mask, str):
             continue
         pictures.extend(picture.tobytes())
@@ -199,154 +186,7 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
     )
 
 
-def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(name, encoded picture, other columns) of every picture.
-
-    source: a parquet file, a folder with some, a folder of pictures (searched recursively), an LMDB
-    of encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises
-    DataError.
-    """
-    folder = Path(source)
-    if folder.is_file() and folder.suffix == ".parquet":
-        yield from _table(source, "parquet", data_files=[str(folder)])
-    elif not folder.is_dir():
-        if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
-            raise DataError(f"there is no folder {source}")
-        yield from _table(source, str(source))
-    elif (folder / LMDB).is_file():
-        yield from _database(folder)
-    elif files := sorted(folder.rglob("*.parquet")):
-        training = [path for path in files if path.name.startswith("train")] or files
-        yield from _table(source, "parquet", data_files=[str(path) for path in training])
-    else:
-        suffixes = Image.registered_extensions()
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
-            yield str(path.relative_to(folder)), path.read_bytes(), {}
-
-
-def file_of_test(folder: str) -> Path:
-    """The test part of a set, test*.parquet. Raises DataError where there is not exactly one."""
-    found = sorted(Path(folder).glob("test*.parquet"))
-    if len(found) != 1:
-        raise DataError(f"{folder} has {len(found)} files test*.parquet: give one with --test")
-    return found[0]
-
-
-def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    import lmdb
-
-    try:
-        with (
-            lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as database,
-            database.begin() as transaction,
-        ):
-            for key, content in transaction.cursor():
-                yield key.decode(errors="replace"), content, {}
-    except lmdb.Error as error:
-        raise DataError(f"{folder / LMDB} can't be read: {error}") from error
-
-
-def _table(
-    source: str | Path, kind: str, **options: Any
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """The rows of what `datasets` can read; bytes are empty where the picture is missing."""
-    import datasets
-    from fsspec.core import url_to_fs
-
-    try:
-        rows = datasets.load_dataset(kind, split="train", streaming=True, **options)
-        if "image" not in (rows.column_names or ["image"]):
-            raise DataError(f"{source} has no column 'image', only {rows.column_names}")
-        for number, row in enumerate(rows.decode(False)):
-            image = row.pop("image") or {"bytes": b"", "path": None}
-            content = image["bytes"]
-            if content is None:
-                filesystem, path = url_to_fs(image["path"])
-                content = filesystem.cat_file(path)
-            yield image["path"] or f"row {number}", content, row
-    except DataError:
-        raise
-    except Exception as error:  # pyarrow, fsspec and the Hub's client raise many types
-        raise DataError(
-            f"{source} is no folder of pictures, parquet files or data set of the Hub that can be "
-            f"read ({type(error).__name__}: {error})"
-        ) from error
-
-
-def _decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
-    """(C, H, W) uint8, or the reason why the picture is left out."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.size != (size, size):
-                return f"not {size}x{size}"
-            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return "broken"
-    if channels == 3 and not grey and (pixels == pixels[:, :, :1]).all():
-        return "grey"
-    return np.atleast_3d(pixels).transpose(2, 0, 1)
-
-
 def shown(pictures: np.ndarray) -> np.ndarray:
     """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
     count, _, height, width = pictures.shape
     return np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3)).copy()
-
-
-class Batches:
-    """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
-
-    Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
-    epoch is dropped. With several processes each takes its own slice of the common batch.
-    Raises DataError from the constructor where the pictures do not fill a batch.
-    """
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        batch_size: int,
-        seed: int,
-        mirror: bool,
-        *,
-        labels: np.ndarray | None = None,
-        process: int = 0,
-        processes: int = 1,
-    ) -> None:
-        if len(images) < batch_size:
-            raise DataError(
-                f"a batch has {batch_size} pictures, but there are only {len(images)} to train on"
-            )
-        self.images, self.labels, self.mirror, self.seed = images, labels, mirror, seed
-        self.batch_size = batch_size
-        self.steps_per_epoch = len(images) // batch_size
-        self._slice = slice(process, None, processes)
-        self._order = (-1, np.empty(0, np.int64))
-
-    def at(self, step: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Batch number `step`: pictures (N, C, H, W) uint8, their labels or None."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            order = random(self.seed, "order", epoch).permutation(len(self.images))
-            self._order = (epoch, order)
-        start = position * self.batch_size
-        rows = self._order[1][start : start + self.batch_size][self._slice]
-        pictures = self.images[rows]
-        if self.mirror:
-            flip = random(self.seed, "mirror", step).random(self.batch_size)[self._slice] < 0.5
-            pictures[flip] = pictures[flip, :, :, ::-1]
-        return pictures, None if self.labels is None else self.labels[rows]
-
-
-def some_of_each(
-    labels: np.ndarray, classes: int, count: int, chance: np.random.Generator
-) -> np.ndarray:
-    """Rows of labels (N,), `count` different ones at random of each class, class by class."""
-    rows = (np.flatnonzero(labels == label) for label in range(classes))
-    return np.concatenate([chance.choice(those, count, replace=False) for those in rows])
-
-
-def random(seed: int, purpose: str, step: int) -> np.random.Generator:
-    """A counter-based generator: training's whole random state is the number of the step."""
-    stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
-    key = np.array([seed, stream], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, step, 0]))

@@ -12,8 +12,9 @@ from torch import Tensor
 from dcgan import checkpoint, images, latent
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
-from training.data import DataError, shown
+from training.data import shown
 from training.distances import Features, kernel_distance
+from training.sources import DataError
 from training.state import StateError, newest_facts
 
 COUNT, MINIMUM = 2000, 500

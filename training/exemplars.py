@@ -20,7 +20,7 @@ from dcgan.engine import Model
 from dcgan.judges import Judge, measure
 from dcgan.sets import Sets, parse_z
 from dcgan.spec import Draw, Mean, Sum, Z
-from training.data import random
+from training.batches import random
 from training.landmarks import Landmarks
 
 SEED, COUNT = 1, 2000

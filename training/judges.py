@@ -23,7 +23,9 @@ from torch.nn import functional as F
 
 from dcgan import images
 from dcgan.judges import SIZE, Judge, JudgeConfig, measure, save
-from training.data import HELD_OUT, Attributed, DataError, load_attributes, random, shown
+from training.batches import random
+from training.data import HELD_OUT, Attributed, load_attributes, shown
+from training.sources import DataError
 
 ATTRIBUTES = ("smiling", "eyeglasses", "male", "blond_hair", "bangs")
 JUDGES = {

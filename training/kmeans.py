@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training import svm
-from training.data import random
+from training.batches import random
 
 SIDE = 6
 PATCHES = 400_000

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from training.data import DataError, rows
+from training.sources import DataError, rows
 
 PER_SHARD = 50_000
 QUALITY = 95
@@ -29,7 +29,7 @@ def prepare(
     per_shard: int = PER_SHARD,
     say: Callable[[str], None] = print,
 ) -> dict[str, int]:
-    """Cut every picture of a source (`training.data.rows`) to size x size, into shards in `out`.
+    """Cut every picture of a source (`training.sources.rows`) to size x size, into shards in `out`.
 
     Returns how many were kept, broken and smaller than that (these are left out, not enlarged).
     Memory holds one shard. A shard is there whole or not at all. Raises DataError where `out` is

@@ -1,4 +1,4 @@
-"""docs/RESULTS.md: every experiment whose figures are kept in results/, as it printed them.
+"""docs/RESULTS.md, which is the page's Results tab too: what experiments have kept in results/.
 
 python -m training report
 """
@@ -16,13 +16,13 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 HEAD = """# Results
 
-Written by `python -m training report` from the files that the experiments keep in results/. Every
-number was measured by the command above it, on the weights named there."""
+Written by `python -m training report` from the files that the experiments keep in results/. What is
+marked as quoted, or stands under "the paper", is the paper's and was not measured here."""
 
 
 def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> str:
-    """Markdown. Of each experiment with a file NAME.json in `folder`: what its module says of it,
-    and what `report(facts)` makes of the file."""
+    """Markdown. Of each experiment with a file NAME.json in `folder`: what `report(facts)` makes of
+    the file, and what its module says of it, folded."""
     sections = [HEAD]
     for name, module in experiments.items():
         path = folder / f"{name}.json"
@@ -30,17 +30,25 @@ def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> st
             facts = json.loads(path.read_text(encoding="utf-8"))
             title, _, about = inspect.cleandoc(module.__doc__ or name).partition("\n\n")
             sections += [
-                f"## {title}",
+                f'## <a name="{name}"></a>{title}',
+                *_made(facts),
+                module.report(facts),
+                "<details>\n<summary>How it was measured, and what to expect</summary>",
                 about,
-                *_weights(facts),
-                f"```\n{module.report(facts)}\n```",
+                "</details>",
             ]
     return "\n\n".join(sections) + "\n"
 
 
-def _weights(facts: dict[str, Any]) -> list[str]:
-    """What they are, where an experiment is of one checkpoint."""
-    if "weights" not in facts:
-        return []
-    seen = facts["images_seen"]  # None of weights from elsewhere
-    return [f"Weights {facts['weights']}" + (f", {seen:,} images seen:" if seen else ":")]
+def _made(facts: dict[str, Any]) -> list[str]:
+    """When, where, on what and of which weights, as far as a file says so."""
+    said = []
+    if run := facts.get("run"):
+        data = ", ".join(f"{count:,} {part}" for part, count in run["data"].items())
+        on = f", on {data} pictures" if data else ""
+        said.append(f"{run['date']}, {run['minutes']:g} minutes on {run['machine']}{on}")
+    if "weights" in facts:
+        seen = facts["images_seen"]  # None of weights from elsewhere
+        trained = f", {seen:,} images seen" if seen else ""
+        said.append(f"weights {facts['weights']}{trained}")
+    return [f"*{'; '.join(said)}*"] if said else []

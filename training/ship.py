@@ -17,13 +17,15 @@ from dcgan import checkpoint, images
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training import evaluation
+from training.batches import random
 from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, ShipError, card
-from training.data import DataError, Images, random, shown
+from training.data import Images, shown
 from training.directions import principal_directions
 from training.distances import Features, kernel_distance
 from training.loop import Budget
 from training.neighbours import Pictures, compare
 from training.recipes import RECIPES
+from training.sources import DataError
 from training.state import newest_facts
 
 STAGES = 5

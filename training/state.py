@@ -1,7 +1,7 @@
 """What a run needs to go on: networks, averages and optimisers in safetensors, the rest in JSON.
 
 A state is a folder `states/<step>`; it appears under that name only when it is complete. Random
-numbers and the order of the data are functions of the step (`training.data`), so the step is all
+numbers and the order of the data are functions of the step (`training.batches`), so the step is all
 of their state.
 """
 

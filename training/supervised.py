@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from dcgan import images
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator
-from training.data import random
+from training.batches import random
 from training.trainer import best_precision
 
 BATCH = 128

@@ -23,8 +23,9 @@ from dcgan import images
 from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator, Generator
+from training.batches import Batches, random
 from training.convolution import use_matrix_products
-from training.data import Batches, Images, random
+from training.data import Images
 from training.recipes import Recipe
 from training.statistics import fix_statistics
 

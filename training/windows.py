@@ -24,9 +24,11 @@ from torch.nn import functional as F
 
 from dcgan import images
 from dcgan.judges import SIZE, Measuring, read, save
-from training.data import DataError, Masked, load_masks, random, shown
+from training.batches import random
+from training.data import Masked, load_masks, shown
 from training.distances import BATCH, Features
 from training.judges import varied
+from training.sources import DataError
 
 NAME, COLUMN = "windows", "window_mask"
 KEPT = 0.2

@@ -37,6 +37,8 @@ def build(engine: Engine) -> gr.Blocks:
                     part("forget")
                 with gr.Tab("Discriminator", id="discriminator"):
                     part("discriminator", largest=discriminator.MAX_UPLOAD)
+                with gr.Tab("Results", id="results"):
+                    part("results", html=results.html(results.REPORT))
         part("shelf")
         part("picker")
         part("work")

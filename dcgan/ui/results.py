@@ -1,4 +1,4 @@
-"""Route of what was measured (`python -m training run`, section 6), for the tabs' charts.
+"""What was measured (`python -m training run`), for the Results tab and the tabs' charts.
 
 GET /dcgan/results?name=NAME              the file results/NAME.json as it is
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from markdown_it import MarkdownIt
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan.ui.server import RequestError, answering
 
-RESULTS = Path(__file__).parents[2] / "results"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+REPORT = ROOT / "docs" / "RESULTS.md"
 
 
 def routes(folder: Path) -> list[BaseRoute]:
@@ -28,3 +31,10 @@ def routes(folder: Path) -> list[BaseRoute]:
         return FileResponse(files[name], media_type="application/json")
 
     return [Route("/dcgan/results", answering(result))]
+
+
+def html(report: Path) -> str:
+    """The sections of a file like REPORT, each from its h2 on; "" where there is none."""
+    text = report.read_text(encoding="utf-8") if report.is_file() else ""
+    _, heading, sections = text.partition("\n## ")
+    return MarkdownIt().enable("table").render(heading + sections)

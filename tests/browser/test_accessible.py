@@ -10,6 +10,7 @@ from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.browser.test_arithmetic import open_arithmetic
 from tests.browser.test_discriminator import open_discriminator
 from tests.browser.test_forget import open_forget
+from tests.browser.test_results import open_results
 from tests.browser.test_turn import open_turn
 from tests.browser.test_walk import open_walk
 
@@ -20,6 +21,7 @@ OPENERS = {
     "Turn": open_turn,
     "Forget": open_forget,
     "Discriminator": open_discriminator,
+    "Results": open_results,
 }
 
 

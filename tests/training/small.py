@@ -44,6 +44,12 @@ def images(count: int = 40, held_out: int = 0) -> Images:
     return Images(pictures(count), pictures(held_out, seed=1))
 
 
+def cells(report: str) -> list[list[str]]:
+    """Of every row of the tables in a report, heads among them, what stands in it."""
+    rows = [line[1:-1].split("|") for line in report.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
 def png(picture: np.ndarray) -> bytes:
     """(C, H, W) uint8 as a file."""
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -113,21 +113,26 @@ def test_losses_that_are_no_numbers_end_a_run(
     assert found == {"curve": [], "diverged": 2}
 
 
-def test_what_a_file_lacks_is_trained_and_nothing_else(tmp_path: Path) -> None:
+def test_what_a_file_lacks_is_trained_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, trained = tmp_path / "found.json", list[tuple[str, int]]()
 
     def train(variant: str, seed: int) -> dict[str, float]:
         trained.append((variant, seed))
         return {"kid": seed + len(variant)}
 
-    ablation.run({"one": "a"}, 2, {"images": 8}, out, train, print)
+    monkeypatch.setattr(time, "monotonic", iter(range(0, 6000, 60)).__next__)  # a minute a look
+    facts = ablation.run({"one": "a"}, 2, {"images": 8}, {"training": 9}, out, train, print)
+    assert (facts["run"]["minutes"], facts["run"]["data"]) == (2, {"training": 9})
     both = {"one": "a", "two": "bb"}
-    facts = ablation.run(both, 2, {"images": 8}, out, train, print)
+    facts = ablation.run(both, 2, {"images": 8}, {"training": 9}, out, train, print)
     assert trained == [("a", 0), ("a", 1), ("bb", 0), ("bb", 1)]
     assert facts == json.loads(out.read_text())
     assert facts["trained"]["two"]["1"] == {"kid": 3}
+    assert facts["run"]["minutes"] == 4  # those before and those now
     with pytest.raises(StateError, match="another images: give a new file"):
-        ablation.run(both, 2, {"images": 16}, out, train, print)
+        ablation.run(both, 2, {"images": 16}, {}, out, train, print)
 
 
 def test_the_table_has_means_and_names_what_failed() -> None:
@@ -142,12 +147,11 @@ def test_the_table_has_means_and_names_what_failed() -> None:
         "late": {"0": {"curve": curve(5), "diverged": 75}},
         "wild": {"0": {"curve": [], "diverged": 50}},
     }
-    head, *rows = (re.split(" {2,}", line.strip()) for line in ablation.table(runs).splitlines())
-    assert head == ["1,000", "2,000", "last G", "each seed"]
-    assert rows == [
-        ["good", "3.000", "2.000", "4.000", "1.000, 3.000 (collapsed at step 25)"],
-        ["late", "5.000", "-", "-", "diverged at step 75"],
-        ["wild", "-", "-", "-", "diverged at step 50"],
+    assert small.cells(ablation.table(runs)) == [
+        ["KID after images", "1,000", "2,000", "last G", "seed 0", "seed 1"],
+        ["good", "3.000", "2.000", "4.000", "1.000", "3.000, collapsed at 25"],
+        ["late", "5.000", "-", "-", "diverged at 75", ""],
+        ["wild", "-", "-", "-", "diverged at 50", ""],
     ]
 
 

@@ -13,6 +13,7 @@ from dcgan import checkpoint, judges
 from dcgan.engine import Model
 from dcgan.judges import measure
 from dcgan.spec import Draw, parse
+from tests.training import small
 from training.__main__ import app
 from training.exemplars import SUMMANDS, SUMS, ExemplarError, Samples
 from training.experiments.arithmetic import draw_all, draw_triples
@@ -82,8 +83,13 @@ def test_the_command_measures_prints_and_keeps(tmp_path: Path) -> None:
     arguments = [str(word) for pair in options.items() for word in pair]
     ran = CliRunner().invoke(app, ["run", "arithmetic", *arguments])
     assert (ran.exit_code, ran.stderr) == (0, "")
-    assert "smiling woman - neutral woman + neutral man:" in ran.stdout
     facts = json.loads(out.read_text())
+    told = small.cells(ran.stdout)
+    assert [told[0][0], told[6][0]] == [f"{a} - {b} + {c}" for a, b, c in SUMS]
+    assert told[0][1:] == ["male and smiling", "95% interval", "male", "smiling"]
+    means = facts["sums"][0]["means"]
+    assert told[1][:2] == ["means of three", f"{means['rate']:.1%} ({means['count']} of 24)"]
+    assert facts["run"]["data"] == {}
     assert facts["weights"] == checkpoint.load(WEIGHTS / "faces").hash
     assert parse(facts["sums"][0]["example"]).weights == facts["weights"]
     for found in facts["sums"]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from dcgan import checkpoint
 from dcgan.config import IMAGENET32
 from dcgan.networks import Discriminator, Generator
+from tests.training import small
 from tests.training.test_svhn import write
 from training import kmeans
 from training.__main__ import app
@@ -74,9 +75,29 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     assert (baseline["centroids"], baseline["features"]) == (20, 80)
     assert baseline["all"]["accuracy"] > 0.6
     assert baseline["few"]["accuracy"] > 0.3
-    assert f"{100 * facts['all']['accuracy']:6.1f}" in printed
-    assert f"{100 * baseline['all']['accuracy']:6.1f}" in printed
-    assert "  82.8    73.8  DCGAN + L2-SVM" in printed
+    assert facts["run"]["data"] == facts["pictures"]
+    rows = {row[0]: row[1:] for row in small.cells(printed)}
+    assert rows["accuracy in %"] == ["400 labels", "the paper", "6 a class", "the paper"]
+    for name, found, quoted in (
+        ("DCGAN + L2-SVM", facts, ["82.8", "73.8"]),
+        ("1-layer K-means", baseline, ["80.6", "63.7"]),
+    ):
+        full, part, deviation = (
+            f"{100 * value:.1f}"
+            for value in (
+                found["all"]["accuracy"],
+                found["few"]["accuracy"],
+                found["few"]["deviation"],
+            )
+        )
+        assert rows[name] == [full, quoted[0], f"{part} +- {deviation}", quoted[1]]
+    assert rows["Exemplar CNN (quoted)"] == ["", "84.3", "", "77.4"]
+    assert rows["random weights"] == ["0", f"{facts['control']['untrained']:.1%}"]
+    assert rows["on the way"] == ["200", f"{facts['curve'][1]['accuracy']:.1%}"]
+    assert rows["this D"] == ["300", f"{facts['control']['trained']:.1%}"]
+    del facts["kmeans"]
+    rows = {row[0]: row[1:] for row in small.cells(cifar10.report(facts))}
+    assert rows["1-layer K-means (quoted)"] == ["", "80.6", "", "63.7"]
 
 
 def test_draws_are_even_and_differ() -> None:

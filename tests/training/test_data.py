@@ -24,7 +24,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.training import small
-from training.data import HELD_OUT, Batches, DataError, Images, load_images, place
+from training.batches import Batches
+from training.data import HELD_OUT, Images, load_images, place
+from training.sources import DataError
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:

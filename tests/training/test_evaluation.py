@@ -13,8 +13,8 @@ from dcgan.engine import Model
 from tests import tiny
 from tests.training import small
 from training import evaluation
-from training.data import DataError
 from training.evaluation import Distance, best, copy_best, sample
+from training.sources import DataError
 from training.state import FACTS, StateError
 
 

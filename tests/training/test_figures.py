@@ -1,13 +1,17 @@
-"""Rates and paired tests, against sums and formulas worked out by hand."""
+"""Rates and paired tests, against sums worked out by hand; tables; what a file of figures has."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from training.experiments import figures
 
@@ -20,7 +24,8 @@ def test_a_rate_has_its_counts_and_wilsons_interval() -> None:
     assert (found["count"], found["of"], found["rate"]) == (30, 100, 0.3)
     assert found["low"] == pytest.approx(middle - half, abs=1e-4)
     assert found["high"] == pytest.approx(middle + half, abs=1e-4)
-    assert "30.0% (30 of 100)" in figures.text(found)
+    assert figures.text(found) == "30.0% (30 of 100)"
+    assert figures.interval({"low": 0.1004, "high": 0.25}) == "10.0% to 25.0%"
 
 
 def test_the_paired_test_is_the_binomial_of_what_differs() -> None:
@@ -32,7 +37,36 @@ def test_the_paired_test_is_the_binomial_of_what_differs() -> None:
     assert figures.paired(ours, ours) == {"only_first": 0, "only_second": 0, "p": 1.0}
 
 
-def test_figures_are_kept_where_a_file_is_given(tmp_path: Path) -> None:
-    figures.keep(None, {"n": 1})
-    figures.keep(tmp_path / "new" / "x.json", {"n": 1})
-    assert json.loads((tmp_path / "new" / "x.json").read_text()) == {"n": 1}
+def test_a_table_is_markdown_in_columns() -> None:
+    assert figures.table(["of", "share"], [["all", "1e-05"], ["none", None]]).splitlines() == [
+        "| of   |   share |",
+        "|:-----|--------:|",
+        "| all  |   1e-05 |",
+        "| none |         |",
+    ]
+
+
+def test_figures_are_kept_where_a_file_is_given_with_how_they_came_about(tmp_path: Path) -> None:
+    out, today = tmp_path / "new" / "x.json", datetime.now(UTC).date()
+    figures.keep(None, {"n": 1}, 0)
+    figures.keep(out, {"n": 1}, time.monotonic() - 90, {"test": 70})
+    found = json.loads(out.read_text())
+    run = found.pop("run")
+    assert found == {"n": 1}
+    assert run.keys() == {"date", "machine", "minutes", "data"}
+    assert run["data"] == {"test": 70}
+    assert 1.5 <= run["minutes"] < 2
+    assert (datetime.fromisoformat(run["date"]).date() - today).days in (0, 1)  # midnight
+
+
+def test_a_machine_is_its_cores_and_processor_or_its_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(figures, "CPU", tmp_path / "cpuinfo")
+    assert re.fullmatch(r"\d+ of \d+ cores, \w+, torch \d.*", figures.machine())
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A Processor\nstepping\t: 8\n")
+    assert ", A Processor, torch" in figures.machine()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    assert figures.machine() == f"A GPU, torch {torch.__version__}"

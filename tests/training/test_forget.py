@@ -16,6 +16,7 @@ from dcgan.config import ModelConfig
 from dcgan.engine import Engine, Model
 from dcgan.spec import Gain
 from tests import tiny
+from tests.training import small
 from tests.training.test_windows import write_rooms
 from training import windows
 from training.__main__ import app
@@ -83,8 +84,14 @@ def test_the_command_measures_and_keeps(
         assert all(0 <= point["found"] <= 1 for point in curve)
     assert facts["curves"]["random"][1]["kid_error"] > 0
     assert facts["boxes"]["boxes"] == 4
+    rows = {row[0]: row[1:] for row in small.cells(printed)}
     for point in facts["curves"]["fitted"]:
-        assert f"{point['k']:4}{point['found']:9.2%}{point['kid']:9.4f}" in printed
+        assert [f"{point['found']:.2%}", f"{point['kid']:.4f}"] == rows[f"{point['k']}"][:2]
+    assert rows["coverage"] == ["inside", "outside", "no boxes"]
+    for name in ("with", "without"):
+        told = rows[f"{name} the {len(fitted)} fitted maps"]
+        assert told == [f"{share:.1%}" for share in facts["boxes"][name].values()]
+    assert facts["run"]["data"].keys() == {"held-out"}
     with Image.open(sheet) as picture:
         assert picture.size == (2 * 64 * forget.COLUMNS, 2 * 64 * 8)
 

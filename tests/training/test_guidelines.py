@@ -212,10 +212,14 @@ def test_the_command_trains_what_its_file_lacks(
         assert [entry["images"] for entry in runs["0"]["curve"]] == [64, 128]
     assert facts["kid_n"] == 8
     assert guidelines.report(facts) in again
+    assert facts["run"]["data"] == {"training": facts["pictures"], "held-out": 8}
     assert "another images: give a new file" in done(256, "no batch norm")
 
 
-def test_what_diverged_has_no_time() -> None:
+def test_what_diverged_at_once_is_in_the_table() -> None:
     runs = {"0": {"curve": [], "diverged": ablation.CHECKED}}
     facts = {"kid_n": 8, "images": 128, "pictures": 99, "precision": "no", "trained": {"x": runs}}
-    assert "0.0 hours" in guidelines.report(facts)
+    assert small.cells(guidelines.report(facts)) == [
+        ["KID after images", "seed 0"],
+        ["x", f"diverged at {ablation.CHECKED}"],
+    ]

@@ -15,8 +15,9 @@ from dcgan import judges
 from dcgan.judges import Judge, JudgeConfig, measure
 from tests.training import small
 from training import judges as training
-from training.data import HELD_OUT, Attributed, DataError, load_attributes, place, shown
+from training.data import HELD_OUT, Attributed, load_attributes, place, shown
 from training.judges import JUDGES, report, train, train_judges
+from training.sources import DataError
 
 COLUMNS = ("smiling", "male")
 

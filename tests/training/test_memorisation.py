@@ -17,6 +17,7 @@ from dcgan.engine import Model
 from dcgan.images import steps
 from dcgan.spec import Draw, Slerp
 from tests import tiny
+from tests.training import small
 from training import evaluation
 from training.__main__ import app
 from training.data import load_images, shown
@@ -121,7 +122,12 @@ def test_the_command_prints_keeps_and_draws(
     assert facts["searched"] > 100
     assert facts["walks"]["walks"] == 3
     assert facts["nearest"]["pixels"]["copies_found"] > 0.9
-    assert f"{facts['nearest']['features']['samples']['median']:.2f}" in printed
+    rows = {row[0]: row[1:] for row in small.cells(printed)}
+    spread = facts["nearest"]["features"]["samples"]
+    assert rows["10 samples, in features"] == [f"{value:.2f}" for value in spread.values()]
+    found = [f"{facts['nearest'][space]['copies_found']:.1%}" for space in ("features", "pixels")]
+    assert rows["a copy finds its original"] == [*found, ""]
+    assert facts["run"]["data"]["training"] == facts["searched"]
     assert Image.open(io.BytesIO(figure.read_bytes())).size[0] > 1000
     # a generator that has memorised is caught
     memorised = shown(load_images(data, 16, 3).train[:10])

@@ -94,11 +94,19 @@ def test_the_command_measures_generated_and_real_digits(
     asked, labels = digits(70, 28, seed=70)
     wrong = judge.predict(asked[:, 0].reshape(70, -1)) != labels
     assert facts["generated"][-1]["count"] == wrong.sum()
-    for row in (*facts["real"], *facts["generated"]):
-        assert f"{row['rate']:7.2%}  from" in printed
-    assert "  2.98%   1.48%  DCGAN" in printed
+    assert facts["run"]["data"] == facts["pictures"]
+    [head, *told] = small.cells(printed)
+    assert head[:4] == ["digits", "generated", "real", "DCGAN (quoted)"]
+    rows = {row[0]: row[1:] for row in told}
+    assert list(rows) == ["60", "100", "150", "200", "240", "50,000", "10,000,000"]
+    for column, name in enumerate(("generated", "real")):
+        for row in facts[name]:
+            shown = f"{row['rate']:.2%} ({row['low']:.1%} to {row['high']:.1%})"
+            assert rows[f"{row['digits']}"][column] == shown
+    assert rows["50,000"] == ["", "", "2.98%", "3.10%", "6.28%", "", ""]
+    assert rows["10,000,000"] == ["", "", "1.48%", "", "5.65%", "2.60%", "1.40%"]
     code, printed, _ = run("--weights", weights, "--data", data, "--minutes", 0)
-    assert (code, "from         50 generated digits" in printed) == (0, True)
+    assert (code, "% from 50 generated digits" in printed) == (0, True)
 
 
 def test_labels_stay_with_their_pictures_on_the_way_to_the_trainer(data: Path) -> None:

@@ -13,8 +13,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from training.__main__ import app
-from training.data import DataError, load_images, rows
+from training.data import load_images
 from training.prepare import prepare
+from training.sources import DataError, rows
 
 
 def webp(seed: int, width: int, height: int) -> bytes:

@@ -22,11 +22,13 @@ from dcgan import checkpoint, engine, images
 from dcgan.checkpoint import Checkpoint, CheckpointError
 from tests.training import small
 from training import card, evaluation, ship
-from training.data import HELD_OUT, DataError, load_images, place, random
+from training.batches import random
+from training.data import HELD_OUT, load_images, place
 from training.distances import Features
 from training.loop import Budget, Run
 from training.recipes import RECIPES, Recipe
 from training.ship import ShipError
+from training.sources import DataError
 
 MADE = dataclasses.replace(
     small.RECIPE,

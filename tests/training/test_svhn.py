@@ -18,9 +18,10 @@ from dcgan.networks import Discriminator, Generator
 from tests.training import small
 from training import supervised
 from training.__main__ import app
-from training.data import DataError, load_images
+from training.data import load_images
 from training.experiments import svhn
 from training.recipes import SVHN_RECIPE
+from training.sources import DataError
 from training.supervised import Classifier, Labelled, Setting, error_of
 
 
@@ -111,9 +112,17 @@ def test_the_command_measures_every_row(
     assert rows["tiny + L2-SVM"]["features"] == 16 * 18
     assert rows["pixels + L2-SVM"]["error"] < 0.2  # a bar is no secret to a linear classifier
     assert rows["supervised CNN, same architecture"]["tried"] == 3
-    for row in rows.values():
-        assert f"{row['error']:7.2%}" in done.stdout
-    assert " 22.48%  DCGAN + L2-SVM" in done.stdout
+    assert facts["run"]["data"] == facts["pictures"]
+    [_, *told] = small.cells(done.stdout)
+    assert [row[:2] for row in told[: len(rows)]] == [
+        [name, f"{row['error']:.2%}"] for name, row in rows.items()
+    ]
+    assert [row[-1] for row in told[: len(rows)]] == ["22.48%", "", "", "77.93%", "", "28.87%"]
+    assert ["TSVM (quoted)", "", "", "", "66.55%"] in told
+    assert len(told) == len(rows) + len(svhn.QUOTED) - 3
+    assert told[0][2].endswith("% over 3")
+    assert told[0][3] == f"C {rows['tiny + L2-SVM']['c']:g}, 288 features"
+    assert told[5][3].startswith("best of 3, ")
 
 
 def test_hopeless_settings_stop_and_the_best_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,10 @@ from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator, Generator
 from tests.training import small
-from training.data import DataError, Images, random
+from training.batches import random
+from training.data import Images
 from training.recipes import Recipe
+from training.sources import DataError
 from training.trainer import WARM_UP, Networks, Trainer, best_precision, ordinary
 
 

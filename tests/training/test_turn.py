@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from dcgan import checkpoint
 from dcgan.engine import Model
 from dcgan.spec import Draw
+from tests.training import small
 from training import exemplars
 from training.__main__ import app
-from training.data import DataError
 from training.experiments import turn
 from training.experiments.turn import POSITIONS, correlations, measure, mirrored, summary
+from training.sources import DataError
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "faces"
 UP = [1.0, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -96,8 +97,12 @@ def test_the_command_measures_prints_and_keeps(
     arguments = ["run", "turn", "--weights", str(WEIGHTS), "--heads", "3", "--pool", "60"]
     ran = CliRunner().invoke(app, [*arguments, "--json", str(out)])
     assert (ran.exit_code, ran.stderr) == (0, "")
-    assert "picked" in ran.stdout
     facts = json.loads(out.read_text())
+    rows = {row[0]: row[1:] for row in small.cells(ran.stdout)[:4]}
+    assert rows["along"] == ["heads turned", "either way"]
+    for name, label in turn.VECTORS.items():
+        found = facts["turns"][name]["turned"]
+        assert rows[label][0] == f"{found['rate']:.1%} ({found['count']} of 3)"
     assert facts["weights"] == checkpoint.load(WEIGHTS).hash
     assert facts["turns"].keys() == {"control", "picked", "shipped"}
     for found in facts["turns"].values():
@@ -115,8 +120,6 @@ def test_faces_sorted_by_hand_are_two_hundred_and_no_others_will_do(tmp_path: Pa
     assert list(sides) == ["left", "ahead", "right"]
     names = [name for group in sides.values() for name in group]
     assert len(names) == len(set(names)) == 200
-    from tests.training import small
-
     data = tmp_path / "data"
     data.mkdir()
     (data / "0.png").write_bytes(small.png(small.pictures(1, size=64)[0]))

@@ -17,7 +17,8 @@ from dcgan.checkpoint import CheckpointError
 from dcgan.judges import SIZE
 from tests.training import small
 from training import windows
-from training.data import DataError, Masked, load_masks, place
+from training.data import Masked, load_masks, place
+from training.sources import DataError
 from training.windows import FOUND, KEPT, WindowJudge, agreement, softened, train, train_windows
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "judges"

@@ -22,6 +22,7 @@ question here.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,8 +36,10 @@ import typer
 from dcgan import checkpoint, features
 from dcgan.networks import Discriminator
 from training import kmeans, svm
-from training.data import DataError, file_of_test, load_attributes, random, some_of_each
+from training.batches import random, some_of_each
+from training.data import load_attributes
 from training.experiments import figures
+from training.sources import DataError, file_of_test
 from training.svm import LinearSVM
 
 SEED = 12
@@ -46,13 +49,13 @@ KMEANS_CS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 VALIDATION = 0.2
 CONTROL = 10_000
 """Training pictures of the control."""
-QUOTED = (
-    ("1-layer K-means", 80.6, 63.7),
-    ("3-layer K-means Learned RF", 82.0, 70.7),
-    ("View Invariant K-means", 81.9, 72.6),
-    ("Exemplar CNN", 84.3, 77.4),
-    ("DCGAN + L2-SVM", 82.8, 73.8),
-)
+QUOTED = {
+    "1-layer K-means": (80.6, 63.7),
+    "3-layer K-means Learned RF": (82.0, 70.7),
+    "View Invariant K-means": (81.9, 72.6),
+    "Exemplar CNN": (84.3, 77.4),
+    "DCGAN + L2-SVM": (82.8, 73.8),
+}
 """Accuracies of the paper's table 1, with all labels and with 400 a class; only quoted here."""
 
 
@@ -90,6 +93,7 @@ def run(
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
 ) -> None:
     """Table 1: accuracy on CIFAR-10 with all labels and with 400 a class."""
+    started = time.monotonic()
     opened = checkpoint.load(weights)
     network = opened.discriminator()
     checkpoints = sorted((along / "checkpoints").iterdir()) if along else []
@@ -134,7 +138,7 @@ def run(
     if centroids:
         facts["kmeans"] = baseline(pictures, labels, tested, answers, centroids)
     typer.echo(report(facts))
-    figures.keep(out, facts)
+    figures.keep(out, facts, started, facts["pictures"])
 
 
 @contextmanager
@@ -220,38 +224,45 @@ def draw(labels: np.ndarray, number: int) -> np.ndarray:
     return np.sort(some_of_each(labels, CLASSES, PER_CLASS, random(SEED, "labels", number)))
 
 
-def line(name: str, found: dict[str, Any]) -> str:
-    full, part = found["all"], found["few"]
-    return (
-        f"{100 * full['accuracy']:6.1f}  {100 * part['accuracy']:6.1f} "
-        f"+- {100 * part['deviation']:.1f}  {name} (C {full['c']:g} and {part['c']:g})"
+def report(facts: dict[str, Any]) -> str:
+    """What is printed, as Markdown."""
+    control, pictures = facts["control"], facts["pictures"]
+    measured = {"1-layer K-means": facts.get("kmeans"), "DCGAN + L2-SVM": facts}
+    rows = []
+    for name, (all_labels, few_labels) in QUOTED.items():
+        found = measured.get(name)
+        full, part = _percent(found) if found else (None, None)
+        label = name if found else f"{name} (quoted)"
+        rows.append([label, full, f"{all_labels:.1f}", part, f"{few_labels:.1f}"])
+    head = ["accuracy in %", f"{pictures['training']:,} labels", "the paper"]
+    along = [["random weights", "0", f"{control['untrained']:.1%}"]]
+    along += [
+        ["on the way", f"{point['images']:,}", f"{point['accuracy']:.1%}"]
+        for point in facts["curve"]
+    ]
+    seen = facts["images_seen"]
+    along.append(["this D", f"{seen:,}" if seen else "", f"{control['trained']:.1%}"])
+    return "\n\n".join(
+        [
+            figures.table([*head, f"{PER_CLASS} a class", "the paper"], rows),
+            "\n".join(_chosen(name, found) for name, found in measured.items() if found),
+            f"Ours is of {pictures['test']:,} test pictures, the paper's of all 10,000.",
+            figures.table(
+                [f"with {pictures['control']:,} labels", "images seen", "accuracy"], along
+            ),
+        ]
     )
 
 
-def report(facts: dict[str, Any]) -> str:
-    """What is printed."""
-    control, pictures = facts["control"], facts["pictures"]
-    lines = [
-        f"accuracy in % on {pictures['test']:,} test pictures: with all {pictures['training']:,} "
-        "labels, with 400 a class",
-        line(f"this D + L2-SVM, {facts['features']:,} features", facts),
-    ]
-    if clustered := facts.get("kmeans"):
-        name = f"{clustered['centroids']:,} centroids, {clustered['features']:,} features"
-        lines.append(line(f"1-layer K-means, {name}", clustered))
-    return "\n".join(
-        [
-            *lines,
-            f"with {pictures['control']:,} labels: this D {control['trained']:.1%}, the same "
-            f"network with random weights {control['untrained']:.1%}",
-            *(
-                f"  after {point['images']:,} images seen {point['accuracy']:.1%}"
-                for point in facts["curve"]
-            ),
-            "quoted from the paper, on all 10,000 test pictures",
-            *(
-                f"{all_labels:6.1f}  {few_labels:6.1f}  {name}"
-                for name, all_labels, few_labels in QUOTED
-            ),
-        ]
+def _percent(found: dict[str, Any]) -> tuple[str, str]:
+    full, part = found["all"], found["few"]
+    deviation = f"{100 * part['deviation']:.1f}"
+    return f"{100 * full['accuracy']:.1f}", f"{100 * part['accuracy']:.1f} +- {deviation}"
+
+
+def _chosen(name: str, found: dict[str, Any]) -> str:
+    centroids = f"{found['centroids']:,} centroids, " if "centroids" in found else ""
+    return (
+        f"- {name}: {centroids}{found['features']:,} features, C {found['all']['c']:g} and "
+        f"{found['few']['c']:g}"
     )

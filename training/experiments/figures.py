@@ -1,15 +1,26 @@
-"""Rates with their intervals, paired tests, and the file that an experiment keeps them in."""
+"""How figures are stated and kept: rates, paired tests, tables, and the file of --json."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import binomtest
+from tabulate import tabulate
 
 from dcgan import checkpoint
+
+CPU = Path("/proc/cpuinfo")
+"""Where Linux says what its processor is; elsewhere the architecture must do."""
 
 
 def rate(hits: np.ndarray) -> dict[str, float]:
@@ -36,13 +47,49 @@ def paired(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     return {"only_first": only_ours, "only_second": only_theirs, "p": float(f"{p:.3g}")}
 
 
-def text(found: dict[str, float]) -> str:
+def text(found: Mapping[str, float]) -> str:
     """A rate as it is printed."""
-    return f"{found['rate']:6.1%} ({found['count']} of {found['of']})"
+    return f"{found['rate']:.1%} ({found['count']} of {found['of']})"
 
 
-def keep(out: Path | None, facts: dict[str, Any]) -> None:
-    """Write what was measured to the file of --json, where one was given."""
+def interval(found: Mapping[str, float]) -> str:
+    """A rate's 95% interval as it is printed."""
+    return f"{found['low']:.1%} to {found['high']:.1%}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+    """Markdown, in columns on a terminal too: the first to the left, all others to the right."""
+    aligned = ["left"] + ["right"] * (len(head) - 1)
+    return tabulate(rows, head, tablefmt="pipe", disable_numparse=True, colalign=aligned)
+
+
+def keep(
+    out: Path | None,
+    facts: dict[str, Any],
+    started: float,
+    data: Mapping[str, int] | None = None,
+) -> None:
+    """Write what was measured, and how it came about, to the file of --json, where one was given.
+
+    started: time.monotonic() at the command's beginning. data: how many pictures it was run on, by
+    what they were there for.
+    """
     if out:
+        facts["run"] = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": machine(),
+            "minutes": round((time.monotonic() - started) / 60, 1),
+            "data": dict(data or {}),
+        }
         out.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.write_atomically(out, (json.dumps(facts, indent=1) + "\n").encode())
+
+
+def machine() -> str:
+    """The GPU, or how many cores of which processor are in use; and torch."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    named = re.search(r"model name\s*: (.+)", CPU.read_text()) if CPU.is_file() else None
+    processor = named[1] if named else platform.machine()
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    return f"{cores}, {processor}, torch {torch.__version__}"

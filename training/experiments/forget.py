@@ -25,6 +25,7 @@ to the judge. The first 16 fitted maps take 56% and hardly any KID.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,10 +42,12 @@ from dcgan.engine import Model
 from dcgan.judges import SIZE
 from dcgan.spec import Gain, PictureSpec
 from training import windows
-from training.data import DataError, random, shown
+from training.batches import random
+from training.data import shown
 from training.distances import kernel_distance
 from training.experiments import figures
 from training.recipes import RECIPES
+from training.sources import DataError
 from training.windows import FOUND, WindowJudge
 
 SET = "windows"
@@ -96,6 +99,7 @@ def run(
     """Figure 6: window share and KID as fitted, matched and random maps are dropped."""
     if recipe not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
+    started = time.monotonic()
     model = Model("rooms", checkpoint.load(weights))
     boxes = read_boxes(model, file)
     judge, worth = windows.load(judged_by)
@@ -125,7 +129,7 @@ def run(
         "goal": goal(curves),
     }
     typer.echo(report(facts))
-    figures.keep(out, facts)
+    figures.keep(out, facts, started, {"held-out": len(real)})
     if sheet:
         maps = fit.maps[: facts["goal"]["k"]]
         checkpoint.write_atomically(sheet, images.encode_png(pairs(measured, maps)))
@@ -308,35 +312,40 @@ def _rounded(point: Point) -> dict[str, float]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed."""
+    """What is printed, as Markdown."""
     judged, boxes, reached = facts["judge"]["held_out"], facts["boxes"], facts["goal"]
-    lines = [
-        f"window judge on {judged['pictures']} photographs that it was not trained on: IoU "
-        f"{judged['sharp']['iou']:.2f}, shares correlate by "
-        f"{judged['sharp']['share_correlation']:.2f}",
-        *(
-            f"coverage {name} the {len(facts['fit']['maps'])} fitted maps: "
-            + ", ".join(f"{where} {share:.1%}" for where, share in boxes[name].items())
-            for name in ("with", "without")
-        ),
-        f"{'':4}" + "".join(f"{name:>18}" for name in facts["curves"]),
-        f"{'k':>4}" + f"{'window':>9}{'KID':>9}" * len(facts["curves"]),
-    ]
     points = {
         name: {point["k"]: point for point in curve} for name, curve in facts["curves"].items()
     }
-    for k in sorted({k for curve in points.values() for k in curve}):
-        cells = (
-            f"{curve[k]['found']:9.2%}{curve[k]['kid']:9.4f}" if k in curve else " " * 18
-            for curve in points.values()
-        )
-        lines.append(f"{k:4}" + "".join(cells))
-    lines.append(
-        f"{reached['k']} fitted maps take {reached['fall']:.0%} of the windows at KID "
-        f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID "
-        + ", ".join(f"{name} ones {_taken(reached[name])}" for name in ("matched", "random"))
+    head = [f"{name}: {what}" for name in points for what in ("window", "KID")]
+    rows = [
+        [f"{k}", *(cell for curve in points.values() for cell in _cells(curve.get(k)))]
+        for k in sorted({k for curve in points.values() for k in curve})
+    ]
+    rivals = (f"{name} ones {_taken(reached[name])}" for name in ("matched", "random"))
+    coverage = [
+        [f"{name} the {len(facts['fit']['maps'])} fitted maps"]
+        + [f"{share:.1%}" for share in boxes[name].values()]
+        for name in ("with", "without")
+    ]
+    return "\n\n".join(
+        [
+            f"{reached['k']} fitted maps take {reached['fall']:.0%} of the windows at KID "
+            f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID {', '.join(rivals)}. The "
+            "paper gives no number.",
+            figures.table(["maps dropped", *head], rows),
+            f"Window judge on {judged['pictures']} photographs that it was not trained on: IoU "
+            f"{judged['sharp']['iou']:.2f}, shares correlate by "
+            f"{judged['sharp']['share_correlation']:.2f}.",
+            figures.table(
+                ["coverage", *(place.replace("_", " ") for place in boxes["with"])], coverage
+            ),
+        ]
     )
-    return "\n".join(lines)
+
+
+def _cells(point: dict[str, float] | None) -> tuple[str, str]:
+    return (f"{point['found']:.2%}", f"{point['kid']:.4f}") if point else ("", "")
 
 
 def _taken(order: dict[str, Any]) -> str:

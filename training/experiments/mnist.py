@@ -34,8 +34,9 @@ from dcgan import checkpoint
 from dcgan.checkpoint import CheckpointError
 from dcgan.networks import Generator
 from training import evaluation
-from training.data import Attributed, DataError, file_of_test, load_attributes
+from training.data import Attributed, load_attributes
 from training.experiments import figures
+from training.sources import DataError, file_of_test
 
 SEED = 13
 """Of the first block of samples; each block has a seed of its own."""
@@ -44,14 +45,14 @@ BLOCK = 1000
 COUNTS = (10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
 """Samples after which the error is measured; the last is the paper's, where it ends."""
 REAL = (10_000, 50_000, 60_000)
-QUOTED = (
-    ("AlignMNIST", None, 1.4),
-    ("InfiMNIST", None, 2.6),
-    ("real data", 3.1, None),
-    ("GAN", 6.28, 5.65),
-    ("DCGAN", 2.98, 1.48),
-)
-"""Test errors of the paper's appendix in percent, from 50,000 and from 10 million; only quoted."""
+QUOTED = {
+    "DCGAN": {50_000: 2.98, 10_000_000: 1.48},
+    "real data": {50_000: 3.1},
+    "GAN": {50_000: 6.28, 10_000_000: 5.65},
+    "InfiMNIST": {10_000_000: 2.6},
+    "AlignMNIST": {10_000_000: 1.4},
+}
+"""Test errors of the paper's appendix in percent, from so many digits; only quoted here."""
 
 
 class Nearest:
@@ -90,6 +91,7 @@ def run(
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
 ) -> None:
     """Appendix: nearest-neighbour error on MNIST's test digits from generated digits."""
+    started = time.monotonic()
     opened = checkpoint.load(weights)
     if not opened.config.classes:
         raise CheckpointError(
@@ -109,7 +111,7 @@ def run(
         "generated": from_generated(generator.to(device), tested, minutes, typer.echo),
     }
     typer.echo(report(facts))
-    figures.keep(out, facts)
+    figures.keep(out, facts, started, facts["pictures"])
 
 
 def read(data: str, generator: Generator) -> Attributed:
@@ -150,7 +152,7 @@ def from_generated(
         if over or drawn in COUNTS:
             row = {"digits": drawn, "minutes": round(spent, 2), **_error(nearest, tested)}
             found.append(row)
-            say(line("generated", row))
+            say(f"{row['rate']:.2%} from {drawn:,} generated digits")
         if over:
             break
     return found
@@ -165,23 +167,23 @@ def _flat(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
     return torch.from_numpy(pictures.reshape(len(pictures), -1)).to(device, torch.float32)
 
 
-def line(name: str, row: dict[str, Any]) -> str:
-    interval = f"95% interval {row['low']:.2%} to {row['high']:.2%}"
-    taken = f", {row['minutes']:.1f} min" if "minutes" in row else ""
-    return f"{row['rate']:7.2%}  from {row['digits']:>10,} {name} digits ({interval}{taken})"
-
-
 def report(facts: dict[str, Any]) -> str:
-    """What is printed."""
-
-    def percent(error: float | None) -> str:
-        return "      -" if error is None else f"{error:6.2f}%"
-
-    return "\n".join(
-        [
-            f"error of the nearest neighbour on {facts['pictures']['test']:,} test digits",
-            *(line(name, row) for name in ("generated", "real") for row in facts[name]),
-            "quoted from the paper, from 50,000 and from 10 million digits",
-            *(f"{percent(few)} {percent(many)}  {name}" for name, few, many in QUOTED),
-        ]
+    """What is printed, as Markdown."""
+    ours = {
+        name: {row["digits"]: f"{row['rate']:.2%} ({figures.interval(row)})" for row in facts[name]}
+        for name in ("generated", "real")
+    }
+    quoted = {
+        f"{name} (quoted)": {digits: f"{error:.2f}%" for digits, error in errors.items()}
+        for name, errors in QUOTED.items()
+    }
+    columns = {**ours, **quoted}
+    rows = [
+        [f"{digits:,}", *(column.get(digits) for column in columns.values())]
+        for digits in sorted({digits for column in columns.values() for digits in column})
+    ]
+    return (
+        f"Error of the nearest neighbour on {facts['pictures']['test']:,} test digits, with its "
+        f"95% interval.\n\n"
+        f"{figures.table(['digits', *columns], rows)}"
     )

@@ -24,9 +24,10 @@ export class Chart {
   #marks = [];
   #at = [0, 0]; // line and point that Tab comes to
 
-  /** label: what the chart shows; x, y: {label, format(value), from}, from: where the axis begins
-   * unless with the data; onSay(point or null) of the point looked at, onPress(point). */
-  constructor(root, { label, x, y, onSay, onPress }) {
+  /** label: what the chart shows; x, y: {label, format(value), from, log}, from: where the axis
+   * begins unless with the data; onSay(point or null) of the point looked at; onPress(point), where
+   * pressing one does something. */
+  constructor(root, { label, x, y, onSay, onPress = null }) {
     Object.assign(this, { root, x, y, onSay, onPress });
     this.svg = element("svg", { class: "dc-chart", role: "group", "aria-label": label });
     root.replaceChildren(this.svg);
@@ -36,7 +37,7 @@ export class Chart {
       const near = this.#nearest(event);
       if (!near) return;
       onSay(near.point);
-      onPress(near.point);
+      onPress?.(near.point);
     });
     this.svg.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#draw()).observe(root);
@@ -61,8 +62,8 @@ export class Chart {
     if (!width || !this.#lines.length) return;
     const focused = this.svg.contains(document.activeElement);
     const points = this.#lines.flatMap((line) => line.points);
-    const across = axis(points, "x", this.x.from, [MARGIN.left, width - MARGIN.right]);
-    const up = axis(points, "y", this.y.from, [HEIGHT - MARGIN.bottom, MARGIN.top]);
+    const across = axis(points, "x", this.x, [MARGIN.left, width - MARGIN.right]);
+    const up = axis(points, "y", this.y, [HEIGHT - MARGIN.bottom, MARGIN.top]);
     this.place = (point) => [across.at(point.x), up.at(point.y)];
     this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.svg.setAttribute("height", HEIGHT);
@@ -116,7 +117,7 @@ export class Chart {
         class: "dc-point",
         d: SHAPES[line],
         transform: `translate(${x} ${y})`,
-        role: "button",
+        role: this.onPress ? "button" : "img",
         tabindex: here ? 0 : -1,
         "aria-label": `${name}, ${point.said}`,
       });
@@ -172,7 +173,7 @@ export class Chart {
       this.#at = moves[event.key]();
       this.#focus();
     } else if (event.key === "Enter" || event.key === " ") {
-      this.onPress(points[index]);
+      this.onPress?.(points[index]);
     } else return;
     event.preventDefault();
   }
@@ -202,7 +203,8 @@ export function legend(names) {
 }
 
 /** {ticks, at(value) in pixels} of an axis over the points' x or y and their errors. */
-function axis(points, key, from, [start, end]) {
+function axis(points, key, { from, log }, [start, end]) {
+  if (log) return decades(points.map((point) => point[key]), [start, end]);
   const values = points.flatMap((point) => [-1, 0, 1].map((side) => point[key] + side * (point[`d${key}`] ?? 0)));
   const [low, high] = [from ?? Math.min(...values), Math.max(...values)];
   const rough = (high - low || 1) / TICKS;
@@ -211,5 +213,15 @@ function axis(points, key, from, [start, end]) {
   const [first, last] = [Math.floor(low / step + 1e-9), Math.floor(high / step + 1e-9)];
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
   const at = (value) => start + ((value - ticks[0]) / (high - ticks[0])) * (end - start);
+  return { ticks, at };
+}
+
+/** The same, logarithmic: the powers of ten from the first value on. */
+function decades(values, [start, end]) {
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
+  const first = Math.floor(low + 1e-9);
+  const count = Math.floor(high + 1e-9) - first + 1;
+  const ticks = Array.from({ length: count }, (_, index) => 10 ** (first + index));
+  const at = (value) => start + ((Math.log10(value) - first) / (high - first || 1)) * (end - start);
   return { ticks, at };
 }

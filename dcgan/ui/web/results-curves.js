@@ -1,0 +1,112 @@
+// Of the figures that an experiment keeps: {names, charts} of what is a curve, {title, x, y, lines}
+// as chart.js takes them, with the names of the lines for the legend.
+
+const percent = (value) => `${Number((100 * value).toPrecision(3))}%`;
+const exact = (value) => `${(100 * value).toFixed(2)}%`;
+const kid = (value) => value.toFixed(3);
+const plain = (value) => String(Number(value.toPrecision(2)));
+const images = (value) => `${value.toLocaleString("en")} images seen`;
+const short = new Intl.NumberFormat("en", { notation: "compact" });
+const many = { format: (value) => short.format(value) };
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const error = (values) => {
+  if (values.length < 2) return undefined;
+  const middle = mean(values);
+  const squares = values.map((value) => (value - middle) ** 2);
+  return Math.sqrt(mean(squares) / (values.length - 1));
+};
+
+/** Figure 6: what is left of windows, against what else is lost. */
+function forget({ curves }) {
+  const names = {
+    fitted: "in fitted order",
+    matched: "others, as active on average",
+    random: "in random order",
+  };
+  const lines = Object.entries(names).map(([order, name]) => {
+    const [{ found: all }] = curves[order];
+    const points = curves[order].map(({ k, found, found_error, kid: x, kid_error: dx }) => ({
+      x,
+      y: found / all,
+      dx,
+      dy: found_error && found_error / all,
+      said: `${name}, ${k} maps dropped: ${percent(found / all)} of the windows left, KID ${kid(x)}`,
+    }));
+    return { name, points };
+  });
+  const x = { label: "distance to real rooms (KID)", format: plain };
+  const y = { format: percent, from: 0 };
+  return charts(lines, { title: "Windows left, by distance", x, y });
+}
+
+/** Figure 8: the mean yaw of all heads along each kind of vector. */
+function turn({ positions, turns }) {
+  const names = { picked: "picked exemplars", shipped: "shipped with the weights", control: "random vectors" };
+  const lines = Object.entries(names)
+    .filter(([kind]) => turns[kind])
+    .map(([kind, name]) => ({
+      name,
+      points: turns[kind].mean_yaw.map((y, index) => ({
+        x: positions[index],
+        y,
+        said: `${name}, position ${positions[index]}: mean yaw ${y.toFixed(2)}`,
+      })),
+    }));
+  const x = { label: "position along the vector", format: plain };
+  return charts(lines, { title: "Mean yaw, by position", x, y: { format: plain } });
+}
+
+/** Section 5.1: what the features are worth as D learns; random weights have seen nothing. */
+function cifar10({ curve, control }) {
+  if (!curve.length) return null;
+  const points = [{ images: 0, accuracy: control.untrained }, ...curve].map((point) => ({
+    x: point.images,
+    y: point.accuracy,
+    said: `${images(point.images)}: ${exact(point.accuracy)}`,
+  }));
+  const x = { label: "images seen", ...many };
+  return charts([{ name: "accuracy", points }], { title: "Accuracy, by images seen", x, y: { format: percent } });
+}
+
+/** The appendix: the nearest neighbour's error, by how many digits there are to be near to. */
+function mnist({ generated, real }) {
+  const lines = Object.entries({ generated, real }).map(([name, rows]) => ({
+    name: `${name} digits`,
+    points: rows.map(({ digits, rate, low, high }) => ({
+      x: digits,
+      y: rate,
+      said: `${digits.toLocaleString("en")} ${name} digits: ${exact(rate)} (95% interval ${exact(low)} to ${exact(high)})`,
+    })),
+  }));
+  const x = { label: "digits", log: true, ...many };
+  return charts(lines, { title: "Error of the nearest neighbour, by digits", x, y: { format: percent, from: 0 } });
+}
+
+/** Section 3: each variant beside the first one, means over seeds with their standard errors. */
+function ablation({ trained }) {
+  const lines = Object.entries(trained).map(([name, runs]) => ({ name, points: along(name, runs) }));
+  const [first, ...others] = lines;
+  if (first.points.length < 2) return null;
+  const x = { label: "images seen", from: 0, ...many };
+  return {
+    names: ["KID of the variant", `KID of ${first.name}`],
+    charts: others
+      .filter(({ points }) => points.length)
+      .map((line) => ({ title: line.name, x, y: { format: plain, from: 0 }, lines: [line, first] })),
+  };
+}
+
+/** Points of the mean over those seeds that got so far. */
+function along(name, runs) {
+  const curves = Object.values(runs).map(({ curve }) => curve);
+  const longest = curves.reduce((a, b) => (b.length > a.length ? b : a));
+  return longest.map(({ images: x }, index) => {
+    const kids = curves.filter((curve) => curve.length > index).map((curve) => curve[index].kid);
+    return { x, y: mean(kids), dy: error(kids), said: `${name}, ${images(x)}: KID ${kid(mean(kids))}` };
+  });
+}
+
+const charts = (lines, chart) => ({ names: lines.map(({ name }) => name), charts: [{ ...chart, lines }] });
+
+export const CURVES = { forget, turn, cifar10, mnist, guidelines: ablation, rooms: ablation };

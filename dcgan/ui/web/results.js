@@ -1,0 +1,79 @@
+// docs/RESULTS.md, with curves of the figures that its tables are made of.
+
+import { Chart, legend } from "./chart.js";
+import { results } from "./engine-server.js";
+import { page } from "./page.js";
+import { CURVES } from "./results-curves.js";
+
+const HINT = "Point at a curve, or go along it with the arrow keys.";
+const OTHER = "measured on other weights than this page's";
+const files = new Map(); // promises of the files of figures, by experiment
+
+/** html: the sections; each has the name of its experiment as an anchor in its h2. */
+export async function mount(root, { html }) {
+  if (!html) return;
+  const report = root.querySelector("[data-role=report]");
+  report.innerHTML = html;
+  report.querySelectorAll("table").forEach(scrolling);
+  const headings = [...report.querySelectorAll("h2")];
+  root.querySelector("[data-role=contents]").replaceChildren(...headings.map(entry));
+  await page.ready;
+  await Promise.all(headings.map(illustrate));
+  report.dataset.ready = "";
+}
+
+/** A table as wide as it needs to be, in a box that can be scrolled by keyboard too. */
+function scrolling(table, index) {
+  const box = make("div", {
+    className: "dc-scroll",
+    tabIndex: 0,
+    role: "region",
+    ariaLabel: `Table ${index + 1}: ${table.querySelector("th").textContent}`,
+  });
+  table.replaceWith(box);
+  box.append(table);
+}
+
+/** A heading's question, which leads to its section. */
+function entry(heading) {
+  const [question] = heading.textContent.match(/^[^?]*\?/);
+  const button = make("button", { type: "button", textContent: question });
+  button.addEventListener("click", () => {
+    heading.tabIndex = -1;
+    heading.focus();
+    heading.scrollIntoView();
+  });
+  const item = make("li");
+  item.append(button);
+  return item;
+}
+
+/** Says of which weights a section is, and draws its curves behind its first table. */
+async function illustrate(heading) {
+  const { name } = heading.querySelector("a");
+  if (!files.has(name)) files.set(name, results(name).catch(() => null));
+  const facts = await files.get(name);
+  if (!facts) return;
+  if (facts.weights) {
+    const model = page.models.find(({ weights }) => weights === facts.weights);
+    heading.append(make("small", { textContent: model?.name ?? OTHER }));
+  }
+  const { names, charts } = CURVES[name]?.(facts) ?? { charts: [] };
+  if (!charts.length) return;
+  const figures = make("div", { className: "dc-charts" });
+  const said = make("p", { className: "dc-facts", ariaHidden: true, textContent: HINT });
+  const keys = make("ul", { className: "dc-legend", ariaLabel: "Lines" });
+  keys.append(...legend(names));
+  let box = heading;
+  while (!box.matches(".dc-scroll")) box = box.nextElementSibling;
+  box.after(...(names.length > 1 ? [keys] : []), figures, said);
+  for (const { title, x, y, lines } of charts) {
+    const [figure, place] = [make("figure"), make("div")];
+    figure.append(make("figcaption", { textContent: title }), place);
+    figures.append(figure);
+    const onSay = (point) => (said.textContent = point?.said ?? HINT);
+    new Chart(place, { label: title, x, y, onSay }).show(lines);
+  }
+}
+
+const make = (name, properties = {}) => Object.assign(document.createElement(name), properties);

@@ -1,0 +1,68 @@
+"""What of a set is seen when: batches by the number of the step."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from training.sources import DataError
+
+
+class Batches:
+    """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
+
+    Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
+    epoch is dropped. With several processes each takes its own slice of the common batch.
+    Raises DataError from the constructor where the pictures do not fill a batch.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        batch_size: int,
+        seed: int,
+        mirror: bool,
+        *,
+        labels: np.ndarray | None = None,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        if len(images) < batch_size:
+            raise DataError(
+                f"a batch has {batch_size} pictures, but there are only {len(images)} to train on"
+            )
+        self.images, self.labels, self.mirror, self.seed = images, labels, mirror, seed
+        self.batch_size = batch_size
+        self.steps_per_epoch = len(images) // batch_size
+        self._slice = slice(process, None, processes)
+        self._order = (-1, np.empty(0, np.int64))
+
+    def at(self, step: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Batch number `step`: pictures (N, C, H, W) uint8, their labels or None."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            order = random(self.seed, "order", epoch).permutation(len(self.images))
+            self._order = (epoch, order)
+        start = position * self.batch_size
+        rows = self._order[1][start : start + self.batch_size][self._slice]
+        pictures = self.images[rows]
+        if self.mirror:
+            flip = random(self.seed, "mirror", step).random(self.batch_size)[self._slice] < 0.5
+            pictures[flip] = pictures[flip, :, :, ::-1]
+        return pictures, None if self.labels is None else self.labels[rows]
+
+
+def some_of_each(
+    labels: np.ndarray, classes: int, count: int, chance: np.random.Generator
+) -> np.ndarray:
+    """Rows of labels (N,), `count` different ones at random of each class, class by class."""
+    rows = (np.flatnonzero(labels == label) for label in range(classes))
+    return np.concatenate([chance.choice(those, count, replace=False) for those in rows])
+
+
+def random(seed: int, purpose: str, step: int) -> np.random.Generator:
+    """A counter-based generator: training's whole random state is the number of the step."""
+    stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
+    key = np.array([seed, stream], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, step, 0]))

@@ -1,0 +1,123 @@
+"""Where pictures come from: parquet in the Hub's image format, folders, Hub data sets, LMDB."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+LMDB = "data.mdb"
+
+
+class DataError(ValueError):
+    """Images that can't be trained on; the message says which and what to do."""
+
+
+def decoded(
+    source: str | Path,
+    size: int,
+    channels: int,
+    columns: set[str],
+    grey: bool = False,
+) -> Iterator[tuple[str, bytes, dict[str, Any], np.ndarray | str]]:
+    """`rows`, each with what `decode` makes of the picture.
+
+    Raises DataError, also where one of the columns is missing.
+    """
+    for name, content, row in rows(source):
+        if missing := columns - row.keys():
+            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
+        yield name, content, row, decode(content, size, channels, grey)
+
+
+def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """(name, encoded picture, other columns) of every picture.
+
+    source: a parquet file, a folder with some, a folder of pictures (searched recursively), an LMDB
+    of encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises
+    DataError.
+    """
+    folder = Path(source)
+    if folder.is_file() and folder.suffix == ".parquet":
+        yield from _table(source, "parquet", data_files=[str(folder)])
+    elif not folder.is_dir():
+        if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
+            raise DataError(f"there is no folder {source}")
+        yield from _table(source, str(source))
+    elif (folder / LMDB).is_file():
+        yield from _database(folder)
+    elif files := sorted(folder.rglob("*.parquet")):
+        training = [path for path in files if path.name.startswith("train")] or files
+        yield from _table(source, "parquet", data_files=[str(path) for path in training])
+    else:
+        suffixes = Image.registered_extensions()
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
+            yield str(path.relative_to(folder)), path.read_bytes(), {}
+
+
+def file_of_test(folder: str) -> Path:
+    """The test part of a set, test*.parquet. Raises DataError where there is not exactly one."""
+    found = sorted(Path(folder).glob("test*.parquet"))
+    if len(found) != 1:
+        raise DataError(f"{folder} has {len(found)} files test*.parquet: give one with --test")
+    return found[0]
+
+
+def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    import lmdb
+
+    try:
+        with (
+            lmdb.open(str(folder), readonly=True, lock=False, readahead=False) as database,
+            database.begin() as transaction,
+        ):
+            for key, content in transaction.cursor():
+                yield key.decode(errors="replace"), content, {}
+    except lmdb.Error as error:
+        raise DataError(f"{folder / LMDB} can't be read: {error}") from error
+
+
+def _table(
+    source: str | Path, kind: str, **options: Any
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """The rows of what `datasets` can read; bytes are empty where the picture is missing."""
+    import datasets
+    from fsspec.core import url_to_fs
+
+    try:
+        rows = datasets.load_dataset(kind, split="train", streaming=True, **options)
+        if "image" not in (rows.column_names or ["image"]):
+            raise DataError(f"{source} has no column 'image', only {rows.column_names}")
+        for number, row in enumerate(rows.decode(False)):
+            image = row.pop("image") or {"bytes": b"", "path": None}
+            content = image["bytes"]
+            if content is None:
+                filesystem, path = url_to_fs(image["path"])
+                content = filesystem.cat_file(path)
+            yield image["path"] or f"row {number}", content, row
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow, fsspec and the Hub's client raise many types
+        raise DataError(
+            f"{source} is no folder of pictures, parquet files or data set of the Hub that can be "
+            f"read ({type(error).__name__}: {error})"
+        ) from error
+
+
+def decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
+    """(C, H, W) uint8, or the reason why the picture is left out."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.size != (size, size):
+                return f"not {size}x{size}"
+            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return "broken"
+    if channels == 3 and not grey and (pixels == pixels[:, :, :1]).all():
+        return "grey"
+    return np.atleast_3d(pixels).transpose(2, 0, 1)
