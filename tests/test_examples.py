@@ -79,7 +79,7 @@ def test_the_command_line(folder: Path) -> None:
              for name in ("face", "sum", "turned", "dropped", "all")}  # fmt: skip
     assert len({Image.open(folder / f"{name}.png").tobytes() for name in drawn}) == len(drawn)
     text = images.read_spec(drawn["all"]) or ""
-    assert text.startswith("v1:faces@659f8f65:turn(-0.5,mean(z(1,706),")
+    assert text.startswith("v1:faces@5dd6e077:turn(-0.5,mean(z(1,194),")
     assert text.endswith(":gain(3,0,1.5.7-9)")
     with Image.open(folder / "walk.webp") as walk:
         assert (getattr(walk, "n_frames", 1), walk.size) == (30, (128, 128))
