@@ -48,7 +48,7 @@ def test_a_walk_as_a_moving_picture(client: TestClient, model: Model) -> None:
     assert found["specs"][-1].endswith(":lerp(1,z(1,0),z(1,1))")
     with Image.open(io.BytesIO(base64.b64decode(found["webp"].partition(",")[2]))) as moving:
         assert moving.format == "WEBP"
-        assert moving.n_frames == 6
+        assert getattr(moving, "n_frames", 1) == 6
         first = np.asarray(moving.convert("RGB"), np.float32)
     engine = Engine({"tiny": model.checkpoint.folder})
     start, end = engine.render([model.sample(1, index) for index in (0, 1)])

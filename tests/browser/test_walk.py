@@ -71,7 +71,7 @@ def test_a_walk_is_saved_as_a_moving_picture(visit: Open) -> None:
         page.get_by_role("button", name="Save as a moving picture").click()
     assert saved.value.suggested_filename == "walk.webp"
     with Image.open(saved.value.path()) as moving:
-        assert moving.n_frames == 30  # three legs, at 1.5 a second
+        assert getattr(moving, "n_frames", 1) == 30  # three legs, at 1.5 a second
         assert moving.size == (256, 256)
         assert moving.info["loop"] == 0
 

@@ -4,7 +4,7 @@ import { Chart, legend } from "./chart.js";
 import { results } from "./engine-server.js";
 import { page } from "./page.js";
 
-const ORDERS = {
+export const ORDERS = {
   fitted: "in fitted order",
   matched: "others, as active on average",
   random: "in random order",

@@ -1,6 +1,8 @@
 // Of the figures that an experiment keeps: {names, charts} of what is a curve, {title, x, y, lines}
 // as chart.js takes them, with the names of the lines for the legend.
 
+import { ORDERS } from "./forget-measured.js";
+
 const percent = (value) => `${Number((100 * value).toPrecision(3))}%`;
 const exact = (value) => `${(100 * value).toFixed(2)}%`;
 const kid = (value) => value.toFixed(3);
@@ -19,12 +21,7 @@ const error = (values) => {
 
 /** Figure 6: what is left of windows, against what else is lost. */
 function forget({ curves }) {
-  const names = {
-    fitted: "in fitted order",
-    matched: "others, as active on average",
-    random: "in random order",
-  };
-  const lines = Object.entries(names).map(([order, name]) => {
+  const lines = Object.entries(ORDERS).map(([order, name]) => {
     const [{ found: all }] = curves[order];
     const points = curves[order].map(({ k, found, found_error, kid: x, kid_error: dx }) => ({
       x,
