@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from tests.training import small
 from training import ablation, evaluation
 from training.__main__ import app
 from training.evaluation import Distance
-from training.experiments import rooms
+from training.experiments import figures, rooms
 from training.recipes import ROOMS, Recipe
 from training.state import StateError
 
@@ -122,7 +122,9 @@ def test_what_a_file_lacks_is_trained_and_nothing_else(
         trained.append((variant, seed))
         return {"kid": seed + len(variant)}
 
-    monkeypatch.setattr(time, "monotonic", iter(range(0, 6000, 60)).__next__)  # a minute a look
+    clock = SimpleNamespace(monotonic=iter(range(0, 6000, 60)).__next__)  # a minute a look
+    monkeypatch.setattr(ablation, "time", clock)
+    monkeypatch.setattr(figures, "time", clock)
     facts = ablation.run({"one": "a"}, 2, {"images": 8}, {"training": 9}, out, train, print)
     assert (facts["run"]["minutes"], facts["run"]["data"]) == (2, {"training": 9})
     both = {"one": "a", "two": "bb"}

@@ -1,4 +1,4 @@
-"""What makes pictures of rooms better? What was tried for the recipe `rooms`.
+"""What makes pictures of rooms better? What was tried.
 
     python -m training run rooms --init weights/rooms --data ../shared/data/rooms
 
