@@ -25,8 +25,15 @@ OPENERS = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [
+        pytest.param("light", DESKTOP, id="desktop-light"),
+        pytest.param("dark", PHONE, id="phone-dark"),
+        pytest.param("dark", DESKTOP, id="desktop-dark", marks=pytest.mark.long),
+        pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.long),
+    ],
+)
 def test_nothing_serious(visit: Open, scheme: str, viewport: dict[str, int]) -> None:
     page = visit(scheme=scheme, viewport=viewport)
     page.get_by_role("button", name="Picture 1 of 36").click()
