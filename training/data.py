@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from training.sources import DataError, decode, decoded
+from training.sources import DataError, decode, rows
 
 HELD_OUT = 1 / 12
 """Share of a set that is held out where nothing else is said."""
@@ -66,9 +66,10 @@ def load_images(
     sources: dict[str, int] = {}
     labels: list[int] = []
     with tempfile.TemporaryFile() as training, tempfile.TemporaryFile() as others:
-        for name, content, row, picture in decoded(source, size, channels, columns):
+        for name, content, row in rows(source, columns):
             if any(row[column] not in values for column, values in keep.items()):
                 continue
+            picture = decode(content, size, channels)
             if isinstance(picture, str):
                 skipped.setdefault(picture, []).append(name)
                 continue
@@ -132,7 +133,8 @@ def load_attributes(
     Raises DataError where a column is missing or no picture remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
-    for _, content, row, picture in decoded(source, size, channels, set(columns), grey):
+    for _, content, row in rows(source, set(columns)):
+        picture = decode(content, size, channels, grey)
         if isinstance(picture, str):
             continue
         pictures.extend(picture.tobytes())
@@ -168,10 +170,10 @@ def load_masks(source: str | Path, size: int, column: str) -> Masked:
     Raises DataError where there is no such column or no mask.
     """
     pictures, masks, places = bytearray(), bytearray(), []
-    for _, content, row, picture in decoded(source, size, 3, {column}):
+    for _, content, row in rows(source, {column}):
         if row[column] is None:
             continue
-        mask = decode(row[column]["bytes"], size, 1)
+        picture, mask = decode(content, size, 3), decode(row[column]["bytes"], size, 1)
         if isinstance(picture, str) or isinstance(mask, str):
             continue
         pictures.extend(picture.tobytes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,22 @@ class DataError(ValueError):
     """Images that can't be trained on; the message says which and what to do."""
 
 
-def decoded(
-    source: str | Path,
-    size: int,
-    channels: int,
-    columns: set[str],
-    grey: bool = False,
-) -> Iterator[tuple[str, bytes, dict[str, Any], np.ndarray | str]]:
-    """`rows`, each with what `decode` makes of the picture.
-
-    Raises DataError, also where one of the columns is missing.
-    """
-    for name, content, row in rows(source):
-        if missing := columns - row.keys():
-            raise DataError(f"{source} has no column {missing.pop()!r}, only {sorted(row)}")
-        yield name, content, row, decode(content, size, channels, grey)
-
-
-def rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def rows(
+    source: str | Path, columns: Set[str] = frozenset()
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """(name, encoded picture, other columns) of every picture.
 
     source: a parquet file, a folder with some, a folder of pictures (searched recursively), an LMDB
     of encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises
-    DataError.
+    DataError, also where one of the columns is missing.
     """
+    for name, content, row in _rows(source):
+        if missing := columns - row.keys():
+            raise DataError(f"{source} has no column {min(missing)!r}, only {sorted(row)}")
+        yield name, content, row
+
+
+def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     folder = Path(source)
     if folder.is_file() and folder.suffix == ".parquet":
         yield from _table(source, "parquet", data_files=[str(folder)])
