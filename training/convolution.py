@@ -7,6 +7,7 @@ The results are the same up to rounding; parameters, their names and their layou
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -16,15 +17,22 @@ from torch.nn import functional as F
 
 SMALL, MEDIUM = 8, 16
 """Up to these sides of a layer's larger map, all of it or its weight gradient is a product."""
+KERNELS = 3, 4
 
 
 def use_matrix_products(network: nn.Module) -> None:
-    """Make every 4x4, stride 2 convolution of a network use matrix products, in place."""
+    """Make convolutions of 4x4 or 3x3 that halve or double a side use matrix products, in place."""
     faster = {nn.Conv2d: _Conv2d, nn.ConvTranspose2d: _ConvTranspose2d}
     for module in network.modules():
-        shape = [getattr(module, name, None) for name in ("kernel_size", "stride", "padding")]
-        if type(module) in faster and shape == [(4, 4), (2, 2), (1, 1)]:
+        if type(module) in faster and any(_has_shape(module, kernel) for kernel in KERNELS):
             module.__class__ = faster[type(module)]
+
+
+def _has_shape(module: nn.Module, kernel: int) -> bool:
+    """Whether it leads from maps of side 2n to side n, or back, with such a kernel."""
+    odd = kernel % 2 if type(module) is nn.ConvTranspose2d else 0
+    shape = {"kernel_size": kernel, "stride": 2, "padding": 1, "output_padding": odd}
+    return all(getattr(module, name) == (size, size) for name, size in shape.items())
 
 
 class _Conv2d(nn.Conv2d):
@@ -54,7 +62,7 @@ class _Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         return (
             _spread(grads[0], weight) if ctx.needs_input_grad[0] else None,
-            _correlate(x, grads[0]) if ctx.needs_input_grad[1] else None,
+            _correlate(x, grads[0], weight.shape[-1]) if ctx.needs_input_grad[1] else None,
         )
 
 
@@ -71,46 +79,48 @@ class _Transposed(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         return (
             _convolve(grads[0], weight) if ctx.needs_input_grad[0] else None,
-            _correlate(grads[0], x) if ctx.needs_input_grad[1] else None,
+            _correlate(grads[0], x, weight.shape[-1]) if ctx.needs_input_grad[1] else None,
         )
 
 
 def _convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """x (N, C, 2H, 2W), weight (O, C, 4, 4) -> (N, O, H, W)."""
+    """x (N, C, 2H, 2W), weight (O, C, K, K) -> (N, O, H, W)."""
     if x.shape[2] > SMALL:
         return F.conv2d(x, weight, stride=2, padding=1)
     count, _, height, width = x.shape
-    product = _windows(x) @ _channels_last(weight).flatten(1).T
+    product = _windows(x, weight.shape[-1]) @ _channels_last(weight).flatten(1).T
     maps = _channels_first(product.view(count, height // 2, width // 2, -1))
     return maps.contiguous()  # the smallest maps lie beside a dense layer, which wants them so
 
 
 def _spread(y: Tensor, weight: Tensor) -> Tensor:
-    """The adjoint in x: y (N, O, H, W), weight (O, C, 4, 4) -> (N, C, 2H, 2W)."""
+    """The adjoint in x: y (N, O, H, W), weight (O, C, K, K) -> (N, C, 2H, 2W)."""
+    kernel = weight.shape[-1]
     if 2 * y.shape[2] > SMALL:
-        return F.conv_transpose2d(y, weight, stride=2, padding=1)
+        return F.conv_transpose2d(y, weight, stride=2, padding=1, output_padding=4 - kernel)
     count, maps, height, width = y.shape
     product = _channels_last(y).reshape(-1, maps) @ _channels_last(weight).flatten(1)
-    windows = product.view(count, height, width, 2, 2, 2, 2, -1)
+    windows = product.view(count, height, width, kernel, kernel, -1)
     blocks = y.new_zeros(count, height + 1, 2, width + 1, 2, weight.shape[1])
-    for i in (0, 1):  # a window is 2x2 blocks of 2x2; those at one place in it do not overlap
-        for j in (0, 1):
-            blocks[:, i : i + height, :, j : j + width] += windows[:, :, :, i, :, j].transpose(2, 3)
+    for i, j in itertools.product(range(kernel), repeat=2):  # one place in a window: no overlap
+        rows, columns = slice(i // 2, i // 2 + height), slice(j // 2, j // 2 + width)
+        blocks[:, rows, i % 2, columns, j % 2] += windows[:, :, :, i, j]
     padded = blocks.view(count, 2 * height + 2, 2 * width + 2, -1)
     return _channels_first(padded[:, 1:-1, 1:-1].contiguous())
 
 
-def _correlate(x: Tensor, y: Tensor) -> Tensor:
-    """The adjoint in the weight: x (N, C, 2H, 2W), y (N, O, H, W) -> (O, C, 4, 4)."""
+def _correlate(x: Tensor, y: Tensor, kernel: int) -> Tensor:
+    """The adjoint in the weight: x (N, C, 2H, 2W), y (N, O, H, W) -> (O, C, K, K)."""
     maps = y.shape[1]
     transposed = _channels_last(y).reshape(-1, maps).T.contiguous()  # twice as fast as a view
-    return _channels_first((transposed @ _windows(x)).view(maps, 4, 4, -1))
+    return _channels_first((transposed @ _windows(x, kernel)).view(maps, kernel, kernel, -1))
 
 
-def _windows(x: Tensor) -> Tensor:
-    """(N, C, 2H, 2W) -> what the kernel sees at each of its places, (N H W, 4 4 C)."""
+def _windows(x: Tensor, kernel: int) -> Tensor:
+    """(N, C, 2H, 2W) -> what the kernel sees at each of its places, (N H W, K K C)."""
     padded = F.pad(_channels_last(x), (0, 0, 1, 1, 1, 1))
-    return padded.unfold(1, 4, 2).unfold(2, 4, 2).movedim(3, -1).reshape(-1, 16 * x.shape[1])
+    windows = padded.unfold(1, kernel, 2).unfold(2, kernel, 2)
+    return windows.movedim(3, -1).reshape(-1, kernel * kernel * x.shape[1])
 
 
 def _channels_last(x: Tensor) -> Tensor:

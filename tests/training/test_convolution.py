@@ -12,13 +12,19 @@ from dcgan.networks import Discriminator, Generator
 from tests.training import small
 from training.convolution import MEDIUM, use_matrix_products
 
+KERNELS = [3, 4]
 LAYERS = [nn.Conv2d, nn.ConvTranspose2d]
 SIDES = [2, 4, 8, 16, 32]
 
 
 def layer(kind: type[nn.Module], kernel: int = 4) -> nn.Module:
     torch.manual_seed(0)
-    return kind(3, 5, kernel, stride=2, padding=1, bias=False)
+    return kind(3, 5, kernel, stride=2, padding=1, bias=False, **padded(kind, kernel))
+
+
+def padded(kind: type[nn.Module], kernel: int) -> dict[str, int]:
+    """What doubles a side where the kernel is odd."""
+    return {"output_padding": kernel % 2} if kind is nn.ConvTranspose2d else {}
 
 
 def passes(module: nn.Module, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -35,14 +41,19 @@ def passes(module: nn.Module, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, ..
 
 
 @pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=["exact", "bf16"])
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
 def test_equals_torch(
-    kind: type[nn.Module], side: int, dtype: torch.dtype, memory_format: torch.memory_format
+    kind: type[nn.Module],
+    kernel: int,
+    side: int,
+    dtype: torch.dtype,
+    memory_format: torch.memory_format,
 ) -> None:
     exact = dtype == torch.float64
-    plain = layer(kind).to(torch.float64 if exact else torch.float32)
+    plain = layer(kind, kernel).to(torch.float64 if exact else torch.float32)
     faster = copy.deepcopy(plain)
     use_matrix_products(faster)
     assert type(faster) is not type(plain)
@@ -56,9 +67,11 @@ def test_equals_torch(
 
 
 @pytest.mark.parametrize("side", [4, 16])
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("kind", LAYERS)
-def test_gradients_are_those_of_the_function(kind: type[nn.Module], side: int) -> None:
-    module = kind(2, 2, 4, stride=2, padding=1, bias=False).double()
+def test_gradients_are_those_of_the_function(kind: type[nn.Module], kernel: int, side: int) -> None:
+    options = padded(kind, kernel)
+    module = kind(2, 2, kernel, stride=2, padding=1, bias=False, **options).double()
     use_matrix_products(module)
     side = side if kind is nn.Conv2d else side // 2
     x = torch.randn(1, 2, side, side, dtype=torch.float64, requires_grad=True)
@@ -80,10 +93,11 @@ def test_frozen_weights_get_no_gradient() -> None:
 
 
 def test_other_layers_stay_as_they_are() -> None:
-    layers = [layer(nn.Conv2d, 5), layer(nn.ConvTranspose2d, 5), nn.Linear(3, 5)]
-    network = nn.Sequential(*layers)
-    use_matrix_products(network)
-    assert [type(module) for module in network] == [nn.Conv2d, nn.ConvTranspose2d, nn.Linear]
+    unpadded = nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1)  # from side n to 2n - 1
+    layers = [layer(nn.Conv2d, 5), layer(nn.ConvTranspose2d, 5), unpadded, nn.Linear(3, 5)]
+    before = [type(module) for module in layers]
+    use_matrix_products(nn.Sequential(*layers))
+    assert [type(module) for module in layers] == before
 
 
 def test_networks_keep_their_parameters() -> None:
