@@ -34,11 +34,14 @@ check: develop
 	$(BIN)/basedpyright --level error
 	$(BIN)/lint-imports
 
+# Two at a time, each file as a whole; a thread each, or their threads wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: check browser
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: check browser
-	$(BIN)/pytest -m ""
+	$(PYTEST) -m ""
 
 bench: browser
 	$(BIN)/python -m benchmarks

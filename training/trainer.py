@@ -161,12 +161,16 @@ class Trainer:
         return losses
 
     def exported(self, averaged: bool = True) -> Generator:
-        """A copy of G with fixed statistics, in eval mode; averaged, where the recipe averages."""
+        """A copy of G in eval mode, with statistics fixed in the precision that it is trained in.
+
+        averaged: of the averaged G, where the recipe averages.
+        """
         source = self.average.module if averaged and self.recipe.average else self.generator
         generator, _ = self._make(self.recipe.model)
         generator.load_state_dict(source.state_dict())
         generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
-        return fix_statistics(generator)
+        with self.accelerator.autocast():
+            return fix_statistics(generator)
 
     def _z(self, step: int) -> Tensor:
         """This process's part of the step's z's."""
