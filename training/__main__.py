@@ -1,6 +1,7 @@
 """`python -m training`: make checkpoints, measure and choose them, re-run the experiments.
 
     python -m training prepare lsun bedroom_train_lmdb data/lsun
+    python -m training prepare faces photographs data/faces --aligned
     python -m training train faces --data ../shared/data/faces --out runs/faces --minutes 100
     python -m training best runs/faces weights/faces
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
@@ -19,10 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -51,7 +54,9 @@ from training.experiments import (
 )
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, Run, TrainingError, describe
-from training.prepare import prepare
+from training.prepare.centres import centre
+from training.prepare.faces import Faces
+from training.prepare.shards import Cut, write_shards
 from training.recipes import RECIPES
 from training.sources import DataError
 from training.state import StateError
@@ -116,19 +121,68 @@ def _preparing() -> None:
     """Make shards to train on of other pictures."""
 
 
-@preparing.command()
+Source = Annotated[
+    str,
+    typer.Argument(help="Folder of pictures or parquet, LSUN's LMDB, or Hub data set (streamed)."),
+]
+Shards = Annotated[Path, typer.Argument(help="Folder for the shards; what it lacks is made.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures.")]
+Processes = Annotated[int, typer.Option(help="That cut at the same time; -1: one a core.")]
+
+
+def _centres(default: int) -> Callable[..., None]:
+    """The command that cuts out centres, of this size where no other is given."""
+
+    def command(
+        source: Source,
+        out: Shards,
+        size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = default,
+        limit: Limit = None,
+        processes: Processes = -1,
+    ) -> None:
+        cut = partial(centre, size=size)
+        _prepare(source, out, cut, {"centre": size}, limit=limit, processes=processes)
+
+    return _in_one_sentence()(command)
+
+
+for _set, _size, _what in (
+    ("lsun", 64, "LSUN's bedrooms: its database, or what it was exported to."),
+    ("imagenet", 32, "ImageNet, in folders or from the Hub: scaled to 32 pixels, the centre."),
+    ("folder", 64, "Any pictures: scaled until the shorter side fits, the centre."),
+):
+    preparing.command(_set, help=_what)(_centres(_size))
+
+
+@preparing.command("faces")
 @_in_one_sentence()
-def lsun(
-    source: Annotated[
-        str,
-        typer.Argument(help="LSUN's LMDB (bedroom_train_lmdb), pictures, parquet, Hub data set."),
-    ],
-    out: Annotated[Path, typer.Argument(help="A new folder for the shards.")],
+def prepare_faces(
+    source: Source,
+    out: Shards,
+    *,
     size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = 64,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    smallest: Annotated[
+        int | None, typer.Option(min=20, help="Side of a face in pixels; by default the size.")
+    ] = None,
+    margin: Annotated[float, typer.Option(min=0, help="Round a face, in sides of it.")] = 0.1,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="By the eyes; without them a face is left out.")
+    ] = False,
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Only the largest face of a photograph.")
+    ] = False,
+    limit: Limit = None,
+    processes: Processes = -1,
 ) -> None:
-    """Cut the centres out of LSUN's bedrooms; what was kept and left out comes last, as JSON."""
-    typer.echo(json.dumps(prepare(source, out, size, limit, say=typer.echo)))
+    """Cut the faces out of photographs, as OpenCV's cascades find them."""
+    cut = Faces(size, smallest or size, margin, aligned, largest)
+    _prepare(source, out, cut, asdict(cut), limit=limit, processes=processes)
+
+
+def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **options: Any) -> None:
+    """What was kept and what was left out comes last, as JSON."""
+    done = write_shards(source, out, cut, settings, say=typer.echo, **options)
+    typer.echo(json.dumps(asdict(done)))
 
 
 @app.command()
@@ -192,17 +246,32 @@ def ship(
     *,
     data: Data,
     recipe: Annotated[str, typer.Option(help="That the run was trained with.")] = "faces",
+    by: Annotated[
+        Path | None,
+        typer.Option(help="JSON of `run cifar10 --along RUN`: its best D, not the lowest KID."),
+    ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="JSON: recipe, minutes, images_seen, kid.")
     ] = None,
     weaknesses: Annotated[Path | None, typer.Option(help="Markdown for the card.")] = None,
+    earlier: Annotated[
+        int, typer.Option("--stages", min=1, help="At most, of the run; each as large as G.")
+    ] = shipping.STAGES,
     among: Annotated[
         int, typer.Option(min=3, help="Training pictures searched for neighbours.")
     ] = shipping.AMONG,
 ) -> None:
     """Make what is published of a run: best weights, directions, stages, grid and the full card."""
     weights = shipping.ship(
-        run, out, data, recipe, baseline=baseline, weaknesses=weaknesses, among=among
+        run,
+        out,
+        data,
+        recipe,
+        by=by,
+        baseline=baseline,
+        weaknesses=weaknesses,
+        earlier=earlier,
+        among=among,
     )
     typer.echo(f"{out}: {weights.hash}, {weights.metadata['images_seen']:,} images")
 

@@ -1,9 +1,13 @@
-"""LSUN's database -> shards -> what training reads."""
+"""Files of any kind -> shards -> what training reads."""
 
 from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import lmdb
@@ -14,8 +18,11 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 from training.data import load_images
-from training.prepare import prepare
+from training.prepare.centres import centre
+from training.prepare.shards import REPORT, write_shards
 from training.sources import DataError, rows
+
+CUT, SETTINGS = partial(centre, size=64), {"centre": 64}
 
 
 def webp(seed: int, width: int, height: int) -> bytes:
@@ -42,6 +49,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def shards(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.parquet"))}
+
+
 def test_the_database_is_read_as_it_stands(database: Path) -> None:
     found = list(rows(database))
     assert len(found) == 42
@@ -52,14 +63,14 @@ def test_the_database_is_read_as_it_stands(database: Path) -> None:
 
 def test_shards_hold_the_centres_and_training_reads_them(database: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    counts = prepare(str(database), tmp_path / "out", 64, per_shard=25, say=said.append)
-    assert counts == {"kept": 40, "broken": 1, "small": 1}
-    assert said == ["25 pictures", "40 pictures"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "train-00000.parquet",
-        "train-00001.parquet",
-    ]
-    pictures = load_images(tmp_path / "out", 64, 3)
+    out = tmp_path / "out"
+    done = write_shards(str(database), out, CUT, SETTINGS, per_shard=25, say=said.append)
+    assert done.outcomes == {"kept": 40, "unreadable": 1, "small": 1}
+    assert (done.pictures, done.files, done.finished) == (40, 42, True)
+    assert said == ["25 pictures of 25 files", "40 pictures of 42 files"]
+    assert list(shards(out)) == ["train-00000.parquet", "train-00001.parquet"]
+    assert {path.name for path in out.iterdir()} == {*shards(out), REPORT}
+    pictures = load_images(out, 64, 3)
     both = np.concatenate([pictures.train, pictures.held_out]).astype(int)
     assert both.shape == (40, 3, 64, 64)
     red, blue = both[:, 0], both[:, 2]
@@ -67,25 +78,69 @@ def test_shards_hold_the_centres_and_training_reads_them(database: Path, tmp_pat
     assert (blue - red)[:, :, 33:].min() > 60
 
 
-def test_the_command_stops_at_the_limit_and_prints_json_last(
-    database: Path, tmp_path: Path
+@pytest.mark.parametrize("name", ["lsun", "imagenet", "folder"])
+def test_the_commands_stop_at_the_limit_and_print_json_last(
+    name: str, database: Path, tmp_path: Path
 ) -> None:
-    arguments = ["prepare", "lsun", str(database), str(tmp_path / "o"), "--size", "32"]
-    done = CliRunner().invoke(app, [*arguments, "--limit", "7"])
+    out = tmp_path / "o"
+    arguments = ["prepare", name, str(database), str(out), "--limit", "7", "--processes", "1"]
+    done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout.splitlines()[-1]) == {"kept": 7, "broken": 0, "small": 0}
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["pictures"], report["outcomes"]) == (7, {"kept": 7})
+    assert report["settings"]["centre"] == (32 if name == "imagenet" else 64)
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 1
-    assert "not empty" in again.stderr
+    assert "finished" in again.stderr
+    other = CliRunner().invoke(app, [*arguments, "--size", "16"])
+    assert other.exit_code == 1
+    assert "was made with" in other.stderr
 
 
 def test_nothing_to_keep_and_a_damaged_database_are_a_sentence_each(
     database: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="no pictures of at least 512x512"):
-        prepare(str(database), tmp_path / "a", 512)
+    large = partial(centre, size=512)
+    with pytest.raises(DataError, match=r"nothing to keep.*small"):
+        write_shards(str(database), tmp_path / "a", large, {}, processes=1)
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "data.mdb").write_bytes((database / "data.mdb").read_bytes()[:3000])
     with pytest.raises(DataError, match="can't be read"):
-        prepare(str(damaged), tmp_path / "b", 64)
+        write_shards(str(damaged), tmp_path / "b", CUT, SETTINGS, processes=1)
+    occupied = tmp_path / "c"
+    occupied.mkdir()
+    (occupied / "letter.txt").write_text("mine")
+    with pytest.raises(DataError, match="not empty"):
+        write_shards(str(database), occupied, CUT, SETTINGS, processes=1)
+    assert (occupied / "letter.txt").read_text() == "mine"
+
+
+SLOWLY = """
+import sys, time
+from pathlib import Path
+from tests.training.test_prepare import CUT, SETTINGS
+from training.prepare.shards import write_shards
+def say(text):
+    print(text, flush=True)
+    time.sleep(60)
+write_shards(sys.argv[1], Path(sys.argv[2]), CUT, SETTINGS, per_shard=10, processes=1, say=say)
+"""
+
+
+def test_a_killed_one_goes_on_and_comes_to_the_same_shards(database: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    command = [sys.executable, "-c", SLOWLY, str(database), str(parts)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "10 pictures of 10 files\n"
+        process.send_signal(signal.SIGKILL)
+    (parts / ".train-00001.parquet.partial").write_bytes(b"half of it")
+    before = (parts / "train-00000.parquet").stat().st_mtime_ns
+    said: list[str] = []
+    write_shards(str(database), parts, CUT, SETTINGS, per_shard=10, processes=2, say=said.append)
+    assert said[0] == "20 pictures of 20 files"
+    assert (parts / "train-00000.parquet").stat().st_mtime_ns == before
+    write_shards(str(database), whole, CUT, SETTINGS, per_shard=10, processes=1)
+    assert shards(parts) == shards(whole)
+    assert not list(parts.glob(".*"))
