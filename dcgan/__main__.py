@@ -175,14 +175,15 @@ def look(
     """What D makes of a picture (figure 5): its score, and what features look at, as JSON.
 
     The gradients are those of the feature, of the same with random weights, and of the features
-    that stand out.
+    that stand out. Where the checkpoint has a probe (table 1), also what this calls the picture.
     """
-    from dcgan import saliency
+    from dcgan import probe, saliency
 
     spec = parse(picture) if picture.startswith(f"{VERSION}:") else None
     name = model if spec is None else spec.model
     looking = _engine(weights, name).model(name)
     saliency.check(looking, feature, labelled=spec is not None)
+    opened = probe.load(looking.checkpoint)
     if spec is None:
         config, label = looking.config, None
         seen, _ = read_photograph(Path(picture).read_bytes(), config.image_size, config.channels)
@@ -194,7 +195,8 @@ def look(
     out.write_bytes(images.encode_png(images.grid(row, len(row))))
     said = [{"feature": part.feature, "response": part.response} for part in parts]
     names = {"trained": said[0], "random": said[1], "strongest": said[2:]}
-    typer.echo(json.dumps({"logit": found.logit, "usual": found.usual, **names}))
+    named = opened and probe.told(*opened, seen)
+    typer.echo(json.dumps({"logit": found.logit, "usual": found.usual, **names, "probe": named}))
 
 
 @app.command()

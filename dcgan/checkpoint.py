@@ -33,6 +33,7 @@ DIRECTIONS = "directions.json"
 SETS = "sets.json"
 BOXES = "boxes-*.json"
 UNITS = "units-*.json"  # what `python -m dcgan units` finds for such a set
+PROBE = "probe.*"  # a classifier of D's features, see probe.py
 NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
@@ -249,7 +250,7 @@ def _download(repo: str, revision: str | None) -> Path:
             snapshot_download(
                 repo,
                 revision=revision,
-                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES, UNITS],
+                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES, UNITS, PROBE],
             )
         )
     except Exception as error:  # its transports share no base

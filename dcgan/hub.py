@@ -29,6 +29,7 @@ CHECKPOINT = (
     checkpoint.SETS,
     checkpoint.BOXES,
     checkpoint.UNITS,
+    checkpoint.PROBE,
     "generator.onnx",
     "*.png",  # the card's
 )

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,13 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, saliency, sight
+from dcgan import checkpoint, probe, saliency, sight
 from dcgan.engine import Engine
 from dcgan.ui import discriminator
 from dcgan.ui.discriminator import MAX_UPLOAD
 from tests import tiny
 from tests.test_photographs import SIZE, encoded, halves, sides
+from tests.test_probe import CLASSES, FACTS, fitted
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -33,7 +35,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     whole = tiny.save(folder / "tiny")
     tiny.save(folder / "digits", dataclasses.replace(tiny.CONFIG, classes=3))
     checkpoint.save(folder / "stage", whole.generator(), None, tiny.CARD)
-    names = {"tiny": "tiny", "digits": "digits", "tiny/stage": "stage"}
+    named = tiny.save(folder / "named")
+    probe.save(named.folder, *fitted(named))
+    names = {"tiny": "tiny", "digits": "digits", "named": "named", "tiny/stage": "stage"}
     return Engine({name: folder / source for name, source in names.items()})
 
 
@@ -85,6 +89,41 @@ def test_a_class_conditional_d_is_told_the_class(client: TestClient, engine: Eng
     assert "has to be told a picture's class" in refused.json()["error"]
 
 
+def test_a_probe_names_a_picture_by_its_text_and_an_upload_alike(
+    client: TestClient, engine: Engine
+) -> None:
+    assert client.get("/dcgan/probes").json() == {
+        "named": {"classes": list(CLASSES), "facts": FACTS}
+    }
+    model = engine.model("named")
+    spec = model.sample(8, 2)
+    [picture] = model.render([spec])
+    by_text = client.get("/dcgan/probe", params={"spec": str(spec)}).json()
+    loaded = probe.load(model.checkpoint)
+    assert loaded
+    assert by_text == probe.told(*loaded, picture)
+    content = encoded(Image.fromarray(picture))
+    assert client.post("/dcgan/probe?model=named", content=content).json() == by_text
+
+
+def test_without_a_probe_there_is_no_name(client: TestClient, engine: Engine) -> None:
+    for name in ("tiny", "digits", "tiny/stage"):
+        spec = str(engine.model(name).sample(8, 2))
+        assert client.get("/dcgan/probe", params={"spec": spec}).json() is None
+    assert client.post("/dcgan/probe?model=tiny", content=encoded(halves())).json() is None
+
+
+def test_a_probe_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
+    weights = tiny.save(tmp_path)
+    probe.save(tmp_path, *fitted(weights))
+    (tmp_path / "probe.safetensors").write_bytes(b"of a part")
+    broken = Engine({"tiny": tmp_path})
+    routes = TestClient(Starlette(routes=discriminator.routes(broken)))
+    response = routes.get(f"/dcgan/probe?spec={broken.model('tiny').sample(1)}")
+    assert response.status_code == 500
+    assert "probe.safetensors can't be read" in response.json()["error"]
+
+
 def test_features_come_with_their_strongest_draws(client: TestClient, engine: Engine) -> None:
     found = result(client.get("/dcgan/features", params={"model": "tiny", "first": 6}))
     assert (found["numbers"], found["features"], found["samples"]) == ([6, 7], 8, 30)
@@ -111,6 +150,7 @@ def test_an_upload_is_what_its_text_would_be(client: TestClient, engine: Engine)
 
 def test_an_upload_is_never_written(client: TestClient) -> None:
     client.post("/dcgan/look?model=tiny", content=encoded(halves()))  # reads the weights
+    client.post("/dcgan/probe?model=named", content=encoded(halves()))
     written: list[object] = []
     listening = True
 
@@ -123,6 +163,7 @@ def test_an_upload_is_never_written(client: TestClient) -> None:
         large = encoded(halves().resize((1500, 1500)), "TIFF")  # 7 MB
         assert client.post("/dcgan/look?model=tiny", content=large).status_code == 200
         assert client.post("/dcgan/look?model=tiny", content=b"no picture").status_code == 400
+        assert client.post("/dcgan/probe?model=named", content=large).status_code == 200
     finally:
         listening = False
     assert written == []
@@ -146,9 +187,10 @@ def test_an_upload_is_never_written(client: TestClient) -> None:
 def test_anything_else_is_answered_with_a_sentence(
     client: TestClient, content: bytes, status: int, words: str
 ) -> None:
-    response = client.post("/dcgan/look?model=tiny", content=content)
-    assert response.status_code == status
-    assert any(word in response.json()["error"] for word in words.split("|"))
+    for route in ("look?model=tiny", "probe?model=named"):
+        response = client.post(f"/dcgan/{route}", content=content)
+        assert response.status_code == status
+        assert any(word in response.json()["error"] for word in words.split("|"))
 
 
 @pytest.mark.parametrize(
@@ -160,6 +202,7 @@ def test_anything_else_is_answered_with_a_sentence(
         ("look?spec=v1:tiny@HASH:z(1,0)&feature=8", 400, "features 0 to 7, not 8"),
         ("look?spec=v1:tiny@HASH:z(1,0)&feature=-1", 400, "Give feature as a whole number"),
         ("look?spec=v1:tiny/stage@STAGE:z(1,0)", 404, "no discriminator to look into"),
+        ("probe?spec=v1:named@00000000:z(1,0)", 400, "other weights"),
         ("features?model=cats", 400, "no model called 'cats'"),
         ("features?model=tiny/stage", 404, "the stages of a training run are kept without"),
         ("features?model=tiny&first=8", 400, "features 0 to 7, not 8"),

@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.events import api
+from starlette.concurrency import run_in_threadpool
 
 from dcgan import units
 from dcgan.boxes import BoxesError
@@ -84,16 +85,26 @@ def endpoints(engine: Engine) -> None:
             return {"png": data_uri(forget.glow(engine, specs, columns, layer, number), "png")}
 
     async def look(text: str, feature: int = 0) -> dict[str, Any]:
-        """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}."""
+        """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}.
+
+        "probe": the classes that a linear classifier of D's features calls it, with their scores
+        and what each of D's layers adds to them; None for models without one.
+        """
         with _for_people():
             spec, number = read_spec(text, engine), check_whole(feature, "feature")
-            return await _finish(discriminator.look(engine, spec, number))
+            named = await run_in_threadpool(discriminator.classify, engine, spec)
+            return {**await _finish(discriminator.look(engine, spec, number)), "probe": named}
 
     async def look_at(picture: str, model: str, feature: int = 0) -> dict[str, Any]:
         """The same for a file of yours, as base64 or data URI; {"notes": what was done to it}."""
         with _for_people():
             content, number = _content(picture), check_whole(feature, "feature")
-            return await _finish(discriminator.look_at(engine.model(model), content, number))
+            looking = engine.model(model)
+            named = await run_in_threadpool(discriminator.classify_file, looking, content)
+            return {
+                **await _finish(discriminator.look_at(looking, content, number)),
+                "probe": named,
+            }
 
     async def features(model: str, first: int = 0) -> dict[str, Any]:
         """The draws that six features respond to most: {"trained", "random": {"sheet", ...}}."""

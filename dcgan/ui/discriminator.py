@@ -3,19 +3,27 @@
     GET  /dcgan/look?spec=TEXT&feature=N       D looks at a picture by its text
     POST /dcgan/look?model=NAME&feature=N      D looks at an uploaded file: the request's body
     GET  /dcgan/features?model=NAME&first=N    the draws that some features respond to most
+    GET  /dcgan/probes                         what the models' probes are worth (table 1)
+    GET  /dcgan/probe?spec=TEXT                what the probe calls a picture; null without one
+    POST /dcgan/probe?model=NAME               the same for an uploaded file
 
-Answers come in lines, see slow.py: before a model's first one, its survey takes seconds. An upload
-is decoded in memory, answered and forgotten: nothing of it is kept or written to a file.
+The first three answer in lines, see slow.py: before a model's first one, its survey takes seconds.
+A probe needs none, and does not wait for it. An upload is decoded in memory, answered and
+forgotten: nothing of it is kept or written to a file.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan import images
@@ -28,6 +36,8 @@ from dcgan.ui.server import RequestError, answering, data_uri, read_body, read_s
 from dcgan.work import Work
 
 if TYPE_CHECKING:
+    from dcgan.networks import Discriminator
+    from dcgan.probe import Probe
     from dcgan.saliency import Seen, Survey
 
 MAX_UPLOAD = 10 * 2**20
@@ -49,10 +59,24 @@ def routes(engine: Engine) -> list[BaseRoute]:
         model, first = _model(request, engine), read_whole(request, "first", "0")
         return await slow.answer(features(model, first))
 
+    async def with_probe(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(probes, engine))
+
+    async def class_by_text(request: Request) -> Response:
+        spec = read_spec(request.query_params.get("spec"), engine)
+        return JSONResponse(await run_in_threadpool(classify, engine, spec))
+
+    async def class_by_file(request: Request) -> Response:
+        model, content = _model(request, engine), await read_body(request, MAX_UPLOAD)
+        return JSONResponse(await run_in_threadpool(classify_file, model, content))
+
     return [
         Route("/dcgan/look", answering(by_text)),
         Route("/dcgan/look", answering(by_file), methods=["POST"]),
         Route("/dcgan/features", answering(by_feature)),
+        Route("/dcgan/probes", answering(with_probe)),
+        Route("/dcgan/probe", answering(class_by_text)),
+        Route("/dcgan/probe", answering(class_by_file), methods=["POST"]),
     ]
 
 
@@ -67,14 +91,8 @@ def look_at(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
     """The same for a file, with `notes`: what had to be done to it."""
     from dcgan import saliency
 
-    if not content:
-        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
     saliency.check(model, feature, labelled=False)
-    size, channels = model.config.image_size, model.config.channels
-    try:
-        picture, notes = read_photograph(content, size, channels)
-    except PhotographError as error:
-        raise RequestError(str(error), 413 if isinstance(error, TooLargeError) else 400) from None
+    picture, notes = _photograph(model, content)
     found = yield from _look(model, picture, feature, None)
     return {**found, "notes": notes}
 
@@ -101,6 +119,61 @@ def features(model: Model, first: int) -> Work[dict[str, Any]]:
         "columns": SHOWN,
         **networks,
     }
+
+
+def probes(engine: Engine) -> dict[str, Any]:
+    """The classes of models' probes and what these are worth, see `probe.describe`, by model."""
+    from dcgan import probe
+
+    with _readable():
+        found = {name: probe.describe(model.checkpoint) for name, model in engine.models.items()}
+    return {name: described for name, described in found.items() if described}
+
+
+def classify(engine: Engine, spec: PictureSpec) -> dict[str, Any] | None:
+    """What the probe of a picture's model calls it, see `probe.told`; None without a probe."""
+    model = engine.model(spec.model)
+    [picture] = model.render([spec])
+    return _classify(model, picture)
+
+
+def classify_file(model: Model, content: bytes) -> dict[str, Any] | None:
+    """The same for a file."""
+    picture, _ = _photograph(model, content)
+    return _classify(model, picture)
+
+
+def _classify(model: Model, picture: np.ndarray) -> dict[str, Any] | None:
+    from dcgan import probe
+
+    with _readable():
+        opened = _probe(model)
+    return opened and probe.told(*opened, picture)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except CheckpointError as error:
+        raise RequestError(f"A probe can't be read here: {error}.", 500) from None
+
+
+@functools.lru_cache(maxsize=64)
+def _probe(model: Model) -> tuple[Probe, Discriminator] | None:
+    from dcgan import probe
+
+    return probe.load(model.checkpoint)
+
+
+def _photograph(model: Model, content: bytes) -> tuple[np.ndarray, list[str]]:
+    """A file as the model's D sees it, and what had to be done to it."""
+    if not content:
+        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
+    try:
+        return read_photograph(content, model.config.image_size, model.config.channels)
+    except PhotographError as error:
+        raise RequestError(str(error), 413 if isinstance(error, TooLargeError) else 400) from None
 
 
 def _look(

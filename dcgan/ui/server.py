@@ -119,6 +119,7 @@ def describe(engine: Engine) -> list[dict[str, Any]]:
             "weights": model.checkpoint.hash,
             "size": model.config.image_size,
             "classes": model.config.classes,
+            "z_size": model.config.z_size,
             "prior": model.config.prior,
             "directions": list(model.directions),
             "sets": model.checkpoint.sets,

@@ -56,6 +56,7 @@ def label(page: Page) -> int | None:
 def test_a_grid_of_all_classes_has_one_in_a_column_and_a_z_in_a_row(visit: Open) -> None:
     page = visit()
     wait_painted(page, ":z(1,0):class(0)")
+    expect(page.get_by_text(f"drawn from {DIGITS.z_size} random numbers")).to_be_visible()
     page.get_by_role("button", name="Picture 13 of 60").click()
     wait_painted(page, ":z(1,1):class(2)")
     choice = page.get_by_role("combobox", name="Class")

@@ -26,11 +26,12 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Figures of four experiments: two as they are shipped, two with round numbers."""
+    """Figures of five experiments: two as they are shipped, three with round numbers."""
     folder = tmp_path_factory.mktemp("results")
     for name in SHIPPED:
         (folder / f"{name}.json").write_text((RESULTS / f"{name}.json").read_text())
-    for name, facts in (("guidelines", guidelines()), ("mnist", mnist())):
+    made = {"guidelines": guidelines(), "cifar10": cifar10(), "mnist": mnist()}
+    for name, facts in made.items():
         (folder / f"{name}.json").write_text(json.dumps(facts))
     return folder
 
@@ -43,6 +44,26 @@ def guidelines() -> dict:
 
     trained = {"the full net": runs(0.5, 0.3), "one": runs(0.7, 0.6), "two": runs(0.4)}
     return {"kid_n": 8, "images": 2000, "pictures": 99, "precision": "no", "trained": trained}
+
+
+def cifar10() -> dict:
+    def point(validation: float, accuracy: float) -> dict:
+        return {"c": 1e-4, "validation": validation, "accuracy": accuracy}
+
+    few = {"c": 1e-4, "accuracy": 0.5, "deviation": 0.01, "draws": 10}
+    return {
+        "weights": "89abcdef",
+        "images_seen": 2000,
+        "pictures": {"training": 99, "test": 9, "control": 20},
+        "features": 16,
+        "all": point(0.7, 0.69),
+        "few": few,
+        "control": {"trained": point(0.66, 0.65), "untrained": point(0.4, 0.42)},
+        "curve": [
+            {"images": 1000, **point(0.6, 0.58)},
+            {"images": 2000, **point(0.66, 0.65)},
+        ],
+    }
 
 
 def mnist() -> dict:
@@ -82,7 +103,7 @@ def heading(page: Page, words: str) -> Locator:
 def test_sections_have_tables_and_what_is_long_is_folded(visit: Open) -> None:
     page = visit()
     open_results(page)
-    expect(page.locator(".dc-report h2")).to_have_count(4)
+    expect(page.locator(".dc-report h2")).to_have_count(5)
     table = page.get_by_role("region", name="along").get_by_role("table")
     turned = json.loads((RESULTS / "turn.json").read_text())["turns"]["picked"]["turned"]
     row = table.get_by_role("row", name="the vector of picked exemplars")
@@ -91,7 +112,7 @@ def test_sections_have_tables_and_what_is_long_is_folded(visit: Open) -> None:
     )
     command = page.get_by_text("python -m training run turn")
     expect(command).to_be_hidden()
-    page.get_by_text("How it was measured").nth(2).click()
+    page.get_by_text("How it was measured").nth(3).click()
     expect(command).to_be_visible()
 
 
@@ -110,7 +131,11 @@ def test_a_heading_says_of_which_weights_it_is(visit: Open, engine: Engine) -> N
     facts = json.loads((RESULTS / "turn.json").read_text())
     assert facts["weights"] == engine.model("faces").checkpoint.hash
     expect(heading(page, "turn heads").locator("small")).to_have_text("faces")
-    for words in ("forget windows", "generated digits"):  # rooms and digits are not on this page
+    for words in (
+        "forget windows",
+        "generated digits",
+        "feature extractor",
+    ):  # rooms and digits are not on this page
         expect(heading(page, words).locator("small")).to_have_text(
             "measured on other weights than this page's"
         )
@@ -125,6 +150,7 @@ def test_curves_say_what_is_measured_where(visit: Open) -> None:
         "Windows left, by distance": sum(map(len, dropped.values())),
         "Mean yaw, by position": 27,
         "Error of the nearest neighbour, by digits": 4,
+        "Accuracy, by images seen": 6,
         "one": 4,
         "two": 3,
     }.items():

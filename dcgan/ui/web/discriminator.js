@@ -1,7 +1,10 @@
 // Discriminator: its score, what its features see in a picture, what they respond to most.
 
-import { features, look, lookAtUpload } from "./engine-server.js";
+import { Card } from "./discriminator-card.js";
+import { classify, classifyUpload, features, look, lookAtUpload } from "./engine-server.js";
 import { page } from "./page.js";
+import { introduce } from "./probe.js";
+import { parts } from "./spec.js";
 import { Stopped } from "./work.js";
 
 const REST = 250; // ms without a new picture on the stage, before D looks
@@ -21,7 +24,9 @@ export async function mount(root, { largest }) {
   let resting = 0;
   let shown = ""; // what the stage's card stands for
   let listed = ""; // what the features below stand for
-  let waiting = null; // the file that D was stopped from looking at
+  let sent = null; // the file that D is about to look at
+  let waiting = null; // the one that it was stopped from looking at
+  const fail = ({ message }) => page.fail(message);
 
   // --- the two cards
   const onFeature = (feature) => choose(feature);
@@ -34,6 +39,7 @@ export async function mount(root, { largest }) {
     if (!visible() || asked === shown) return;
     shown = asked;
     const spec = page.picture;
+    stage.named.show(spec, parts(spec).model, () => classify(spec)).catch(fail);
     stage.show(
       (signal) => look(spec, state.feature, signal),
       (error) => {
@@ -46,24 +52,30 @@ export async function mount(root, { largest }) {
   };
 
   /** A file anew, or what D saw of the one before, which is small, for another feature. */
-  const lookAtFile = async (file) => {
+  const lookAtFile = async (file = sent) => {
     const { model } = page;
     const known = file ? null : state.upload;
     if (model.classes || (!file && !known)) return;
+    sent = file;
     const whole = file ?? known.file;
-    const again = known?.model === model ? known.seen : null;
+    const again = known?.model === model;
+    const content = async () => (again ? (await fetch(known.seen)).blob() : whole);
+    const name = [model.name, whole.name, whole.size, whole.lastModified].join();
+    const ask = async () => classifyUpload(await content(), model.name);
+    upload.named.show(name, model.name, ask).catch(() => {}); // of a bad file the look tells
     const found = await upload.show(
-      (signal) => lookAtUpload(again ?? whole, model.name, state.feature, signal),
+      async (signal) => lookAtUpload(await content(), model.name, state.feature, signal),
       (error) => {
-        if (!(error instanceof Stopped)) return page.fail(error.message);
+        sent = null;
+        if (!(error instanceof Stopped)) return fail(error);
         waiting = whole;
         offerAgain(true);
       },
     );
     if (!found) return;
-    const seen = again ?? (await (await fetch(found.picture)).blob());
+    sent = null;
     const notes = again ? known.notes : found.notes;
-    state.upload = { file: whole, seen, model, notes };
+    state.upload = { file: whole, seen: found.picture, model, notes };
     upload.say(notes.join(" "));
   };
 
@@ -187,101 +199,13 @@ export async function mount(root, { largest }) {
     part("feature").value = 0;
     list();
     lookAtFile();
+    introduce(part("probe")).catch(fail);
   });
   await page.ready;
   part("feature").value = state.feature;
   new IntersectionObserver(([entry]) => entry.isIntersecting && refresh()).observe(root);
   lookAtFile();
-}
-
-/** A picture, what D makes of it, and what in it features respond to. */
-class Card {
-  constructor(root, template, title, onFeature) {
-    this.root = root;
-    this.abort = null;
-    root.replaceChildren(template.content.cloneNode(true));
-    root.querySelector("h2").textContent = title;
-    this.#part("strongest").addEventListener("click", ({ target }) => {
-      const press = target.closest("button");
-      if (press) onFeature(Number(press.dataset.feature));
-    });
-  }
-
-  say(sentence) {
-    this.#part("said").textContent = sentence;
-    this.#part("said").hidden = !sentence;
-  }
-
-  /** Shows what `ask(signal)` finds and returns it; null where it failed or a newer call came. */
-  async show(ask, onError) {
-    this.abort?.abort();
-    const { signal } = (this.abort = new AbortController());
-    this.root.setAttribute("aria-busy", "true");
-    try {
-      const found = await ask(signal);
-      if (signal.aborted) return null;
-      this.say("");
-      this.#draw(found);
-      return found;
-    } catch (error) {
-      if (signal.aborted) return null;
-      if (!this.root.dataset.ready) this.#part("found").hidden = true;
-      onError(error);
-      return null;
-    } finally {
-      if (this.abort.signal === signal) this.root.removeAttribute("aria-busy");
-    }
-  }
-
-  #draw(found) {
-    const { feature, trained, random } = found;
-    this.#part("found").hidden = false;
-    this.#part("picture").src = found.picture;
-    const words = (name, { response }) =>
-      response > 0 ? `${name}: ${response.toFixed(1)}` : `${name}: no response`;
-    this.#figure("trained", trained, words(`feature ${feature}`, trained));
-    this.#figure("random", random, words("random weights", random));
-    this.#part("score").textContent = score(found);
-    this.#part("strongest").replaceChildren(
-      ...found.strongest.map((part) => strong(part, part.feature === feature)),
-    );
-    this.root.dataset.ready = `${feature} ${found.logit}`;
-  }
-
-  #figure(name, { gradient }, caption) {
-    const image = this.#part(name);
-    image.src = gradient;
-    image.nextElementSibling.textContent = caption;
-  }
-
-  #part(name) {
-    return this.root.querySelector(`[data-role=${name}]`);
-  }
-}
-
-const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
-
-function score({ logit, usual: [low, , high] }) {
-  const real = 1 / (1 + Math.exp(-logit));
-  return (
-    `D's score ${signed(logit)} (sigmoid ${real.toFixed(2)}); ` +
-    `eight in ten samples get ${signed(low)} to ${signed(high)}`
-  );
-}
-
-function strong({ feature, response, gradient }, chosen) {
-  const press = document.createElement("button");
-  press.type = "button";
-  press.dataset.feature = feature;
-  press.ariaPressed = String(chosen);
-  press.ariaLabel = `Feature ${feature}, response ${response.toFixed(1)}`;
-  const image = new Image();
-  image.alt = "";
-  image.src = gradient;
-  const number = document.createElement("span");
-  number.textContent = feature;
-  press.append(image, number);
-  return press;
+  introduce(part("probe")).catch(fail);
 }
 
 /** A feature's line: its strongest draws above their gradients, trained and random. */

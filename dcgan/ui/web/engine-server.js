@@ -125,3 +125,18 @@ export function features(model, first) {
   const url = ask("features", { model, first });
   return follow(SURVEY, (signal) => answer(fetch(url, { signal })));
 }
+
+/** {classes, facts} of the probes that models come with, by the models' names. */
+export async function probes() {
+  return (await answer(fetch(at("probes")))).json();
+}
+
+/** {answers} of a model's probe to a picture: the first classes, and what each layer says to it. */
+export async function classify(spec) {
+  return (await answer(fetch(ask("probe", { spec })))).json();
+}
+
+/** The same for a file, of which the server keeps nothing. */
+export async function classifyUpload(file, model) {
+  return (await answer(fetch(ask("probe", { model }), { method: "POST", body: file }))).json();
+}

@@ -57,13 +57,17 @@ function turn({ positions, turns }) {
 /** Section 5.1: what the features are worth as D learns; random weights have seen nothing. */
 function cifar10({ curve, control }) {
   if (!curve.length) return null;
-  const points = [{ images: 0, accuracy: control.untrained }, ...curve].map((point) => ({
-    x: point.images,
-    y: point.accuracy,
-    said: `${images(point.images)}: ${exact(point.accuracy)}`,
+  const names = { accuracy: "test pictures", validation: "validation pictures" };
+  const lines = Object.entries(names).map(([part, name]) => ({
+    name,
+    points: [{ images: 0, ...control.untrained }, ...curve].map((point) => ({
+      x: point.images,
+      y: point[part],
+      said: `${images(point.images)}: ${exact(point[part])} of the ${name}`,
+    })),
   }));
   const x = { label: "images seen", ...many };
-  return charts([{ name: "accuracy", points }], { title: "Accuracy, by images seen", x, y: { format: percent } });
+  return charts(lines, { title: "Accuracy, by images seen", x, y: { format: percent } });
 }
 
 /** The appendix: the nearest neighbour's error, by how many digits there are to be near to. */

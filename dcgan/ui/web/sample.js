@@ -114,6 +114,7 @@ export async function mount(root) {
   });
 
   const useModel = () => {
+    part("z-size").textContent = page.model.z_size;
     directions.replaceChildren(...page.model.directions.map(slider));
     const last = page.model.stages.length;
     state.stage = Math.min(state.stage ?? last, last);

@@ -1,0 +1,128 @@
+// What a linear classifier of D's features calls a picture, and what each of D's layers says to it
+// (table 1). Some models come with one; from the others there is a way to one of these.
+
+import { probes } from "./engine-server.js";
+import { page } from "./page.js";
+
+let asked = null; // a promise of all probes
+
+/** {classes, facts} by the names of the models that come with a probe. */
+function all() {
+  asked ??= probes().catch((error) => {
+    asked = null;
+    throw error;
+  });
+  return asked;
+}
+
+/** Says what the model's probe is, or which other model has one. */
+export async function introduce(place) {
+  const found = await all();
+  const own = found[page.model.name];
+  const others = page.models.filter(({ name }) => name in found);
+  place.replaceChildren(...(own ? [explanation(own)] : others.map(offer)));
+  place.hidden = !place.childElementCount;
+}
+
+function explanation({ classes, facts: { data, test, accuracy } }) {
+  const right = `${Math.round(100 * accuracy)}% of ${test.toLocaleString("en")}`;
+  return make(
+    "p",
+    "The name comes from a linear classifier of what D's layers see (table 1); it was taught " +
+      `the ${classes.length} classes of ${data}, D was not. It gets ${right} test pictures ` +
+      `right, and whatever a picture shows, it can only answer with ${listed(classes)}. A score ` +
+      "above 0 says yes, 1 is the margin that it was taught to keep; below 0 it says no, and the " +
+      "nearest class is named even so.",
+  );
+}
+
+function offer({ name }) {
+  const row = make("div", `The discriminator of ${name} can also name what it sees.`);
+  const press = make("button", `Use ${name}`);
+  press.type = "button";
+  press.addEventListener("click", () => page.useModel(name));
+  row.className = "dc-row";
+  row.append(press);
+  return row;
+}
+
+const listed = (names) => `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+
+/** What a picture is called, in a card of the tab. */
+export class Named {
+  constructor(root) {
+    this.sentence = root.querySelector("[data-role=named]");
+    this.table = root.querySelector("[data-role=parts]");
+    this.key = null; // of what stands there
+  }
+
+  /** Shows `ask()` where this model, or stage of one, comes with a probe, else nothing. key: of
+   * what is asked for, which is not asked twice in a row. */
+  async show(key, model, ask) {
+    if (key === this.key) return;
+    this.key = key;
+    try {
+      const found = model in (await all()) ? await ask() : null;
+      if (key !== this.key) return; // another was asked for in the meantime
+      this.sentence.hidden = this.table.hidden = !found;
+      if (!found) return;
+      this.sentence.textContent = sentence(found.answers);
+      this.table.replaceChildren(...table(found.answers));
+    } catch (error) {
+      if (key === this.key) this.key = null;
+      throw error;
+    }
+  }
+}
+
+const capital = (name) => name[0].toUpperCase() + name.slice(1);
+
+/** A number with its sign, to two decimals. */
+export const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
+
+function sentence([{ name, score }, second]) {
+  const known = score < 0 ? `Nearest to ${name}` : capital(name);
+  const lead = `${(score - second.score).toFixed(2)} before ${second.name}`;
+  return `${known}: ${signed(score)}, ${lead}.`;
+}
+
+/** A column for each class: the average picture's score, what each layer adds, the score. */
+function table(answers) {
+  const longest = Math.max(...answers.flatMap(({ parts }) => parts.map(Math.abs)));
+  const line = (title, cells) => {
+    const row = make("tr");
+    row.append(make("th", title), ...cells);
+    row.firstChild.scope = "row";
+    return row;
+  };
+  const numbers = (of) => answers.map((answer) => make("td", signed(of(answer))));
+  const head = line("", answers.map(({ name }) => make("th", name)));
+  head.querySelectorAll("th").forEach((cell) => (cell.scope = "col"));
+  const layers = answers[0].parts.map((_, layer) =>
+    line(`layer ${layer + 1}`, answers.map(({ parts }) => bar(parts[layer], longest))),
+  );
+  const caption = make("caption", "What each layer adds to the average picture's score");
+  return [
+    caption,
+    head,
+    line("average", numbers(({ usual }) => usual)),
+    ...layers,
+    line("score", numbers(({ score }) => score)),
+  ];
+}
+
+/** A number, and its bar right or left of zero. */
+function bar(part, longest) {
+  const cell = make("td");
+  const drawn = make("i");
+  drawn.style.setProperty("--part", Math.abs(part) / longest);
+  cell.classList.toggle("dc-minus", part < 0);
+  cell.append(drawn, signed(part));
+  return cell;
+}
+
+function make(name, text = "") {
+  const element = document.createElement(name);
+  element.textContent = text;
+  return element;
+}
