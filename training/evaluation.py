@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,28 +59,40 @@ class Distance:
         return kernel_distance(drawn, self._real)
 
 
-def best(run: Path) -> dict[str, Any]:
-    """The entry of lowest KID in a run's curve: images, minutes, kid, n. Raises StateError."""
+def best(run: Path, images: int | None = None) -> dict[str, Any]:
+    """The entry of lowest KID in a run's curve: images, minutes, kid, n; or that of the checkpoint
+    after so many images. Raises StateError."""
     measured = [entry for entry in newest_facts(run)["curve"] if "kid" in entry]
     if not measured:
         raise StateError(
             f"no checkpoint of {run} has a KID: that takes {MINIMUM:,} held-out pictures and a run "
             "that has reached its first checkpoint"
         )
-    return min(measured, key=lambda entry: entry["kid"])
+    if images is None:
+        return min(measured, key=lambda entry: entry["kid"])
+    found = [entry for entry in measured if entry["images"] == images]
+    if not found:
+        seen = ", ".join(f"{entry['images']:,}" for entry in measured)
+        raise StateError(f"{run} has no checkpoint after {images:,} images, but after {seen}")
+    return found[0]
 
 
-def copy_best(run: Path, out: Path) -> tuple[Checkpoint, dict[str, Any]]:
-    """Copy the run's best checkpoint to a new folder; returns it with its entry in the curve.
+def copy_best(run: Path, out: Path, images: int | None = None) -> tuple[Checkpoint, dict[str, Any]]:
+    """Copy the run's `best` checkpoint, with its probe if it has one, to a new folder.
+
+    Returns it with its entry in the curve.
 
     Raises StateError, CheckpointError, and FileExistsError where something is there: directions
     and whatever else was made for other weights would not fit these.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: give a new folder, or remove it first")
-    entry = best(run)
+    entry = best(run, images)
     source = checkpoint.load(folder_of(run, entry["images"]))
-    return checkpoint.save(out, source.generator(), source.discriminator(), source.card), entry
+    copied = checkpoint.save(out, source.generator(), source.discriminator(), source.card)
+    for path in source.folder.glob(checkpoint.PROBE):
+        shutil.copyfile(path, out / path.name)
+    return copied, entry
 
 
 def folder_of(run: Path, images_seen: int) -> Path:

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import svm
 from training.batches import random
 
 SIDE = 6
 PATCHES = 400_000
+ROWS = 2048
+"""Features standardised at a time."""
 PASSES, CLUSTERED = 10, 10_000
 """Times through the patches, and patches a step."""
 CONTRAST, WHITENING, SPREAD = 10.0, 0.1, 0.01
@@ -108,13 +109,13 @@ def standardise(files: Sequence[Path]) -> list[np.ndarray]:
     from sklearn.preprocessing import StandardScaler
 
     scale, maps = StandardScaler(), [np.load(path, mmap_mode="r+") for path in files]
-    for start in range(0, len(maps[0]), svm.ROWS):
-        scale.partial_fit(maps[0][start : start + svm.ROWS].astype(np.float32))
+    for start in range(0, len(maps[0]), ROWS):
+        scale.partial_fit(maps[0][start : start + ROWS].astype(np.float32))
     mean = np.asarray(scale.mean_, np.float32)
     spread = np.sqrt(np.asarray(scale.var_, np.float32) + SPREAD)
     for rows in maps:
-        for start in range(0, len(rows), svm.ROWS):
-            part = rows[start : start + svm.ROWS]
+        for start in range(0, len(rows), ROWS):
+            part = rows[start : start + ROWS]
             part[...] = (part - mean) / spread
     return [np.load(path, mmap_mode="r") for path in files]
 

@@ -18,7 +18,7 @@ from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training import evaluation
 from training.batches import random
-from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, ShipError, card
+from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, Picked, ShipError, card
 from training.data import Images, shown
 from training.directions import principal_directions
 from training.distances import Features, kernel_distance
@@ -44,20 +44,26 @@ def ship(
     data: str,
     recipe: str = "faces",
     *,
+    by: Path | None = None,
     baseline: Path | None = None,
     weaknesses: Path | None = None,
+    earlier: int = STAGES,
     among: int = AMONG,
 ) -> Checkpoint:
     """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
 
-    baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the card.
-    among: how many training pictures are searched for neighbours.
+    by: JSON of `run cifar10 --along RUN`, to ship its checkpoint of highest validation accuracy
+    instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the
+    card. earlier: at most so many stages of the run, each as large as G. among: how many training
+    pictures are searched for neighbours.
     Raises ShipError, StateError, DataError, CheckpointError, and OSError (`out` not empty, too).
     """
     if recipe not in RECIPES:
         raise ShipError(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     trained = RECIPES[recipe]
-    source = checkpoint.load(evaluation.folder_of(run, evaluation.best(run)["images"]))
+    picked = Picked.read(by) if by else None
+    best = evaluation.best(run, picked.images if picked else None)
+    source = checkpoint.load(evaluation.folder_of(run, best["images"]))
     if source.config != trained.model:
         raise ShipError(
             f"{run} has another network than the recipe {recipe!r}: give the recipe that it was "
@@ -71,35 +77,40 @@ def ship(
             f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "
             "the data that the run was trained on"
         )
-    weights, chosen = evaluation.copy_best(run, out)
+    weights, chosen = evaluation.copy_best(run, out, best["images"])
     curve = newest_facts(run)["curve"]
     generator = weights.generator()
     directions = principal_directions(generator)
     checkpoint.save_directions(out, directions)
-    for name, entry in stages(curve, chosen, len(pictures.train), trained.batch_size).items():
+    shape = len(pictures.train), trained.batch_size
+    for name, entry in stages(curve, chosen, *shape, earlier).items():
         earlier_card = (
             f"The generator of [{out.name}](../README.md) after {entry['images']:,} images; data "
             "and terms stand there."
         )
-        earlier = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
-        checkpoint.save(out / name, earlier, None, evaluation.card(earlier_card, entry))
+        then = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
+        checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry))
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
     samples = evaluation.sample(generator, GRID, GRID_SEED)
     checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.grid(samples)))
     figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
-    text = card(out.name, recipe, data, pictures, curve, chosen, measured, compared, faults)
+    text = card(out.name, recipe, data, pictures, curve, chosen, measured, picked, compared, faults)
     checkpoint.write_atomically(out / checkpoint.CARD, text.encode())
     return weights
 
 
 def stages(
-    curve: Sequence[dict[str, Any]], chosen: dict[str, Any], pictures: int, batch_size: int
+    curve: Sequence[dict[str, Any]],
+    chosen: dict[str, Any],
+    pictures: int,
+    batch_size: int,
+    count: int = STAGES,
 ) -> dict[str, dict[str, Any]]:
-    """Up to `STAGES` entries of the curve before the chosen one, by name, in order.
+    """Up to `count` entries of the curve before the chosen one, by name, in order.
 
-    The first entry and those at the end of an epoch that runs mark, then whichever lies deepest in
+    Those at the end of an epoch that runs mark and the first entry, then whichever lies deepest in
     a gap on a logarithmic scale. An epoch may have had one step more than now, from pictures that
     the loader has learned to skip since.
     """
@@ -110,8 +121,9 @@ def stages(
         for epoch in Budget().checkpoint_epochs
         for length in (steps, steps + 1)
     }
-    picked = [n for n in earlier if n in epochs or n == min(earlier)]
-    while len(picked) < min(STAGES, len(earlier)):
+    marked = [n for n in earlier if n in epochs or n == min(earlier)]
+    picked = sorted(marked, key=lambda n: n not in epochs)[:count]
+    while len(picked) < min(count, len(earlier)):
         taken = [*picked, chosen["images"]]
         left = [count for count in earlier if count not in picked]
         picked.append(max(left, key=lambda n: min(abs(math.log(n / other)) for other in taken)))

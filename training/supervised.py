@@ -4,6 +4,8 @@ The paper trains it on the same labels, tries 64 settings and gives the lowest v
 does not say what was drawn; here it is the rate, the weight decay, the batch and the share of units
 dropped before the last layer. Settings that are behind the median of those before them after a
 third or two thirds of the epochs are hopeless and stop, as in Golovin et al. 2017 (Vizier).
+
+The same network may begin with the weights that D learned as a discriminator (fine-tuning).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dcgan import images
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator
 from training.batches import random
+from training.convolution import use_matrix_products
 from training.trainer import best_precision
 
 BATCH = 128
@@ -42,15 +45,18 @@ class Setting:
 
 
 class Classifier(nn.Module):
-    """D's convolutions, as D has them, and a linear layer of logits (N, classes) in place of its
-    score. Pictures (N, C, H, W) in G's range."""
+    """D's convolutions, as they are given, and a new linear layer of logits (N, classes) in place
+    of its score. Pictures (N, C, H, W) in G's range."""
 
-    def __init__(self, config: ModelConfig, classes: int, dropped: float) -> None:
+    def __init__(self, network: Discriminator, classes: int, dropped: float) -> None:
+        """network: changed in place."""
         super().__init__()
-        self.config = config
-        self.network = Discriminator(config)
+        self.config = network.config
         self.dropout = nn.Dropout(dropped)
-        self.network.score = nn.Linear(self.network.score.in_features, classes)
+        network.score = nn.Linear(network.score.in_features, classes)
+        self.network = channels_last(network)
+        if best_precision() == "bf16":
+            use_matrix_products(network)
 
     def forward(self, pictures: Tensor) -> Tensor:
         *_, maps = self.network.maps(pictures)
@@ -64,6 +70,9 @@ class Labelled:
     pictures: np.ndarray
     labels: np.ndarray
 
+    def __getitem__(self, rows: np.ndarray | slice) -> Labelled:
+        return Labelled(self.pictures[rows], self.labels[rows])
+
 
 def draw(seed: int, number: int) -> Setting:
     """Setting `number` of a search."""
@@ -76,17 +85,19 @@ def draw(seed: int, number: int) -> Setting:
     )
 
 
-def epochs(network: Classifier, setting: Setting, part: Labelled, seed: int) -> Iterator[int]:
-    """Train for `EPOCHS`, and yield the number of each, from 1, when it has ended."""
+def epochs(
+    network: Classifier, setting: Setting, part: Labelled, seed: int, count: int = EPOCHS
+) -> Iterator[int]:
+    """Train for `count` epochs, and yield the number of each, from 1, when it has ended."""
     optimizer = torch.optim.AdamW(
         network.parameters(), setting.rate, betas=(0.5, 0.999), weight_decay=setting.decay
     )
     inputs, labels = _inputs(network, part), torch.from_numpy(part.labels.astype(np.int64))
-    for epoch in range(EPOCHS):
+    for epoch in range(count):
         network.train()
         order = torch.from_numpy(random(seed, "supervised order", epoch).permutation(len(labels)))
         for rows in order.split(setting.batch):
-            with _autocast():
+            with autocast():
                 logits = network(inputs[rows])
             loss = F.cross_entropy(logits.float(), labels[rows])
             optimizer.zero_grad(set_to_none=True)
@@ -99,9 +110,28 @@ def epochs(network: Classifier, setting: Setting, part: Labelled, seed: int) -> 
 def error_of(network: Classifier, part: Labelled) -> float:
     """The share that it gets wrong, on fixed statistics."""
     network.eval()
-    with _autocast():
+    with autocast():
         said = [network(x).argmax(dim=1) for x in _inputs(network, part).split(BATCH)]
     return float((torch.cat(said).numpy() != part.labels).mean())
+
+
+def learned(
+    network: Discriminator,
+    classes: int,
+    setting: Setting,
+    count: int,
+    part: Labelled,
+    aside: Labelled,
+    after: Callable[[], None],
+) -> float:
+    """The error on those aside of what begins with D's weights, changed in place, and learns.
+
+    after: called after each of `count` epochs.
+    """
+    classifier = Classifier(network, classes, setting.dropped)
+    for _ in epochs(classifier, setting, part, 0, count):
+        after()
+    return error_of(classifier, aside)
 
 
 def search(
@@ -122,7 +152,7 @@ def search(
     for number in range(settings):
         setting = draw(seed, number)
         torch.manual_seed(number)
-        network = Classifier(config, classes, setting.dropped)
+        network = Classifier(Discriminator(config), classes, setting.dropped)
         for epoch in epochs(network, setting, parts["train"], number):
             if epoch not in before:
                 continue
@@ -138,9 +168,15 @@ def search(
     return {**best, "tried": settings, "stopped": settings - len(before[EPOCHS])}
 
 
+def channels_last(network: Discriminator) -> Discriminator:
+    """The same, in the layout that convolutions of a CPU are fastest in."""
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+
+
 def _inputs(network: Classifier, part: Labelled) -> Tensor:
     return torch.from_numpy(images.from_uint8(part.pictures, network.config.output))
 
 
-def _autocast() -> torch.autocast:
+def autocast() -> torch.autocast:
+    """bfloat16 for convolutions and matrix products, where the processor has it."""
     return torch.autocast("cpu", torch.bfloat16, enabled=best_precision() == "bf16")

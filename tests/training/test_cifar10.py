@@ -11,11 +11,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
+from dcgan import checkpoint, probe
 from dcgan.config import IMAGENET32
 from dcgan.networks import Discriminator, Generator
+from dcgan.probe import Probe
 from tests.training import small
-from tests.training.test_svhn import write
+from tests.training.test_svhn import digits, write
 from training import kmeans
 from training.__main__ import app
 from training.experiments import cifar10
@@ -30,6 +31,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
         "CONTROL": 100,
         "CS": (1e-4, 1e-2),
         "KMEANS_CS": (1e-3, 1e-2),
+        "TUNING_EPOCHS": 2,
     }.items():
         monkeypatch.setattr(cifar10, name, value)
     monkeypatch.setattr(kmeans, "PATCHES", 2000)
@@ -60,7 +62,7 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     data, out = write(tmp_path / "data", 400), tmp_path / "cifar10.json"
     (write(tmp_path / "test", 80) / "train.parquet").rename(data / "test-0.parquet")
     given = ["--weights", weights, "--data", data, "--along", tmp_path / "run", "--json", out]
-    given += ["--kmeans", 20]
+    given += ["--kmeans", 20, "--fine-tuned", 2, "--probe"]
     code, printed, complaint = run(*given)
     assert code == 0, complaint
     facts = json.loads(out.read_text())
@@ -76,6 +78,10 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     assert baseline["all"]["accuracy"] > 0.6
     assert baseline["few"]["accuracy"] > 0.3
     assert facts["run"]["data"] == facts["pictures"]
+    kept = probe.load(checkpoint.load(weights))
+    assert kept
+    assert kept[0].facts["accuracy"] == facts["all"]["accuracy"]
+    assert right(*kept, *digits(400)) > 0.9
     rows = {row[0]: row[1:] for row in small.cells(printed)}
     assert rows["accuracy in %"] == ["400 labels", "the paper", "6 a class", "the paper"]
     for name, found, quoted in (
@@ -92,12 +98,45 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
         )
         assert rows[name] == [full, quoted[0], f"{part} +- {deviation}", quoted[1]]
     assert rows["Exemplar CNN (quoted)"] == ["", "84.3", "", "77.4"]
-    assert rows["random weights"] == ["0", f"{facts['control']['untrained']:.1%}"]
-    assert rows["on the way"] == ["200", f"{facts['curve'][1]['accuracy']:.1%}"]
-    assert rows["this D"] == ["300", f"{facts['control']['trained']:.1%}"]
+    tuned = facts["fine_tuned"]
+    assert (tuned["draws"], tuned["untrained"]["draws"], tuned["epochs"]) == (2, 1, 2)
+    mean, deviation = f"{100 * tuned['accuracy']:.1f}", f"{100 * tuned['deviation']:.1f}"
+    assert rows["this D, fine-tuned"] == ["", "", f"{mean} +- {deviation}", ""]
+    untrained = f"{100 * tuned['untrained']['accuracy']:.1f}"
+    assert rows["the same network, trained from random weights"] == ["", "", untrained, ""]
+    for name, images, point in (
+        ("random weights", "0", facts["control"]["untrained"]),
+        ("on the way", "200", facts["curve"][1]),
+        ("this D", "300", facts["control"]["trained"]),
+    ):
+        found = [f"{point[part]:.1%}" for part in ("validation", "accuracy")]
+        assert rows[name] == [images, *found]
     del facts["kmeans"]
     rows = {row[0]: row[1:] for row in small.cells(cifar10.report(facts))}
     assert rows["1-layer K-means (quoted)"] == ["", "80.6", "", "63.7"]
+
+
+def right(kept: Probe, network: Discriminator, pictures: np.ndarray, labels: np.ndarray) -> float:
+    """The share of pictures that a probe names right."""
+    shown = pictures[::8].transpose(0, 2, 3, 1)
+    said = [probe.classify(kept, network, picture)[0].name for picture in shown]
+    return float(np.mean(np.array(said) == np.array(cifar10.NAMES)[labels[::8]]))
+
+
+def test_without_weights_it_goes_on_with_the_best_of_a_run(few: None, tmp_path: Path) -> None:
+    data, out = write(tmp_path / "data", 400), tmp_path / "cifar10.json"
+    for images_seen in (100, 200, 300):
+        save(tmp_path / "run" / "checkpoints" / f"{images_seen:09d}", images_seen)
+    given = ["--data", data, "--test", data / "train.parquet", "--along", tmp_path / "run"]
+    code, _, complaint = run(*given, "--kmeans", 0, "--json", out)
+    assert code == 0, complaint
+    facts = json.loads(out.read_text())
+    accuracies = {point["images"]: point["validation"] for point in facts["curve"]}
+    assert len(accuracies) == 3
+    assert accuracies[facts["images_seen"]] == max(accuracies.values())
+    taken = tmp_path / "run" / "checkpoints" / f"{facts['images_seen']:09d}"
+    assert facts["weights"] == checkpoint.load(taken).hash
+    assert not list(taken.glob("probe.*"))
 
 
 def test_draws_are_even_and_differ() -> None:
@@ -124,3 +163,13 @@ def test_what_can_not_be_measured_is_said_before_long_work(few: None, tmp_path: 
     checkpoint.save(tmp_path / "without", generator, None, "")
     code, _, complaint = run("--weights", tmp_path / "without", "--data", data, *test)
     assert (code, "discriminator" in complaint) == (1, True)
+    code, _, complaint = run("--data", data, *test)
+    assert (code, "give --weights, or --along" in complaint) == (2, True)
+    code, _, complaint = run("--along", tmp_path / "data", "--data", data, *test)
+    assert (code, "data has no checkpoints" in complaint) == (1, True)
+    write(tmp_path / "unlabelled", 400, "digit")
+    code, _, complaint = run("--weights", weights, "--data", tmp_path / "unlabelled", *test)
+    assert (code, "has no column 'label'" in complaint) == (1, True)
+    write(tmp_path / "wide", 400, size=48)
+    code, _, complaint = run("--weights", weights, "--data", tmp_path / "wide", *test)
+    assert (code, "found no 32x32 pictures" in complaint) == (1, True)

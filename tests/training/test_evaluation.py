@@ -75,6 +75,17 @@ def test_best_is_the_lowest_kid(tmp_path: Path) -> None:
         copy_best(run, out)
 
 
+def test_a_checkpoint_that_is_named_is_copied_with_its_probe(tmp_path: Path) -> None:
+    run, out = make_run(tmp_path / "run", [0.3, 0.1]), tmp_path / "out"
+    (run / "checkpoints" / "000000100" / "probe.json").write_text("{}")
+    weights, entry = copy_best(run, out, 100)
+    assert (entry["images"], entry["kid"]) == (100, 0.3)
+    assert weights.hash == checkpoint.load(run / "checkpoints" / "000000100").hash
+    assert (out / "probe.json").read_text() == "{}"
+    with pytest.raises(StateError, match="no checkpoint after 150 images, but after 100, 200"):
+        copy_best(run, tmp_path / "other", 150)
+
+
 def test_a_run_without_a_kid_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 500"):
         best(make_run(tmp_path / "run", [None, None]))

@@ -57,7 +57,7 @@ def test_what_is_learned_whitens_patches_and_depends_on_the_seed_alone(few: None
 def test_all_rows_are_standardised_by_the_first_file_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kmeans.svm, "ROWS", 32)  # so that it takes several parts
+    monkeypatch.setattr(kmeans, "ROWS", 32)  # so that it takes several parts
     random = np.random.default_rng(0)
     first, second = (random.normal([3, -5, 0], [1, 20, 0], (n, 3)) for n in (100, 40))
     files = [tmp_path / "first.npy", tmp_path / "second.npy"]

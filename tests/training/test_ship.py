@@ -309,6 +309,38 @@ def test_what_is_wrong_is_said_before_anything_is_written(shipped: Shipped, tmp_
     assert shipped.weights.card == before
 
 
+def test_the_best_d_is_shipped_where_its_accuracies_are_given(
+    shipped: Shipped, tmp_path: Path
+) -> None:
+    run, data, name = shipped.run, str(shipped.data), shipped.recipe
+    by, images_seen = tmp_path / "cifar10.json", [entry["images"] for entry in shipped.curve]
+    points = [
+        {"images": images, "c": 1e-4, "validation": validation, "accuracy": 1 - validation}
+        for images, validation in zip(images_seen, (0.3, 0.6, 0.5), strict=False)
+    ]
+    by.write_text(json.dumps({"curve": points, "pictures": {"control": 10_000}}))
+    weights = ship.ship(run, tmp_path / "out", data, name, by=by, among=ship.ROWS)
+    assert weights.metadata["images_seen"] == images_seen[1]
+    assert weights.metadata["kid"] == KIDS[1]
+    quality = " ".join(section(weights.card, "Quality").split())
+    assert "chosen by its D, not by KID: from D's features of 10,000" in quality
+    assert "60.0% right on the fifth of them" in quality
+    assert "40.0% on test pictures" in quality
+    assert "has the lowest" not in quality
+    for text in ("{", json.dumps({"curve": [], "pictures": {"control": 1}})):
+        by.write_text(text)
+        with pytest.raises(ShipError, match=r"cifar10\.json tells no checkpoint"):
+            ship.ship(run, tmp_path / "none", data, name, by=by)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_set_without_sources_has_the_name_of_its_folder() -> None:
+    some = small.images(4)
+    assert card.sources_of(some, "data/tiny_imagenet32/") == {"tiny_imagenet32": 4}
+    some.sources["lfw"] = 4
+    assert card.sources_of(some, "data/faces") == {"lfw": 4}
+
+
 def curve(*images: int) -> list[dict[str, Any]]:
     return [{"images": count, "minutes": 1.0, "kid": 1 / count} for count in images]
 
@@ -335,3 +367,9 @@ def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) 
     )
     assert list(stages) == expected
     assert all(entry in entries[:-1] for entry in stages.values())
+
+
+def test_of_few_stages_the_first_epoch_is_one() -> None:
+    entries = curve(5_000, 9_984, 20_000, 30_000)
+    names = [list(ship.stages(entries, entries[-1], 10_000, 128, count)) for count in (1, 2)]
+    assert names == [["epoch-1"], ["seen-5000", "epoch-1"]]

@@ -35,8 +35,8 @@ def digits(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.nd
     return pictures.astype(np.uint8), labels
 
 
-def write(folder: Path, count: int, name: str = "label") -> Path:
-    pictures, labels = digits(count)
+def write(folder: Path, count: int, name: str = "label", size: int = 32) -> Path:
+    pictures, labels = digits(count, size)
     images = [{"bytes": small.png(picture), "path": None} for picture in pictures]
     features = datasets.Features({"image": datasets.Image(), name: datasets.Value("int64")})
     table = datasets.Dataset.from_dict({"image": images, name: labels.tolist()}, features)
@@ -146,7 +146,7 @@ def test_hopeless_settings_stop_and_the_best_is_kept(monkeypatch: pytest.MonkeyP
 
 def test_a_classifier_is_wrong_by_chance_before_it_has_learned() -> None:
     torch.manual_seed(0)
-    untrained = Classifier(dataclasses.replace(SVHN, norm_eps=1e-5), 10, 0.5)
+    untrained = Classifier(Discriminator(dataclasses.replace(SVHN, norm_eps=1e-5)), 10, 0.5)
     assert 0.7 < error_of(untrained, Labelled(*digits(200))) <= 1
     assert not untrained.training
 
