@@ -6,13 +6,16 @@ pass over the rows a step:
 
     |w|^2 / 2 + C sum_i max(0, 1 - y_i (w x_i + b))^2     for each class against all others,
 
-with b penalised as one more weight, as liblinear does (its `intercept_scaling` is 1).
+with b penalised as one more weight, as liblinear does (its `intercept_scaling` is 1). Rows that are
+fewer than their features are first written in axes that they span: the same function of fewer
+numbers, as w gains nothing by what is at right angles to all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +24,10 @@ from torch import Tensor
 
 ROWS = 32
 """Read at a time: so few of CIFAR-10's stay in a processor's cache, which doubles the speed."""
+COLUMNS = 2048
+"""Read at a time, of all rows."""
+RIDGE = 1e-5
+"""Added to the rows' squared lengths, as a share of their mean: repeated rows span no more axes."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,32 @@ class Rows:
         return Rows(self.features[rows], self.labels[rows])
 
     def fit(self, c: float, start: LinearSVM | None = None) -> LinearSVM:
+        """As `fit`; of few rows every C but the first takes a fraction of its time."""
         classes = int(self.labels.max()) + 1
-        return fit(self.features, self.labels, c, classes=classes, start=start)
+        if len(self.labels) >= self.features.shape[1]:
+            return fit(self.features, self.labels, c, classes=classes, start=start)
+        if start is not None:
+            inner = torch.from_numpy(start.scores(self.features) - start.intercepts).double()
+            turned = torch.linalg.solve_triangular(self._axes, inner, upper=False)
+            start = replace(start, weights=turned.T.float().numpy())
+        found = fit(self._axes.float().numpy(), self.labels, c, classes=classes, start=start)
+        turned = torch.from_numpy(found.weights.T).double()
+        pull = torch.linalg.solve_triangular(self._axes.T, turned, upper=True).float()
+        weights = torch.zeros(found.weights.shape[0], self.features.shape[1])
+        for part, of_part in zip(_parts(self.features), pull.split(ROWS), strict=True):
+            weights.addmm_(of_part.T, part)
+        return replace(found, weights=weights.numpy())
+
+    @cached_property
+    def _axes(self) -> Tensor:
+        """(N, N) lower triangular, float64: rows with the same inner products as the features."""
+        products = torch.zeros(len(self.labels), len(self.labels))
+        for first in range(0, self.features.shape[1], COLUMNS):
+            part = torch.tensor(self.features[:, first : first + COLUMNS], dtype=torch.float32)
+            products.addmm_(part, part.T)
+        lengths = products.diagonal()
+        lengths += RIDGE * lengths.mean()
+        return torch.linalg.cholesky(products.double())
 
     def accuracy(self, fitted: LinearSVM) -> float:
         return round(float((fitted.predict(self.features) == self.labels).mean()), 4)

@@ -62,3 +62,24 @@ def test_two_classes_and_a_part_of_the_rows_will_do(data: tuple[np.ndarray, np.n
     found = svm.fit(rows[chosen], labels[chosen], 1e-3, classes=2)
     assert found.scores(rows[chosen]).shape == (len(chosen), 2)
     assert (found.predict(rows[chosen]) == labels[chosen]).mean() > 0.9
+
+
+def test_fewer_rows_than_features_reach_it_too_also_where_some_are_repeated() -> None:
+    random = np.random.default_rng(1)
+    labels = np.arange(120) % CLASSES
+    rows = random.normal(size=(120, 500)) + 0.5 * random.normal(size=(CLASSES, 500))[labels]
+    rows[20:30] = rows[:10]
+    part = svm.Rows(rows.astype(np.float16), labels)
+    start = None
+    for c in (1e-4, 1e-2):
+        theirs = LinearSVC(C=c, dual="auto", tol=1e-6, max_iter=9000).fit(rows, labels)
+        assert isinstance(theirs.intercept_, np.ndarray)
+        best = value(rows, labels, c, theirs.coef_, theirs.intercept_)
+        for begun in (None, start):
+            ours = part.fit(c, begun)
+            weights, intercepts = ours.weights.astype(float), ours.intercepts.astype(float)
+            reached = value(part.features, labels, c, weights, intercepts)
+            assert reached == pytest.approx(ours.value, rel=1e-3)
+            assert best * (1 - 1e-3) <= reached <= best * (1 + 2e-3)
+            start = ours
+    assert part.fit(1e-2, start).steps <= 3

@@ -32,13 +32,13 @@ import typer
 from dcgan import checkpoint, features
 from dcgan.features import FeatureError
 from dcgan.networks import Discriminator
-from training import svm
 from training.batches import random, some_of_each
 from training.data import Attributed, load_attributes
 from training.experiments import figures
 from training.recipes import SVHN_RECIPE
 from training.sources import DataError
 from training.supervised import Labelled, search
+from training.svm import Rows
 
 SEED = 11
 CLASSES, PER_CLASS = 10, 100
@@ -167,7 +167,7 @@ def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any
     """An L2-SVM on rows (N, features) of the pool."""
 
     def wrong(c: float, drawn: np.ndarray, on: np.ndarray) -> np.ndarray:
-        found = svm.fit(rows[drawn], split.labels[drawn], c, classes=CLASSES)
+        found = Rows(rows[drawn], split.labels[drawn]).fit(c)
         return found.predict(rows[on]) != split.labels[on]
 
     return protocol(split, "c", cs, wrong)
