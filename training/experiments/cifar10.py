@@ -232,11 +232,12 @@ def _written(
 def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, float], LinearSVM]:
     """C by a part of the rows, then all of them: accuracy on those aside, and what was fitted."""
     kept = len(rows.labels) - int(VALIDATION * len(rows.labels))
+    part, rest = rows[:kept], rows[kept:]
     fitted: list[LinearSVM] = []
 
     def validation(c: float) -> float:
-        fitted.append(rows[:kept].fit(c, fitted[-1] if fitted else None))
-        return rows[kept:].accuracy(fitted[-1])
+        fitted.append(part.fit(c, fitted[-1] if fitted else None))
+        return rest.accuracy(fitted[-1])
 
     c, accuracy = svm.chosen(cs, validation)
     final = rows.fit(c, fitted[cs.index(c)])

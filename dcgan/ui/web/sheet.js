@@ -42,6 +42,8 @@ export class Sheet {
     this.root.style.setProperty("--columns", columns);
     this.root.style.setProperty("--rows", rows);
     if (this.root.childElementCount === count) return;
+    this.root.style.removeProperty("--sheet"); // cut for other places
+    delete this.root.dataset.ready;
     const cell = (index) => {
       const button = document.createElement("button");
       button.type = "button";
