@@ -3,17 +3,20 @@
     python -m training run cifar10 --weights weights/imagenet32 --data ../shared/data/cifar10 \\
         --along runs/imagenet32 --fine-tuned 3 --probe --json results/cifar10.json
 
-About 25 minutes and 8 GB on 2 cores, 3 GB of them a file, as estimated from parts; and 3 for each
-checkpoint of --along, 16 for --fine-tuned 3, 30 for the baseline. A linear L2-SVM on the features
-of a D that was trained on other pictures (`dcgan.features`, statistics re-estimated on CIFAR-10's
-training pictures; in bfloat16 where the processor has it, which moves them by half a percent): with
-all labels, and with 400 a class as mean +- standard deviation of ten draws. C is chosen on the
-fifth of the training pictures that an ordinary fit leaves out. As a control the same network with
-random weights, both on 10,000 training and 5,000 test pictures; so are all checkpoints of --along,
-whose best on validation is taken where no --weights are given. As a baseline one layer of K-means
-(`training.kmeans`) on the same pictures and draws, as large as the paper's; --kmeans 0 leaves it
-out. Fine-tuning, which is not in the paper, trains all of D and a linear layer on its last maps on
-the labels of a draw, and the same network from random weights.
+Not run whole yet. On 2 cores 6 minutes for each of the two controls and for each checkpoint of
+--along (measured); estimated from parts: 20 for all labels and the draws, with 8 GB, 3 GB of them a
+file, 16 for --fine-tuned 3, 30 for the baseline.
+
+A linear L2-SVM on the features of a D that was trained on other pictures (`dcgan.features`,
+statistics re-estimated on CIFAR-10's training pictures; in bfloat16 where the processor has it,
+which moves them by half a percent): with all labels, and with 400 a class as mean +- standard
+deviation of ten draws. C is chosen on the fifth of the training pictures that an ordinary fit
+leaves out. As a control the same network with random weights, both on 10,000 training and 5,000
+test pictures; so are all checkpoints of --along, whose best on validation is taken where no
+--weights are given. As a baseline one layer of K-means (`training.kmeans`) on the same pictures and
+draws, as large as the paper's; --kmeans 0 leaves it out. Fine-tuning, which is not in the paper,
+trains all of D and a linear layer on its last maps on the labels of a draw, and the same network
+from random weights.
 
 Deviation: of CIFAR-10's 10,000 test pictures 5,000 are at hand.
 
