@@ -125,7 +125,7 @@ def stages(
     picked = sorted(marked, key=lambda n: n not in epochs)[:count]
     while len(picked) < min(count, len(earlier)):
         taken = [*picked, chosen["images"]]
-        left = [count for count in earlier if count not in picked]
+        left = [n for n in earlier if n not in picked]
         picked.append(max(left, key=lambda n: min(abs(math.log(n / other)) for other in taken)))
     thousands = {n: f"{n / 1000:.0f}k" if n >= 10_000 else str(n) for n in picked}
     return {

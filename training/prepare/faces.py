@@ -61,7 +61,8 @@ class Faces:
         photograph = read(content)
         if photograph is None:
             return [], UNREADABLE
-        found = detect(np.asarray(photograph.convert("L")), self.smallest)
+        grey = np.asarray(photograph.convert("L"))
+        found = detect(grey, self.smallest)
         if not found:
             return [], "no face"
         boxes = [box for box in found if box.side >= self.smallest]
@@ -69,15 +70,15 @@ class Faces:
             return [], "small"
         outcome = "one face" if len(boxes) == 1 else "several faces"
         chosen = [max(boxes, key=lambda box: box.side)] if self.largest else boxes
-        cut = [self._cut(photograph, box) for box in chosen]
+        cut = [self._cut(photograph, grey, box) for box in chosen]
         faces = [encoded(face) for face in cut if face is not None]
         return faces, outcome if faces else "no eyes"
 
-    def _cut(self, photograph: Image.Image, box: Box) -> Image.Image | None:
+    def _cut(self, photograph: Image.Image, grey: np.ndarray, box: Box) -> Image.Image | None:
         corner, vector = np.array([box.x, box.y]) - self.margin * box.side, np.array([1.0, 0.0])
         vector *= box.side * (1 + 2 * self.margin)
         if self.aligned:
-            eyes = find_eyes(np.asarray(photograph.convert("L")), box)
+            eyes = find_eyes(grey, box)
             if eyes is None:
                 return None
             corner, vector = _frame(*eyes)
