@@ -18,6 +18,7 @@ their supervised network of the same architecture (validation), the best of a ra
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -166,9 +167,13 @@ def of_network(network: Discriminator, split: Split) -> dict[str, Any]:
 def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any]:
     """An L2-SVM on rows (N, features) of the pool."""
 
-    def wrong(c: float, drawn: np.ndarray, on: np.ndarray) -> np.ndarray:
-        found = Rows(rows[drawn], split.labels[drawn]).fit(c)
-        return found.predict(rows[on]) != split.labels[on]
+    @functools.lru_cache(CHOOSING)
+    def part(number: int) -> Rows:
+        drawn = split.draw(number)
+        return Rows(rows[drawn], split.labels[drawn])
+
+    def wrong(c: float, number: int, on: np.ndarray) -> np.ndarray:
+        return part(number).fit(c).predict(rows[on]) != split.labels[on]
 
     return protocol(split, "c", cs, wrong)
 
@@ -177,7 +182,8 @@ def nearest(rows: np.ndarray, split: Split) -> dict[str, Any]:
     """K nearest neighbours among rows (N, features) of the pool."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    def wrong(k: float, drawn: np.ndarray, on: np.ndarray) -> np.ndarray:
+    def wrong(k: float, number: int, on: np.ndarray) -> np.ndarray:
+        drawn = split.draw(number)
         found = KNeighborsClassifier(int(k)).fit(rows[drawn], split.labels[drawn])
         return found.predict(rows[on]) != split.labels[on]
 
@@ -188,21 +194,19 @@ def protocol(
     split: Split,
     name: str,
     choices: Sequence[float],
-    wrong: Callable[[float, np.ndarray, np.ndarray], np.ndarray],
+    wrong: Callable[[float, int, np.ndarray], np.ndarray],
 ) -> dict[str, Any]:
     """The choice of lowest validation error over the first draws, and test errors of the others.
 
-    wrong(choice, drawn, on): of the rows `on`, which are wrong (booleans) after learning `drawn`.
+    wrong(choice, number, on): which of the rows `on` are wrong (booleans) after learning that draw.
     """
     errors = {
-        choice: float(
-            np.mean([wrong(choice, split.draw(i), split.validation) for i in range(CHOOSING)])
-        )
+        choice: float(np.mean([wrong(choice, i, split.validation) for i in range(CHOOSING)]))
         for choice in choices
     }
     best = min(errors, key=lambda choice: errors[choice])
     draws = range(CHOOSING, CHOOSING + REPORTED)
-    tested = [float(wrong(best, split.draw(number), split.test).mean()) for number in draws]
+    tested = [float(wrong(best, number, split.test).mean()) for number in draws]
     return {name: best, "validation": round(errors[best], 4), **spread(tested)}
 
 
