@@ -9,6 +9,11 @@ pass over the rows a step:
 with b penalised as one more weight, as liblinear does (its `intercept_scaling` is 1). Rows that are
 fewer than their features are first written in axes that they span: the same function of fewer
 numbers, as w gains nothing by what is at right angles to all rows.
+
+The function is steep along what all rows share and flat elsewhere, which makes L-BFGS slow; along
+the directions that some of the rows are longest in, it steps in units of the curvature there
+(preconditioning). For 8,000 of CIFAR-10's rows that took 39 steps instead of 238 at C 1e-4, and 126
+at 1e-3, where it had not arrived after 500.
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ ROWS = 32
 """Read at a time: so few of CIFAR-10's stay in a processor's cache, which doubles the speed."""
 COLUMNS = 2048
 """Read at a time, of all rows."""
+SAMPLE, DIRECTIONS = 2000, 500
+"""Rows that the steep directions are found from, and how many are kept."""
 RIDGE = 1e-5
 """Added to the rows' squared lengths, as a share of their mean: repeated rows span no more axes."""
 
@@ -123,22 +130,25 @@ def fit(
     `tolerance` of the function's value, relative to it. progress: called after each step.
     """
     wanted = torch.from_numpy(np.where(labels[:, None] == np.arange(classes), 1, -1)).float()
-    shape = classes, rows.shape[1] + 1
-    first = np.zeros(shape, np.float32)
+    steep = _Steep.of(rows, c)
+    first = torch.zeros(classes, rows.shape[1] + 1)
     if start is not None:
-        first[:, :-1], first[:, -1] = start.weights, start.intercepts
+        first[:, :-1], first[:, -1] = (
+            torch.from_numpy(start.weights),
+            torch.from_numpy(start.intercepts),
+        )
     step = 0
 
     def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = torch.from_numpy(flat).view(shape).float()
-        value, slope = 0.5 * float(flat @ flat), torch.zeros(shape)
+        weights = steep.shrunk(torch.from_numpy(flat).view(first.shape).float())
+        value, slope = 0.5 * float(weights.double().square().sum()), weights.clone()
         for part, y in zip(_parts(rows), wanted.split(ROWS), strict=True):
             short = (1 - y * (part @ weights[:, :-1].T + weights[:, -1])).clamp_(min=0)
             value += c * float(short.double().square().sum())
             pull = -2 * c * (short * y).T
             slope[:, :-1].addmm_(pull, part)
             slope[:, -1] += pull.sum(dim=1)
-        return value, flat + slope.double().flatten().numpy()
+        return value, steep.shrunk(slope).double().flatten().numpy()
 
     def after(intermediate_result: OptimizeResult) -> None:  # scipy looks for this very name
         nonlocal step
@@ -147,14 +157,44 @@ def fit(
 
     found = minimize(
         value_and_slope,
-        first.ravel().astype(np.float64),
+        steep.stretched(first).double().flatten().numpy(),
         jac=True,
         method="L-BFGS-B",
         callback=after,
         options={"maxiter": steps, "ftol": tolerance, "gtol": 0.0, "maxcor": 20},
     )
-    weights = found.x.reshape(shape).astype(np.float32)
+    weights = steep.shrunk(torch.from_numpy(found.x).view(first.shape).float()).numpy()
     return LinearSVM(weights[:, :-1], weights[:, -1], float(found.fun), int(found.nit))
+
+
+@dataclass(frozen=True)
+class _Steep:
+    """directions (K, features + 1), orthonormal, and the square roots of the function's curvature
+    along them (K,), were all rows within the margin."""
+
+    directions: Tensor
+    curvature: Tensor
+
+    @classmethod
+    def of(cls, rows: np.ndarray, c: float) -> _Steep:
+        """By some rows, evenly spread: as if all were like them."""
+        some = torch.tensor(rows[:: -(-len(rows) // SAMPLE)], dtype=torch.float32)
+        some = torch.cat([some, torch.ones(len(some), 1)], dim=1)
+        squares, ways = torch.linalg.eigh((some @ some.T).double())
+        kept = squares > RIDGE * squares.mean()
+        squares, ways = squares[kept][-DIRECTIONS:], ways[:, kept][:, -DIRECTIONS:]
+        directions = (ways / squares.sqrt()).T.float() @ some
+        return cls(directions, (1 + 2 * c * squares * len(rows) / len(some)).sqrt().float())
+
+    def shrunk(self, weights: Tensor) -> Tensor:
+        """(classes, features + 1): what one unit of curvature is a unit of, as weights."""
+        return (
+            weights + ((weights @ self.directions.T) * (1 / self.curvature - 1)) @ self.directions
+        )
+
+    def stretched(self, weights: Tensor) -> Tensor:
+        """The inverse of `shrunk`."""
+        return weights + ((weights @ self.directions.T) * (self.curvature - 1)) @ self.directions
 
 
 def _parts(rows: np.ndarray) -> Iterator[Tensor]:

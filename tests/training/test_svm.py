@@ -56,6 +56,22 @@ def test_it_starts_from_another_solution(data: tuple[np.ndarray, np.ndarray]) ->
     assert again.value <= first.value
 
 
+@pytest.mark.parametrize(("count", "width"), [(2500, 200), (300, 600)])
+def test_what_all_rows_share_does_not_slow_it_down(
+    count: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(2)
+    labels = np.arange(count) % CLASSES
+    lengths = np.logspace(1.5, -1, width)  # as of real features: a few directions are most of them
+    told = random.normal(size=(CLASSES, width))[labels]
+    rows = ((random.normal(size=(count, width)) + 0.5 * told) * lengths + 5).astype(np.float16)
+    found = svm.Rows(rows, labels).fit(1e-4)
+    monkeypatch.setattr(svm, "DIRECTIONS", 1)
+    slow = svm.Rows(rows, labels).fit(1e-4)
+    assert found.steps < slow.steps / 3
+    assert found.value < slow.value * 1.001
+
+
 def test_two_classes_and_a_part_of_the_rows_will_do(data: tuple[np.ndarray, np.ndarray]) -> None:
     rows, labels = data
     chosen = np.flatnonzero(labels < 2)

@@ -243,7 +243,8 @@ def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, 
         return rest.accuracy(fitted[-1])
 
     c, accuracy = svm.chosen(cs, validation)
-    final = rows.fit(c, fitted[cs.index(c)])
+    best = fitted[cs.index(c)]
+    final = svm.fit(rows.features, rows.labels, c, classes=CLASSES, start=best)  # axes pay for many
     return {"c": c, "validation": accuracy, "accuracy": aside.accuracy(final)}, final
 
 
