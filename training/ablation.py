@@ -5,7 +5,6 @@ An ablation takes hours: every figure is kept as soon as it is there, and not me
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -105,8 +104,8 @@ def run(
     """
     started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
-    if out.is_file():
-        facts = json.loads(out.read_text(encoding="utf-8"))
+    if before := figures.kept(out):
+        facts = before
         if other := [name for name, value in conditions.items() if facts.get(name) != value]:
             raise StateError(f"{out} was made with another {', '.join(other)}: give a new file")
         started -= 60 * facts.get("run", {}).get("minutes", 0)

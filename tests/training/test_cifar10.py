@@ -17,7 +17,7 @@ from dcgan.networks import Discriminator, Generator
 from dcgan.probe import Probe
 from tests.training import small
 from tests.training.test_svhn import digits, write
-from training import kmeans
+from training import accuracy, kmeans
 from training.__main__ import app
 from training.experiments import cifar10
 
@@ -25,15 +25,11 @@ from training.experiments import cifar10
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol in small."""
-    for name, value in {
-        "PER_CLASS": 6,
-        "DRAWS": 3,
-        "CONTROL": 100,
-        "CS": (1e-4, 1e-2),
-        "KMEANS_CS": (1e-3, 1e-2),
-        "TUNING_EPOCHS": 2,
-    }.items():
-        monkeypatch.setattr(cifar10, name, value)
+    for name, value in {"PER_CLASS": 6, "DRAWS": 3, "TUNING_EPOCHS": 2}.items():
+        monkeypatch.setattr(accuracy, name, value)
+    monkeypatch.setattr(cifar10, "CONTROL", 100)
+    monkeypatch.setattr(cifar10, "CS", (1e-4, 1e-2))
+    monkeypatch.setattr(cifar10, "KMEANS_CS", (1e-3, 1e-2))
     monkeypatch.setattr(kmeans, "PATCHES", 2000)
 
 
@@ -126,11 +122,18 @@ def right(kept: Probe, network: Discriminator, pictures: np.ndarray, labels: np.
 def test_without_weights_it_goes_on_with_the_best_of_a_run(few: None, tmp_path: Path) -> None:
     data, out = write(tmp_path / "data", 400), tmp_path / "cifar10.json"
     for images_seen in (100, 200, 300):
-        save(tmp_path / "run" / "checkpoints" / f"{images_seen:09d}", images_seen)
+        folder = save(tmp_path / "run" / "checkpoints" / f"{images_seen:09d}", images_seen)
+    known = {"images": 300, "weights": checkpoint.load(folder).hash, "validation": 0.0}
+    found = {"c": 1e-3, "accuracy": 0.5, "draws": 3}
+    baseline = {"centroids": 20, "features": 80, "all": found, "few": found}
+    before = {"curve": [known | {"accuracy": 0.1}], "kmeans": baseline}
+    out.write_text(json.dumps(before))
     given = ["--data", data, "--test", data / "train.parquet", "--along", tmp_path / "run"]
-    code, _, complaint = run(*given, "--kmeans", 0, "--json", out)
+    code, _, complaint = run(*given, "--kmeans", 20, "--json", out)
     assert code == 0, complaint
     facts = json.loads(out.read_text())
+    assert facts["curve"][2] == before["curve"][0]
+    assert facts["kmeans"] == baseline
     accuracies = {point["images"]: point["validation"] for point in facts["curve"]}
     assert len(accuracies) == 3
     assert accuracies[facts["images_seen"]] == max(accuracies.values())
@@ -141,7 +144,7 @@ def test_without_weights_it_goes_on_with_the_best_of_a_run(few: None, tmp_path: 
 
 def test_draws_are_even_and_differ() -> None:
     labels = np.random.default_rng(0).permutation(np.arange(8000) % 10)
-    drawn = [cifar10.draw(labels, number) for number in range(2)]
+    drawn = [accuracy.draw(labels, number) for number in range(2)]
     assert np.bincount(labels[drawn[0]]).tolist() == [400] * 10
     assert (np.diff(drawn[0]) > 0).all()
     assert set(drawn[0]) != set(drawn[1])

@@ -3,9 +3,9 @@
     python -m training run cifar10 --weights weights/imagenet32 --data ../shared/data/cifar10 \\
         --along runs/imagenet32 --fine-tuned 3 --probe --json results/cifar10.json
 
-Not run whole yet. On 2 cores 6 minutes for each of the two controls and for each checkpoint of
---along (measured); estimated from parts: 20 for all labels and the draws, with 8 GB, 3 GB of them a
-file, 16 for --fine-tuned 3, 30 for the baseline.
+On 2 cores 21 minutes and 6 GB, beside 3 GB of a file, without baseline and fine-tuning, and 3
+minutes for each checkpoint of --along (measured). Both left out have not been run whole yet:
+estimated from parts, 30 minutes for the baseline and 16 for --fine-tuned 3.
 
 A linear L2-SVM on the features of a D that was trained on other pictures (`dcgan.features`,
 statistics re-estimated on CIFAR-10's training pictures; in bfloat16 where the processor has it,
@@ -13,10 +13,10 @@ which moves them by half a percent): with all labels, and with 400 a class as me
 deviation of ten draws. C is chosen on the fifth of the training pictures that an ordinary fit
 leaves out. As a control the same network with random weights, both on 10,000 training and 5,000
 test pictures; so are all checkpoints of --along, whose best on validation is taken where no
---weights are given. As a baseline one layer of K-means (`training.kmeans`) on the same pictures and
-draws, as large as the paper's; --kmeans 0 leaves it out. Fine-tuning, which is not in the paper,
-trains all of D and a linear layer on its last maps on the labels of a draw, and the same network
-from random weights.
+--weights are given. What the file of --json has of them and of the baseline is not measured again.
+The baseline is one layer of K-means (`training.kmeans`) on the same pictures and draws, as large as
+the paper's; --kmeans 0 leaves it out. Fine-tuning, which is not in the paper, trains all of D and a
+linear layer on its last maps on the labels of a draw, and the same network from random weights.
 
 Deviation: of CIFAR-10's 10,000 test pictures 5,000 are at hand.
 
@@ -27,13 +27,11 @@ question here.
 
 from __future__ import annotations
 
-import copy
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Annotated, Any
 
 import numpy as np
@@ -44,21 +42,17 @@ from dcgan import checkpoint, features, probe
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Discriminator
 from dcgan.probe import Probe
-from training import kmeans, svm
-from training.batches import random, some_of_each
+from training import accuracy, kmeans
+from training.batches import random
 from training.data import load_attributes
 from training.experiments import figures
 from training.sources import DataError, file_of_test
 from training.state import StateError
-from training.supervised import Labelled, Setting, autocast, channels_last, learned
-from training.svm import LinearSVM, Rows
+from training.supervised import Labelled, autocast, channels_last
+from training.svm import Rows
 
-SEED = 12
-CLASSES, PER_CLASS, DRAWS, CHOOSING = 10, 400, 10, 2
 CS = (1e-6, 1e-5, 1e-4, 1e-3)
 KMEANS_CS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
-VALIDATION = 0.2
-RATES, TUNING_EPOCHS = (1e-4, 3e-4), 12
 NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
@@ -111,40 +105,43 @@ def run(
     known = read(data, network)
     asked = read(str(test or file_of_test(data)), network)
     pictures = {"training": len(known.labels), "test": len(asked.labels), "control": CONTROL}
+    before = figures.kept(out)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
 
         def subset(by: Discriminator) -> dict[str, float]:
             _, rows, aside = seen(by, known[:CONTROL], asked, scratch)
-            return everything(rows, aside, CS)[0]
+            return accuracy.everything(rows, aside, CS)[0]
 
-        curve = []
-        for point in earlier:
-            images = point.metadata["images_seen"]
-            curve.append({"images": images, **subset(point.discriminator())})
-            typer.echo(f"{images:,} images: validation {curve[-1]['validation']:.2%}")
+        curve: list[dict[str, Any]] = []
+        for passed in earlier:
+            curve.append(point_of(passed, before, subset))
+            typer.echo(f"{curve[-1]['images']:,} images: {curve[-1]['validation']:.2%} validation")
+            figures.keep(out, before | {"pictures": pictures, "curve": curve}, started, pictures)
         if weights:
-            trained = subset(network)
+            trained = point_of(opened, {"curve": curve}, subset)
         else:
             trained = max(curve, key=lambda point: point["validation"])
             opened = earlier[curve.index(trained)]
             network = opened.discriminator()
             typer.echo(f"going on with {opened.folder}")
-        torch.manual_seed(SEED)
+        torch.manual_seed(accuracy.SEED)
         control = {"trained": trained, "untrained": subset(Discriminator(network.config))}
         used, rows, aside = seen(network, known, asked, scratch)
-        found, fitted = everything(rows, aside, CS)
+        found, fitted = accuracy.everything(rows, aside, CS)
         facts = {
             "weights": opened.hash,
             "images_seen": opened.metadata.get("images_seen"),
-            "seed": SEED,
+            "seed": accuracy.SEED,
             "pictures": pictures,
             "features": features.length(network.config),
             "all": found,
-            "few": few(rows, aside, CS),
+            "few": accuracy.few(rows, aside, CS),
             "control": control,
             "curve": curve,
         }
+        if before.get("kmeans", {}).get("centroids") == centroids:
+            facts["kmeans"] = before["kmeans"]
         if kept:
             usual = rows.features.mean(axis=0, dtype=np.float32)
             counts = {"pictures": pictures["training"], "test": pictures["test"]}
@@ -152,10 +149,11 @@ def run(
             taught = Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth)
             probe.save(opened.folder, taught, used)
     figures.keep(out, facts, started, pictures)  # the rest takes as long again
-    if centroids:
+    if centroids and "kmeans" not in facts:
         facts["kmeans"] = baseline(known, asked, centroids)
+        figures.keep(out, facts, started, pictures)
     if tuned:
-        facts["fine_tuned"] = fine_tuned(network, known, asked, tuned)
+        facts["fine_tuned"] = accuracy.fine_tuned(network, known, asked, tuned)
     typer.echo(report(facts))
     figures.keep(out, facts, started, pictures)
 
@@ -170,18 +168,36 @@ def checkpoints(run: Path) -> list[Checkpoint]:
     return [checkpoint.load(path) for path in found]
 
 
+def point_of(
+    opened: Checkpoint,
+    before: dict[str, Any],
+    measure: Callable[[Discriminator], dict[str, float]],
+) -> dict[str, Any]:
+    """Accuracy after so many images: that of an earlier run's facts, or measured."""
+    for point in before.get("curve", []):
+        if point["weights"] == opened.hash:
+            return point
+    facts = {"images": opened.metadata.get("images_seen"), "weights": opened.hash}
+    return facts | measure(opened.discriminator())
+
+
 def read(data: str, network: Discriminator) -> Labelled:
     """Pictures and labels, in random order. Raises DataError, FeatureError."""
     config = network.config
     pool = load_attributes(data, config.image_size, config.channels, ["label"], grey=True)
     labels = pool.labels[:, 0].astype(np.int64)
-    if labels.min() < 0 or labels.max() >= CLASSES or np.bincount(labels).min() < PER_CLASS:
+    if (
+        labels.min() < 0
+        or labels.max() >= accuracy.CLASSES
+        or np.bincount(labels).min() < accuracy.PER_CLASS
+    ):
         raise DataError(
-            f"{data} must have labels 0 to {CLASSES - 1}, at least {PER_CLASS} of each; it has "
+            f"{data} must have labels 0 to {accuracy.CLASSES - 1}, at least {accuracy.PER_CLASS} "
+            "of each; it has "
             + ", ".join(f"{n:,} of {label}" for label, n in Counter(labels.tolist()).most_common())
         )
     features.features(network, pool.pictures[:1])
-    order = random(SEED, "order", 0).permutation(len(labels))
+    order = random(accuracy.SEED, "order", 0).permutation(len(labels))
     return Labelled(pool.pictures[order], labels[order])
 
 
@@ -206,7 +222,7 @@ def seen(
 
 def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]:
     """The two accuracies of one layer of K-means that is learned from the training pictures."""
-    layer = kmeans.learn(known.pictures, centroids, SEED)
+    layer = kmeans.learn(known.pictures, centroids, accuracy.SEED)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{part}.npy" for part in ("training", "test")]
         for file, part in zip(files, (known, asked), strict=True):
@@ -216,8 +232,8 @@ def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]
         return {
             "centroids": centroids,
             "features": layer.length,
-            "all": everything(rows, aside, KMEANS_CS)[0],
-            "few": few(rows, aside, KMEANS_CS),
+            "all": accuracy.everything(rows, aside, KMEANS_CS)[0],
+            "few": accuracy.few(rows, aside, KMEANS_CS),
         }
 
 
@@ -230,84 +246,6 @@ def _written(
             of, numbers, part.pictures, file, lambda done: shown.update(done - shown.pos)
         )
     return Rows(found, part.labels)
-
-
-def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, float], LinearSVM]:
-    """C by a part of the rows, then all of them: accuracy on those aside, and what was fitted."""
-    kept = len(rows.labels) - int(VALIDATION * len(rows.labels))
-    part, rest = rows[:kept], rows[kept:]
-    fitted: list[LinearSVM] = []
-
-    def validation(c: float) -> float:
-        fitted.append(part.fit(c, fitted[-1] if fitted else None))
-        return rest.accuracy(fitted[-1])
-
-    c, accuracy = svm.chosen(cs, validation)
-    best = fitted[cs.index(c)]
-    final = svm.fit(rows.features, rows.labels, c, classes=CLASSES, start=best)  # axes pay for many
-    return {"c": c, "validation": accuracy, "accuracy": aside.accuracy(final)}, final
-
-
-def few(rows: Rows, aside: Rows, cs: Sequence[float]) -> dict[str, float]:
-    """From 400 pictures a class, C by pictures that are in none of the draws it is chosen over."""
-    choosing, other = to_choose_by(rows.labels)
-    validation, parts = rows[other], [rows[drawn] for drawn in choosing]
-    c, _ = svm.chosen(cs, lambda c: mean(validation.accuracy(part.fit(c)) for part in parts))
-    drawn = (rows[part] for part in reported(rows.labels, DRAWS))
-    return {"c": c, **spread(aside.accuracy(part.fit(c)) for part in drawn)}
-
-
-def fine_tuned(
-    network: Discriminator, known: Labelled, asked: Labelled, draws: int
-) -> dict[str, Any]:
-    """Accuracy from 400 pictures a class of D with all its weights trained on, and of the same
-    network from random weights, which sees only the first of the draws."""
-    torch.manual_seed(SEED)
-    (choosing, *_), other = to_choose_by(known.labels)
-    parts = reported(known.labels, draws)
-
-    def accuracy(begun: Discriminator, rate: float, drawn: np.ndarray, aside: Labelled) -> float:
-        setting = Setting(rate, decay=1e-2, batch=64, dropped=0.0)
-        with typer.progressbar(length=TUNING_EPOCHS, label="fine-tuning") as shown:
-            error = learned(
-                copy.deepcopy(begun), CLASSES, setting, TUNING_EPOCHS, known[drawn], aside,
-                lambda: shown.update(1),
-            )  # fmt: skip
-        return round(1 - error, 4)
-
-    def row(begun: Discriminator, parts: Sequence[np.ndarray]) -> dict[str, float]:
-        rate = max(RATES, key=lambda rate: accuracy(begun, rate, choosing, known[other]))
-        return {"rate": rate, **spread(accuracy(begun, rate, part, asked) for part in parts)}
-
-    return {
-        **row(network, parts),
-        "untrained": row(Discriminator(network.config), parts[:1]),
-        "epochs": TUNING_EPOCHS,
-    }
-
-
-def to_choose_by(labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """The draws that settings are chosen over, and as many rows that are in none of them."""
-    choosing = [draw(labels, number) for number in range(CHOOSING)]
-    other = np.setdiff1d(np.arange(len(labels)), np.concatenate(choosing))
-    return choosing, other[: CLASSES * PER_CLASS]
-
-
-def reported(labels: np.ndarray, draws: int) -> list[np.ndarray]:
-    """The draws after those."""
-    return [draw(labels, CHOOSING + number) for number in range(draws)]
-
-
-def draw(labels: np.ndarray, number: int) -> np.ndarray:
-    """Sorted rows of draw `number`: `PER_CLASS` of each class."""
-    return np.sort(some_of_each(labels, CLASSES, PER_CLASS, random(SEED, "labels", number)))
-
-
-def spread(accuracies: Iterable[float]) -> dict[str, float]:
-    """Of some draws the mean and, of more than one, the standard deviation."""
-    found = list(accuracies)
-    deviation = {"deviation": round(stdev(found), 4)} if len(found) > 1 else {}
-    return {"accuracy": round(mean(found), 4), **deviation, "draws": len(found)}
 
 
 def report(facts: dict[str, Any]) -> str:
@@ -343,7 +281,7 @@ def report(facts: dict[str, Any]) -> str:
     along.append(("this D", facts["images_seen"], control["trained"]))
     return "\n\n".join(
         [
-            figures.table([*head, f"{PER_CLASS} a class", "the paper"], rows),
+            figures.table([*head, f"{accuracy.PER_CLASS} a class", "the paper"], rows),
             "\n".join(notes),
             f"Ours is of {pictures['test']:,} test pictures, the paper's of all 10,000.",
             figures.table(

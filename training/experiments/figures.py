@@ -85,6 +85,11 @@ def keep(
         checkpoint.write_atomically(out, (json.dumps(facts, indent=1) + "\n").encode())
 
 
+def kept(out: Path | None) -> dict[str, Any]:
+    """What a run before has left in the file of --json."""
+    return json.loads(out.read_text(encoding="utf-8")) if out and out.is_file() else {}
+
+
 def machine() -> str:
     """The GPU, or how many cores of which processor are in use; and torch."""
     if torch.cuda.is_available():
