@@ -2,6 +2,7 @@
 
     python -m training prepare lsun bedroom_train_lmdb data/lsun
     python -m training prepare faces photographs data/faces --aligned
+    python -m training dedup data/lsun data/lsun-once
     python -m training train faces --data ../shared/data/faces --out runs/faces --minutes 100
     python -m training best runs/faces weights/faces
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
@@ -39,6 +40,7 @@ from dcgan.spec import SpecError
 from training import evaluation, report
 from training import ship as shipping
 from training.data import load_images
+from training.dedup import ALIKE, dedup
 from training.directions import principal_directions
 from training.exemplars import ExemplarError, pick, sheet
 from training.experiments import (
@@ -182,6 +184,25 @@ def prepare_faces(
 def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **options: Any) -> None:
     """What was kept and what was left out comes last, as JSON."""
     done = write_shards(source, out, cut, settings, say=typer.echo, **options)
+    typer.echo(json.dumps(asdict(done)))
+
+
+@app.command("dedup")
+@_in_one_sentence()
+def remove_duplicates(
+    source: Source,
+    out: Shards,
+    *,
+    alike: Annotated[
+        float, typer.Option(min=0, max=1, help="Correlation of duplicates' 32x32 pixels.")
+    ] = ALIKE,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Mirror images are duplicates, too.")
+    ] = False,
+    processes: Processes = -1,
+) -> None:
+    """Leave out near-duplicates (section 4.1.1): one of each group goes into the shards."""
+    done = dedup(source, out, alike, mirrored, processes=processes, say=typer.echo)
     typer.echo(json.dumps(asdict(done)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,38 @@ def rows(
 
 
 def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    folder = Path(source)
-    if folder.is_file() and folder.suffix == ".parquet":
-        yield from _table(source, "parquet", data_files=[str(folder)])
-    elif not folder.is_dir():
-        if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
-            raise DataError(f"there is no folder {source}")
-        yield from _table(source, str(source))
-    elif (folder / LMDB).is_file():
+    if (files := _tables(source)) is not None:
+        yield from _table(source, files)
+    elif ((folder := Path(source)) / LMDB).is_file():
         yield from _database(folder)
-    elif files := sorted(folder.rglob("*.parquet")):
-        training = [path for path in files if path.name.startswith("train")] or files
-        yield from _table(source, "parquet", data_files=[str(path) for path in training])
     else:
         suffixes = Image.registered_extensions()
         for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
             yield str(path.relative_to(folder)), path.read_bytes(), {}
+
+
+def _tables(source: str | Path) -> list[str] | None:
+    """Parquet files, none of which is a Hub data set; None of a folder or database of pictures."""
+    folder = Path(source)
+    if folder.is_file() and folder.suffix == ".parquet":
+        return [str(folder)]
+    if not folder.is_dir():
+        if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(source)):
+            raise DataError(f"there is no folder {source}")
+        return []
+    if (folder / LMDB).is_file() or not (files := sorted(folder.rglob("*.parquet"))):
+        return None
+    training = [path for path in files if path.name.startswith("train")] or files
+    return [str(path) for path in training]
+
+
+def columns(source: str | Path) -> dict[str, Any]:
+    """The types of the columns that `rows` gives beside the picture, as `datasets` names them."""
+    if (files := _tables(source)) is None:
+        return {}
+    types = dict(_opened(source, files).features or {})
+    types.pop("image", None)
+    return types
 
 
 def file_of_test(folder: str) -> Path:
@@ -74,24 +91,37 @@ def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         raise DataError(f"{folder / LMDB} can't be read: {error}") from error
 
 
-def _table(
-    source: str | Path, kind: str, **options: Any
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """The rows of what `datasets` can read; bytes are empty where the picture is missing."""
+def _opened(source: str | Path, files: list[str]) -> Any:
+    """Parquet files, or the Hub's data set `source` where there are none, a row at a time."""
     import datasets
+
+    kind, options = ("parquet", {"data_files": files}) if files else (str(source), {})
+    with _readable(source):
+        found = datasets.load_dataset(kind, split="train", streaming=True, **options)
+        if "image" not in (found.column_names or ["image"]):
+            raise DataError(f"{source} has no column 'image', only {found.column_names}")
+        return found
+
+
+def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Bytes are empty where the picture is missing."""
     from fsspec.core import url_to_fs
 
-    try:
-        rows = datasets.load_dataset(kind, split="train", streaming=True, **options)
-        if "image" not in (rows.column_names or ["image"]):
-            raise DataError(f"{source} has no column 'image', only {rows.column_names}")
-        for number, row in enumerate(rows.decode(False)):
+    with _readable(source):
+        for number, row in enumerate(_opened(source, files).decode(False)):
             image = row.pop("image") or {"bytes": b"", "path": None}
             content = image["bytes"]
             if content is None:
                 filesystem, path = url_to_fs(image["path"])
                 content = filesystem.cat_file(path)
             yield image["path"] or f"row {number}", content, row
+
+
+@contextmanager
+def _readable(source: str | Path) -> Iterator[None]:
+    """Whatever goes wrong in it becomes a DataError."""
+    try:
+        yield
     except DataError:
         raise
     except Exception as error:  # pyarrow, fsspec and the Hub's client raise many types

@@ -1,0 +1,114 @@
+"""A picture in 128 bits, which differ in a few from those of its near-duplicates (section 4.1.1).
+
+As in the paper, the code of a 3072-128-3072 de-noising autoencoder with dropout, whose ReLU units
+are on or off. Not said there, and so here: pictures are normalised for brightness and contrast, and
+the noise moves them by a pixel beside what is added to every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.batches import Batches, random
+
+SIDE, BITS = 32, 128
+RADIUS = 10
+"""Bits that the codes of near-duplicates may differ in."""
+STEPS, BATCH, RATE = 2000, 128, 1e-3
+NOISE, MOVED, DROPPED = 0.2, 1, 0.2
+"""Standard deviation of what is added, in units of the contrast; pixels; share of the inputs."""
+FLAT = 5.0
+"""Added to the contrast (of 255), so that empty pictures are not amplified."""
+TABLES, NEIGHBOURS = 8, 4
+TOGETHER = 1024
+"""Pictures hashed at a time."""
+
+
+class SemanticHash(nn.Module):
+    """mean (3072,) of the normalised pictures, and the autoencoder of what differs from it."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode = nn.Linear(3 * SIDE**2, BITS)
+        self.decode = nn.Linear(BITS, 3 * SIDE**2)
+        self.register_buffer("mean", torch.zeros(3 * SIDE**2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3072) -> their reconstructions."""
+        return self.decode(F.relu(self.encode(F.dropout(x, DROPPED, self.training))))
+
+    @torch.inference_mode()
+    def codes(self, pictures: np.ndarray) -> np.ndarray:
+        """(N, 3, SIDE, SIDE) uint8, also a map of a file -> (N, BITS / 8) uint8."""
+        on = [
+            np.packbits(self.encode(normalised(part).flatten(1) - self.mean) > 0, axis=1)
+            for part in np.split(pictures, range(TOGETHER, len(pictures), TOGETHER))
+        ]
+        return np.concatenate(on)
+
+
+def learn(
+    pictures: np.ndarray, seed: int, progress: Callable[[int], None] = lambda step: None
+) -> SemanticHash:
+    """A hash for pictures (N, 3, SIDE, SIDE) uint8 like these, also a map of a file.
+
+    progress: called after each of `STEPS` steps. Raises DataError for fewer than `BATCH` pictures.
+    """
+    batches = Batches(pictures, BATCH, seed, mirror=False)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = SemanticHash()
+        some = pictures[np.sort(random(seed, "mean", 0).permutation(len(pictures))[:10_000])]
+        network.mean = normalised(some).flatten(1).mean(0)
+        optimizer = torch.optim.Adam(network.parameters(), RATE)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, STEPS)
+        for step in range(STEPS):
+            x = normalised(batches.at(step)[0])
+            by = torch.randint(-MOVED, MOVED + 1, (2,), generator=generator).tolist()
+            noisy = x.roll(by, (2, 3)) + NOISE * torch.randn(x.shape, generator=generator)
+            found = network(noisy.flatten(1) - network.mean)
+            loss = F.mse_loss(found, x.flatten(1) - network.mean)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            progress(step + 1)
+    return network.eval()
+
+
+def normalised(pictures: np.ndarray) -> Tensor:
+    """(N, C, H, W) uint8 -> the same, of mean 0 and contrast 1 each."""
+    x = torch.from_numpy(pictures.astype(np.float32))
+    spread, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+    return (x - mean) / (spread + FLAT)
+
+
+def near(codes: np.ndarray, radius: int) -> np.ndarray:
+    """Pairs (P, 2) of rows of codes (N, BITS / 8) uint8 that differ in at most `radius` bits.
+
+    Each row is compared with the next `NEIGHBOURS` after sorting by half of the bits, drawn at
+    random `TABLES` times: linear but for the sorting, at the price of some pairs (of planted ones 1
+    in 50 of those that are `RADIUS` apart, among 400,000). Rows of equal codes hang together, but
+    not each with each. In pairs the lower row stands first.
+    """
+    bits = np.ascontiguousarray(np.unpackbits(codes, axis=1).T)
+    words = codes.view(np.uint64)
+    found = [np.empty((0, 2), np.int64)]
+    for table in range(TABLES):
+        drawn = random(0, "bits", table).permutation(BITS)[:64]
+        keys = np.ascontiguousarray(np.packbits(bits[drawn], axis=0).T).view(">u8").ravel()
+        order = np.argsort(keys.astype(np.uint64))
+        ordered = words[order]
+        for step in range(1, NEIGHBOURS + 1):
+            differing = np.bitwise_count(ordered[step:] ^ ordered[:-step]).sum(1, dtype=np.uint8)
+            near = np.flatnonzero(differing <= radius)
+            found.append(np.stack([order[near], order[near + step]], axis=1))
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
