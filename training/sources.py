@@ -95,7 +95,8 @@ def _opened(source: str | Path, files: list[str]) -> Any:
     """Parquet files, or the Hub's data set `source` where there are none, a row at a time."""
     import datasets
 
-    kind, options = ("parquet", {"data_files": files}) if files else (str(source), {})
+    options: dict[str, Any] = {"data_files": files} if files else {}
+    kind = "parquet" if files else str(source)
     with _readable(source):
         found = datasets.load_dataset(kind, split="train", streaming=True, **options)
         if "image" not in (found.column_names or ["image"]):

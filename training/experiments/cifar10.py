@@ -277,7 +277,8 @@ def report(facts: dict[str, Any]) -> str:
         )
     head = ["accuracy in %", f"{pictures['training']:,} labels", "the paper"]
     along = [("random weights", 0, control["untrained"])]
-    along += [("on the way", point["images"], point) for point in facts["curve"]]
+    on_the_way = (point for point in facts["curve"] if point["weights"] != facts["weights"])
+    along += [("on the way", point["images"], point) for point in on_the_way]
     along.append(("this D", facts["images_seen"], control["trained"]))
     return "\n\n".join(
         [
