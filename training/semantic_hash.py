@@ -95,8 +95,8 @@ def near(codes: np.ndarray, radius: int) -> np.ndarray:
     """Pairs (P, 2) of rows of codes (N, BITS / 8) uint8 that differ in at most `radius` bits.
 
     Each row is compared with the next `NEIGHBOURS` after sorting by half of the bits, drawn at
-    random `TABLES` times: linear but for the sorting, at the price of some pairs (of planted ones 1
-    in 50 of those that are `RADIUS` apart, among 400,000). Rows of equal codes hang together, but
+    random `TABLES` times: linear but for the sorting, at the price of some pairs (of pictures that
+    were moved by a pixel 1 in 40, among 400,000 others). Rows of equal codes hang together, but
     not each with each. In pairs the lower row stands first.
     """
     bits = np.ascontiguousarray(np.unpackbits(codes, axis=1).T)

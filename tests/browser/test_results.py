@@ -60,8 +60,8 @@ def cifar10() -> dict:
         "few": few,
         "control": {"trained": point(0.66, 0.65), "untrained": point(0.4, 0.42)},
         "curve": [
-            {"images": 1000, **point(0.6, 0.58)},
-            {"images": 2000, **point(0.66, 0.65)},
+            {"images": 1000, "weights": "00000001", **point(0.6, 0.58)},
+            {"images": 2000, "weights": "89abcdef", **point(0.66, 0.65)},
         ],
     }
 
