@@ -44,7 +44,8 @@ def _made(facts: dict[str, Any]) -> list[str]:
     """When, where, on what and of which weights, as far as a file says so."""
     said = []
     if run := facts.get("run"):
-        data = ", ".join(f"{count:,} {part}" for part, count in run["data"].items())
+        parts = (f"{count:,} {part}" for part, count in run["data"].items())
+        data = ", ".join(parts).replace("_", " ")
         on = f", on {data} pictures" if data else ""
         said.append(f"{run['date']}, {run['minutes']:g} minutes on {run['machine']}{on}")
     if "weights" in facts:
