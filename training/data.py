@@ -81,7 +81,7 @@ def load_images(
                 sources[row["source"]] = sources.get(row["source"], 0) + 1
             if label:
                 labels.append(int(row[label]))
-        train, rest = (_mapped(file, (channels, size, size)) for file in (training, others))
+        train, rest = (mapped(file, (channels, size, size)) for file in (training, others))
     if len(train) < 2:
         reasons = ", ".join(f"{len(v)} {k}" for k, v in skipped.items()) or "it is empty"
         raise DataError(
@@ -91,7 +91,7 @@ def load_images(
     return Images(train, rest, skipped, sources, np.array(labels) if label else None)
 
 
-def _mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
+def mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
     """What was written to a file, (N, *shape) uint8; the map outlives the open file."""
     if not file.tell():  # of which no system makes a map
         return np.empty((0, *shape), np.uint8)

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from PIL import Image, ImageOps
+from joblib import delayed
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch.nn import functional as F
@@ -29,8 +28,10 @@ from torch.nn import functional as F
 from dcgan import images
 from dcgan.checkpoint import write_atomically
 from training import semantic_hash
+from training.data import mapped
+from training.prepare.centres import middle
 from training.prepare.pictures import UNREADABLE, read
-from training.prepare.shards import Progress, begin, write_shards
+from training.prepare.shards import Progress, begin, in_processes, write_shards
 from training.semantic_hash import SIDE
 from training.sources import rows
 
@@ -98,30 +99,18 @@ def thumbnails(source: str, file: Any, processes: int = -1) -> tuple[np.ndarray,
     """The centres (N, 3, SIDE, SIDE) uint8 of all pictures of a set that can be read, as a map of
     an open, empty file, and their numbers (N,) in the set."""
     numbers = []
-    for number, pixels in enumerate(_thumbnails(source, processes)):
+    calls = (delayed(thumbnail)(content) for _, content, _ in rows(source))
+    for number, pixels in enumerate(in_processes(calls, processes, TOGETHER)):
         if pixels is not None:
             numbers.append(number)
             file.write(pixels.tobytes())
-    file.flush()
-    shape = len(numbers), 3, SIDE, SIDE
-    pictures = np.memmap(file, np.uint8, "r", shape=shape) if numbers else np.empty(shape, np.uint8)
-    return pictures, np.array(numbers, np.int64)
-
-
-def _thumbnails(source: str, processes: int) -> Iterator[np.ndarray | None]:
-    parallel: Any = Parallel(processes, return_as="generator", batch_size=TOGETHER)  # pyright: ignore[reportArgumentType]  (no types of its own)
-    yield from parallel(delayed(thumbnail)(content) for _, content, _ in rows(source))
+    return mapped(file, (3, SIDE, SIDE)), np.array(numbers, np.int64)
 
 
 def thumbnail(content: bytes) -> np.ndarray | None:
-    """(3, SIDE, SIDE) uint8 of an encoded picture."""
+    """(3, SIDE, SIDE) uint8 of an encoded picture's centre."""
     picture = read(content)
-    return None if picture is None else centre_of(picture)
-
-
-def centre_of(picture: Image.Image) -> np.ndarray:
-    """RGB -> (3, SIDE, SIDE) uint8: scaled until the shorter side fits, the centre."""
-    return np.asarray(ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.BOX)).transpose(2, 0, 1)
+    return None if picture is None else np.asarray(middle(picture, SIDE)).transpose(2, 0, 1)
 
 
 def find(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:

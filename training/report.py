@@ -6,11 +6,12 @@ python -m training report
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from training.experiments import figures
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -25,9 +26,7 @@ def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> st
     the file, and what its module says of it, folded."""
     sections = [HEAD]
     for name, module in experiments.items():
-        path = folder / f"{name}.json"
-        if path.is_file():
-            facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts := figures.kept(folder / f"{name}.json"):
             title, _, about = inspect.cleandoc(module.__doc__ or name).partition("\n\n")
             sections += [
                 f'## <a name="{name}"></a>{title}',

@@ -109,6 +109,6 @@ def near(codes: np.ndarray, radius: int) -> np.ndarray:
         ordered = words[order]
         for step in range(1, NEIGHBOURS + 1):
             differing = np.bitwise_count(ordered[step:] ^ ordered[:-step]).sum(1, dtype=np.uint8)
-            near = np.flatnonzero(differing <= radius)
-            found.append(np.stack([order[near], order[near + step]], axis=1))
+            close = np.flatnonzero(differing <= radius)
+            found.append(np.stack([order[close], order[close + step]], axis=1))
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)

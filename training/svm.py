@@ -134,10 +134,7 @@ def fit(
     steep = _Steep.of(rows, c)
     first = torch.zeros(classes, rows.shape[1] + 1)
     if start is not None:
-        first[:, :-1], first[:, -1] = (
-            torch.from_numpy(start.weights),
-            torch.from_numpy(start.intercepts),
-        )
+        first = torch.from_numpy(np.column_stack([start.weights, start.intercepts]))
     step = 0
 
     def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:

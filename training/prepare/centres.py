@@ -17,4 +17,9 @@ def centre(content: bytes, size: int) -> tuple[list[bytes], str]:
         return [], UNREADABLE
     if min(picture.size) < size:
         return [], "small"
-    return [encoded(ImageOps.fit(picture, (size, size), Image.Resampling.BOX))], "kept"
+    return [encoded(middle(picture, size))], "kept"
+
+
+def middle(picture: Image.Image, size: int) -> Image.Image:
+    """size x size: scaled until the shorter side fits, and cut."""
+    return ImageOps.fit(picture, (size, size), Image.Resampling.BOX)

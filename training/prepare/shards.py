@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -111,11 +111,20 @@ def _cut(
     source: str, cut: Cut, behind: int, left_out: Mapping[int, str], processes: int
 ) -> Generator[_Row]:
     left = itertools.islice(enumerate(rows(source)), behind, None)
-    parallel: Any = Parallel(processes, return_as="generator", batch_size=TOGETHER)  # pyright: ignore[reportArgumentType]  (no types of its own)
-    yield from parallel(
+    calls = (
         delayed(_one)(cut, name, b"" if number in left_out else content, row, left_out.get(number))
         for number, (name, content, row) in left
     )
+    yield from in_processes(calls, processes, TOGETHER)
+
+
+def in_processes(calls: Iterable[Any], processes: int, together: int) -> Generator[Any]:
+    """What joblib's delayed calls return, in their order, as soon as it is there.
+
+    processes: -1 is one a core. together: calls that a process is given at a time.
+    """
+    parallel: Any = Parallel(processes, return_as="generator", batch_size=together)  # pyright: ignore[reportArgumentType]  (no types of its own)
+    yield from parallel(calls)
 
 
 def _one(cut: Cut, name: str, content: bytes, row: dict[str, Any], outcome: str | None) -> _Row:
