@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 from joblib import delayed
@@ -77,34 +77,39 @@ def dedup(
     report = out / REPORT
     if not report.is_file():
         with tempfile.TemporaryFile() as file:
-            pictures, numbers = thumbnails(source, file, processes)
+            pictures, numbers, unreadable = thumbnails(source, file, processes)
             say(f"{len(pictures):,} pictures; learning a hash of them")
             found = find(pictures, alike, mirrored)
             write_atomically(out / SHEET, images.encode_png(sheet(pictures, found)))
-            counts = {"pictures": len(pictures), "near": found.near}
+            facts = {"pictures": len(pictures), "near": found.near, "unreadable": unreadable}
             members = [numbers[group].tolist() for group in found.groups]
-            write_atomically(report, json.dumps({**counts, "groups": members}).encode())
+            write_atomically(report, json.dumps({**facts, "groups": members}).encode())
     facts = json.loads(report.read_text(encoding="utf-8"))
     left_out = {number: DUPLICATE for _, *others in facts["groups"] for number in others}
     say(f"{len(left_out):,} duplicates in {len(facts['groups']):,} groups: see {out / SHEET}")
+    left_out |= dict.fromkeys(facts["unreadable"], UNREADABLE)
     return write_shards(source, out, unchanged, settings, left_out=left_out, processes=1, say=say)
 
 
 def unchanged(content: bytes) -> tuple[list[bytes], str]:
-    """A picture that can be read, as it is."""
-    return ([content], "kept") if read(content) else ([], UNREADABLE)
+    """A picture that was read before, as it is."""
+    return [content], "kept"
 
 
-def thumbnails(source: str, file: Any, processes: int = -1) -> tuple[np.ndarray, np.ndarray]:
+def thumbnails(
+    source: str, file: IO[bytes], processes: int = -1
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """The centres (N, 3, SIDE, SIDE) uint8 of all pictures of a set that can be read, as a map of
-    an open, empty file, and their numbers (N,) in the set."""
-    numbers = []
+    an open, empty file; their numbers (N,) in the set; and those of the others."""
+    numbers, unreadable = [], []
     calls = (delayed(thumbnail)(content) for _, content, _ in rows(source))
     for number, pixels in enumerate(in_processes(calls, processes, TOGETHER)):
-        if pixels is not None:
+        if pixels is None:
+            unreadable.append(number)
+        else:
             numbers.append(number)
             file.write(pixels.tobytes())
-    return mapped(file, (3, SIDE, SIDE)), np.array(numbers, np.int64)
+    return mapped(file, (3, SIDE, SIDE)), np.array(numbers, np.int64), unreadable
 
 
 def thumbnail(content: bytes) -> np.ndarray | None:
