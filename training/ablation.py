@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
+from joblib import Parallel, delayed
 
 from dcgan.checkpoint import Checkpoint
 from training.data import Images, shown
@@ -95,12 +96,14 @@ def run(
     out: Path,
     train: Callable[[Variant, int], dict[str, Any]],
     say: Callable[[str], None],
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Train every variant from seeds 0 to `seeds` - 1, one seed after the other.
 
     conditions: what all have in common, kept with the figures in the file `out`; data: see
-    `figures.keep`. Where the file exists, only what it lacks is trained, and the minutes add up.
-    Raises StateError if it was made under other conditions.
+    `figures.keep`. processes: that train at the same time, with an equal share of the cores, where
+    `train` can be given to them. Where the file exists, only what it lacks is trained, and the
+    minutes add up. Raises StateError if it was made under other conditions.
     """
     started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
@@ -109,14 +112,27 @@ def run(
         if other := [name for name, value in conditions.items() if facts.get(name) != value]:
             raise StateError(f"{out} was made with another {', '.join(other)}: give a new file")
         started -= 60 * facts.get("run", {}).get("minutes", 0)
-    for seed in range(seeds):
-        for name, variant in variants.items():
-            found = facts["trained"].setdefault(name, {})
-            if str(seed) not in found:
-                found[str(seed)] = train(variant, seed)
-                figures.keep(out, facts, started, data)
-                say(f"{name}, seed {seed}: {found[str(seed)]}")
+    trained: dict[str, dict[str, Any]] = facts["trained"]
+    lacking = (
+        delayed(_one)(train, name, variant, seed)
+        for seed in range(seeds)
+        for name, variant in variants.items()
+        if str(seed) not in trained.get(name, {})
+    )
+    parallel: Any = Parallel(processes, return_as="generator_unordered", batch_size=1)  # pyright: ignore[reportArgumentType]  (no types of its own)
+    for name, seed, found in parallel(lacking):
+        trained.setdefault(name, {})[str(seed)] = found
+        in_order = [*(row for row in variants if row in trained), *trained]
+        facts["trained"] = {row: trained[row] for row in in_order}
+        figures.keep(out, facts, started, data)
+        say(f"{name}, seed {seed}: {found}")
     return facts
+
+
+def _one(
+    train: Callable[[Variant, int], dict[str, Any]], name: str, variant: Variant, seed: int
+) -> tuple[str, int, dict[str, Any]]:
+    return name, seed, train(variant, seed)
 
 
 def table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -135,6 +138,27 @@ def test_what_a_file_lacks_is_trained_and_nothing_else(
     assert facts["run"]["minutes"] == 4  # those before and those now
     with pytest.raises(StateError, match="another images: give a new file"):
         ablation.run(both, 2, {"images": 16}, {}, out, train, print)
+
+
+def test_several_processes_train_and_rows_keep_their_order(tmp_path: Path) -> None:
+    """The first ends last: the others are kept in the meantime, and stand behind it."""
+    out = tmp_path / "found.json"
+
+    def train(others: int, seed: int) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while len(figures.kept(out).get("trained", {})) < others and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return {"process": os.getpid(), "threads": torch.get_num_threads()}
+
+    said: list[str] = []
+    rows = {"last": 2, "early": 0, "early, too": 0}
+    facts = ablation.run(rows, 1, {}, {}, out, train, said.append, processes=2)
+    assert [line.partition(":")[0] for line in said][2] == "last, seed 0"
+    assert list(facts["trained"]) == list(rows)
+    found = [runs["0"] for runs in facts["trained"].values()]
+    assert len({run["process"] for run in found} - {os.getpid()}) == 2
+    limit = int(os.environ.get("OMP_NUM_THREADS", max(1, (os.cpu_count() or 1) // 2)))
+    assert {run["threads"] for run in found} == {limit}
 
 
 def test_the_table_has_means_and_names_what_failed() -> None:

@@ -1,15 +1,15 @@
 """What is each architecture guideline worth? The full net, and nets that break one (section 3).
 
-    OMP_NUM_THREADS=1 python -m training run guidelines --data ../shared/data/faces
+    python -m training run guidelines --data ../shared/data/faces
 
-About 3.5 hours on one core with bfloat16; stopped, it goes on by the same command with the net
-that it was at. Faces are halved to 32x32, and the nets are the recipe's `faces` with maps of half
-the side: as deep, at less than half the cost. Each sees 115,200 pictures, the set about four
-times, from each of three seeds. That is a budget of pictures, not of minutes: as many steps for
-all, whatever else the machine does; pooling takes 2.4 times as long for them. What is measured is
-G as the step left it, because an average over steps would hide that samples oscillate. G has
-collapsed where 64 pictures of it differ by less than a quarter of what real ones do, from that
-step to the end. A difference counts where all seeds of one lie below all of the other.
+About 3 hours on 2 cores with bfloat16, a net on each; stopped, it goes on by the same command with
+the nets that it was at. Faces are halved to 32x32, and the nets are the recipe's `faces` with maps
+of half the side: as deep, at less than half the cost. Each sees 115,200 pictures, the set about
+four times, from each of three seeds. That is a budget of pictures, not of minutes: as many steps
+for all, whatever else the machine does; pooling takes 2.4 times as long for them. What is measured
+is G as the step left it, because an average over steps would hide that samples oscillate. G has
+collapsed where 64 pictures of it differ by less than a quarter of what real ones do, from that step
+to the end. A difference counts where all seeds of one lie below all of the other.
 
 The paper gives no figures. It says that batch normalisation was critical to get deep generators to
 begin learning and kept them from drawing one point, and that on all layers it made samples
@@ -123,6 +123,7 @@ def run(
     data: Annotated[str, typer.Option(help="64x64 pictures, such as faces.")],
     images: Annotated[int, typer.Option(min=128, help="Seen by each net.")] = 115_200,
     seeds: Annotated[int, typer.Option(min=1, help="Of each row.")] = 3,
+    processes: Annotated[int, typer.Option(help="Nets at the same time; -1: one a core.")] = -1,
     out: Annotated[
         Path, typer.Option("--json", help="File for the figures; what it lacks is trained.")
     ] = Path("results/guidelines.json"),
@@ -145,7 +146,7 @@ def run(
         )
 
     data_of = {"training": len(pictures.train), "held-out": distance.count}
-    facts = ablation.run(ROWS, seeds, conditions, data_of, out, train, typer.echo)
+    facts = ablation.run(ROWS, seeds, conditions, data_of, out, train, typer.echo, processes)
     typer.echo(report(facts))
 
 
