@@ -112,6 +112,40 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     assert rows["1-layer K-means (quoted)"] == ["", "80.6", "", "63.7"]
 
 
+def test_a_part_is_added_to_what_the_file_has(few: None, tmp_path: Path) -> None:
+    weights, data = save(tmp_path / "weights", 300), write(tmp_path / "data", 400)
+    out = tmp_path / "cifar10.json"
+    found = {"c": 1e-3, "accuracy": 0.5, "validation": 0.5, "draws": 3}
+    before = {
+        "weights": checkpoint.load(weights).hash,
+        "pictures": {"training": 400, "test": 400, "control": 100},
+        "all": found,
+        "few": found,
+        "control": {"trained": found, "untrained": found},
+        "curve": [found | {"images": 100, "weights": "12345678"}],
+        "run": {"minutes": 60.0},
+    }
+    out.write_text(json.dumps(before))
+    given = ["--weights", weights, "--data", data, "--test", data / "train.parquet"]
+    given += ["--kmeans", 0, "--json", out]
+    code, _, complaint = run(*given, "--fine-tuned", 1)
+    assert code == 0, complaint
+    facts = json.loads(out.read_text())
+    assert facts["fine_tuned"]["draws"] == 1
+    assert facts.pop("run")["minutes"] >= 60
+    del before["run"]
+    assert {name: facts[name] for name in before} == before
+
+    assert run(*given)[0] == 0  # and stays there
+    assert json.loads(out.read_text())["fine_tuned"] == facts["fine_tuned"]
+    save(tmp_path / "weights", 400)
+    assert run(*given)[0] == 0
+    anew = json.loads(out.read_text())
+    assert anew["all"] != found
+    assert anew["curve"] == []
+    assert "fine_tuned" not in anew, "it was another D's"
+
+
 def right(kept: Probe, network: Discriminator, pictures: np.ndarray, labels: np.ndarray) -> float:
     """The share of pictures that a probe names right."""
     shown = pictures[::8].transpose(0, 2, 3, 1)
@@ -126,7 +160,8 @@ def test_without_weights_it_goes_on_with_the_best_of_a_run(few: None, tmp_path: 
     known = {"images": 300, "weights": checkpoint.load(folder).hash, "validation": 0.0}
     found = {"c": 1e-3, "accuracy": 0.5, "draws": 3}
     baseline = {"centroids": 20, "features": 80, "all": found, "few": found}
-    before = {"curve": [known | {"accuracy": 0.1}], "kmeans": baseline}
+    pictures = {"training": 400, "test": 400, "control": 100}
+    before = {"pictures": pictures, "curve": [known | {"accuracy": 0.1}], "kmeans": baseline}
     out.write_text(json.dumps(before))
     given = ["--data", data, "--test", data / "train.parquet", "--along", tmp_path / "run"]
     code, _, complaint = run(*given, "--kmeans", 20, "--json", out)

@@ -13,7 +13,7 @@ which moves them by half a percent): with all labels, and with 400 a class as me
 deviation of ten draws. C is chosen on the fifth of the training pictures that an ordinary fit
 leaves out. As a control the same network with random weights, both on 10,000 training and 5,000
 test pictures; so are all checkpoints of --along, whose best on validation is taken where no
---weights are given. What the file of --json has of them and of the baseline is not measured again.
+--weights are given. What the file of --json has is not measured again, so that a part can be added.
 The baseline is one layer of K-means (`training.kmeans`) on the same pictures and draws, as large as
 the paper's; --kmeans 0 leaves it out. Fine-tuning, which is not in the paper, trains all of D and a
 linear layer on its last maps on the labels of a draw, and the same network from random weights.
@@ -106,6 +106,9 @@ def run(
     asked = read(str(test or file_of_test(data)), network)
     pictures = {"training": len(known.labels), "test": len(asked.labels), "control": CONTROL}
     before = figures.kept(out)
+    if before.get("pictures") != pictures:
+        before = {}
+    curve: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
 
@@ -113,46 +116,40 @@ def run(
             _, rows, aside = seen(by, known[:CONTROL], asked, scratch)
             return accuracy.everything(rows, aside, CS)[0]
 
-        curve: list[dict[str, Any]] = []
         for passed in earlier:
             curve.append(point_of(passed, before, subset))
             typer.echo(f"{curve[-1]['images']:,} images: {curve[-1]['validation']:.2%} validation")
             figures.keep(out, before | {"pictures": pictures, "curve": curve}, started, pictures)
-        if weights:
-            trained = point_of(opened, {"curve": curve}, subset)
-        else:
-            trained = max(curve, key=lambda point: point["validation"])
-            opened = earlier[curve.index(trained)]
+        if not weights:
+            best = max(curve, key=lambda point: point["validation"])
+            opened = earlier[curve.index(best)]
             network = opened.discriminator()
             typer.echo(f"going on with {opened.folder}")
-        torch.manual_seed(accuracy.SEED)
-        control = {"trained": trained, "untrained": subset(Discriminator(network.config))}
-        used, rows, aside = seen(network, known, asked, scratch)
-        found, fitted = accuracy.everything(rows, aside, CS)
-        facts = {
+        facts: dict[str, Any] = {
             "weights": opened.hash,
             "images_seen": opened.metadata.get("images_seen"),
             "seed": accuracy.SEED,
             "pictures": pictures,
             "features": features.length(network.config),
-            "all": found,
-            "few": accuracy.few(rows, aside, CS),
-            "control": control,
-            "curve": curve,
         }
-        if before.get("kmeans", {}).get("centroids") == centroids:
-            facts["kmeans"] = before["kmeans"]
-        if kept:
-            usual = rows.features.mean(axis=0, dtype=np.float32)
-            counts = {"pictures": pictures["training"], "test": pictures["test"]}
-            worth = {"data": "CIFAR-10", **counts, **found}
-            taught = Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth)
-            probe.save(opened.folder, taught, used)
+        same = before if before.get("weights") == opened.hash else {}
+        curve = curve or same.get("curve", [])
+        if kept or "few" not in same:
+            trained = point_of(opened, {"curve": curve}, subset)
+            torch.manual_seed(accuracy.SEED)
+            facts["control"] = {
+                "trained": trained,
+                "untrained": subset(Discriminator(network.config)),
+            }
+            facts |= of_features(opened, network, known, asked, scratch, kept)
+    started -= 60 * same.get("run", {}).get("minutes", 0)
+    baselines = {name: before[name] for name in ("kmeans",) if name in before}  # of no weights
+    facts = same | baselines | facts | {"curve": curve}
     figures.keep(out, facts, started, pictures)  # the rest takes as long again
-    if centroids and "kmeans" not in facts:
+    if centroids and facts.get("kmeans", {}).get("centroids") != centroids:
         facts["kmeans"] = baseline(known, asked, centroids)
         figures.keep(out, facts, started, pictures)
-    if tuned:
+    if tuned and facts.get("fine_tuned", {}).get("draws") != tuned:
         facts["fine_tuned"] = accuracy.fine_tuned(network, known, asked, tuned)
     typer.echo(report(facts))
     figures.keep(out, facts, started, pictures)
@@ -218,6 +215,27 @@ def seen(
         rows = _written(of, numbers, known, scratch / "training.npy")
         aside = _written(of, numbers, asked, scratch / "test.npy")
     return used, rows, aside
+
+
+def of_features(
+    opened: Checkpoint,
+    network: Discriminator,
+    known: Labelled,
+    asked: Labelled,
+    scratch: Path,
+    kept: bool,
+) -> dict[str, Any]:
+    """The two accuracies of D's features. kept: all labels' classifier goes beside the weights."""
+    used, rows, aside = seen(network, known, asked, scratch)
+    found, fitted = accuracy.everything(rows, aside, CS)
+    if kept:
+        usual = rows.features.mean(axis=0, dtype=np.float32)
+        counts = {"pictures": len(known.labels), "test": len(asked.labels)}
+        worth = {"data": "CIFAR-10", **counts, **found}
+        probe.save(
+            opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth), used
+        )
+    return {"all": found, "few": accuracy.few(rows, aside, CS)}
 
 
 def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]:
