@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import shutil
 import signal
 import threading
 import time
@@ -59,6 +60,7 @@ class Run:
         Raises DataError where the pictures do not fill a batch.
         """
         self.recipe, self.out, self._held_out = recipe, out, pictures.held_out
+        self._pictures = pictures.digest()
         self.accelerator = Accelerator(
             mixed_precision=precision or best_precision(),
             log_with="tensorboard",
@@ -72,10 +74,13 @@ class Run:
         """One entry a checkpoint: images, minutes, kid and its n."""
         self._distance: evaluation.Distance | None = None
 
-    def resume(self) -> None:
-        """Go on from the newest state in `out`. Raises StateError, also for another recipe's."""
-        now = _settings(self.recipe)
-        kept = newest_facts(self.out).get("recipe", now)  # the first states had none
+    def resume(self, say: Callable[[str], None] = print) -> None:
+        """Go on from the newest state in `out` that can be read.
+
+        Raises StateError, also where the recipe or the pictures are not those of the state.
+        """
+        now, before = _settings(self.recipe), newest_facts(self.out)
+        kept = before.get("recipe", now)  # the first states had none
         # what a state does not name yet was done as by default
         then = _settings(Recipe(self.recipe.model, "")) | kept
         if changed := [name for name in now if then[name] != now[name]]:
@@ -83,8 +88,14 @@ class Run:
                 f"{self.out} was trained with another {', '.join(changed)}: give the recipe and "
                 "the --seed that it was started with"
             )
+        if before.get("pictures", self._pictures) != self._pictures:
+            raise StateError(
+                f"{self.out} was trained on other pictures than these "
+                f"{len(self.trainer.batches.images):,}: give the same --data, whole, or start "
+                "another run from a checkpoint (--init)"
+            )
         trainer = self.trainer
-        facts = load_state(self.out, trainer.networks(), trainer.optimisers)
+        facts = load_state(self.out, trainer.networks(), trainer.optimisers, say)
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
         self.seconds, self.curve = facts["seconds"], facts["curve"]
 
@@ -97,14 +108,24 @@ class Run:
             "images_before": self.trainer.images_before,
             "curve": self.curve,
             "recipe": _settings(self.recipe),
+            "pictures": self._pictures,
         }
         save_state(self.out, self.trainer.networks(), self.trainer.optimisers, facts)
 
     def train(self, budget: Budget, say: Callable[[str], None] = print) -> None:
         """Train until the budget is spent or SIGTERM or Ctrl-C asks to stop; then save.
 
-        Raises TrainingError where the losses are no longer numbers.
+        Raises TrainingError where the losses are no longer numbers, or nothing can be written.
         """
+        try:
+            self._train(budget, say)
+        except OSError as error:
+            raise TrainingError(
+                f"step {self.trainer.step} could not be kept ({error}), {self._last_state()}: make "
+                "room, then --resume"
+            ) from error
+
+    def _train(self, budget: Budget, say: Callable[[str], None]) -> None:
         trainer = self.trainer
         self.out.mkdir(parents=True, exist_ok=True)
         self.accelerator.init_trackers("tensorboard")
@@ -168,7 +189,12 @@ class Run:
             entry |= {"kid": kid, "n": self._distance.count}
         folder = evaluation.folder_of(self.out, seen)
         card = evaluation.card(self.recipe.description, entry)
-        checkpoint.save(folder, generator, self.trainer.discriminator, card)
+        for unfinished in folder.parent.glob(".*"):
+            shutil.rmtree(unfinished)
+        partial = folder.with_name(f".{folder.name}")
+        checkpoint.save(partial, generator, self.trainer.discriminator, card)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was then killed
+        partial.rename(folder)
         self.curve.append(entry)
         say(f"checkpoint {folder.name}: {evaluation.kid_text(entry)}")
 
@@ -195,10 +221,17 @@ class Run:
         values = {name: round(float(value), 4) for name, value in losses.items()}
         if not all(map(math.isfinite, values.values())):
             raise TrainingError(
-                f"the run has diverged: at step {self.trainer.step} the losses are {values}. "
-                "Start again from an earlier checkpoint (--init), or with another --seed"
+                f"the run has diverged: at step {self.trainer.step} the losses are {values}, "
+                f"{self._last_state()}. It would do so again from there: start another run from an "
+                "earlier checkpoint (--init), or with another --seed"
             )
         return values
+
+    def _last_state(self) -> str:
+        try:
+            return f"the last whole state is of step {newest_facts(self.out)['step']}"
+        except StateError:
+            return "there is no whole state yet"
 
     def _begin(self) -> str:
         precision = "bfloat16" if self.accelerator.mixed_precision == "bf16" else "float32"

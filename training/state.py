@@ -1,26 +1,28 @@
-"""What a run needs to go on: networks, averages and optimisers in safetensors, the rest in JSON.
+"""What a run needs to go on: networks, averages and optimisers, and a few facts, in one file.
 
-A state is a folder `states/<step>`; it appears under that name only when it is complete. Random
-numbers and the order of the data are functions of the step (`training.batches`), so the step is all
-of their state.
+A state is `states/<step>.safetensors`, written beside and then given its name, with the facts as
+JSON in its header: it is there whole or not at all. Random numbers and the order of the data are
+functions of the step (`training.batches`), so the step is all of their state.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-TENSORS, FACTS = "state.safetensors", "state.json"
-KEEP = 2
+from dcgan.checkpoint import write_atomically
+
+KEEP = 3
+SUFFIX = ".safetensors"
 
 
 class StateError(ValueError):
@@ -33,7 +35,7 @@ def save_state(
     optimisers: Mapping[str, Optimizer],
     facts: dict[str, Any],
 ) -> Path:
-    """Write `folder/states/<facts["step"]>` and drop all but the newest `KEEP` states."""
+    """Write `folder/states/<facts["step"]>.safetensors`; drop all but the newest `KEEP` states."""
     tensors = {
         f"{name}/{key}": tensor.contiguous()
         for name, module in modules.items()
@@ -44,66 +46,95 @@ def save_state(
             for key, tensor in values.items():
                 tensors[f"{name}/{index}/{key}"] = tensor.contiguous()
     states = folder / "states"
-    final = states / f"{facts['step']:09d}"
-    temporary = states / f".{final.name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_file(tensors, temporary / TENSORS)
-    (temporary / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    for old in sorted(states.glob("[0-9]*"))[:-KEEP]:
-        shutil.rmtree(old)
-    return final
+    states.mkdir(parents=True, exist_ok=True)
+    for partial in states.glob(".*"):  # what a process was writing when it was killed
+        partial.unlink()
+    path = states / f"{facts['step']:09d}{SUFFIX}"
+    header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
+    write_atomically(path, save(tensors, header))
+    for old in _states(folder)[KEEP:]:
+        old.unlink()
+    return path
 
 
 def load_state(
-    folder: Path, modules: Mapping[str, nn.Module], optimisers: Mapping[str, Optimizer]
+    folder: Path,
+    modules: Mapping[str, nn.Module],
+    optimisers: Mapping[str, Optimizer],
+    say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Bring back the newest state of a run, in place; returns its facts.
+    """Bring back the newest state of a run that can be read, in place; returns its facts.
 
-    Raises StateError where there is none, or where it is another network's.
+    What can't be read is renamed to damaged-<step>.safetensors, and said. Raises StateError where
+    no state remains, or where it is another network's.
     """
-    newest = _newest(folder)
-    facts = newest_facts(folder)
-    try:
-        tensors = load_file(newest / TENSORS)
-    except (OSError, SafetensorError) as error:
-        raise _damaged(newest, error) from None
-    try:
-        for name, module in modules.items():
-            module.load_state_dict(_group(tensors, name))
-        for name, optimiser in optimisers.items():
-            _load_optimiser(optimiser, _group(tensors, name))
-    except (RuntimeError, ValueError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[-1].strip()  # torch lists every tensor
-        raise StateError(
-            f"{newest} is the state of another network ({reason}): resume with the recipe it was "
-            "started with"
-        ) from None
-    return facts
+    for path in _states(folder):
+        try:
+            facts, digest = _header(path)
+            tensors = load_file(path)
+            if digest != _digest(tensors):
+                raise ValueError("its tensors are not those that were written")
+        except (OSError, SafetensorError, ValueError) as error:
+            aside = path.rename(path.with_name(f"damaged-{path.name}"))
+            say(f"{path} can't be read ({error}): renamed to {aside.name}, the one before is used")
+            continue
+        try:
+            for name, module in modules.items():
+                module.load_state_dict(_group(tensors, name))
+            for name, optimiser in optimisers.items():
+                _load_optimiser(optimiser, _group(tensors, name))
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+            reason = str(error).splitlines()[-1].strip()  # torch lists every tensor
+            raise StateError(
+                f"{path} is the state of another network ({reason}): resume with the recipe it was "
+                "started with"
+            ) from None
+        return facts
+    raise _nothing(folder)
 
 
 def newest_facts(folder: Path) -> dict[str, Any]:
-    """The facts of the newest state of a run. Raises StateError where there is none."""
-    newest = _newest(folder)
-    try:
-        return json.loads((newest / FACTS).read_text())
-    except (OSError, ValueError) as error:
-        raise _damaged(newest, error) from None
+    """The facts of a run's newest state whose header can be read. Raises StateError."""
+    for path in _states(folder):
+        try:
+            return _header(path)[0]
+        except (OSError, SafetensorError, ValueError):
+            continue
+    raise _nothing(folder)
 
 
-def _newest(folder: Path) -> Path:
-    states = sorted((folder / "states").glob("[0-9]*"))
-    if not states:
-        raise StateError(
-            f"{folder} has no saved state: give the folder of a run, or start one without --resume"
+def _states(folder: Path) -> list[Path]:
+    """The newest first."""
+    return sorted((folder / "states").glob(f"[0-9]*{SUFFIX}"), reverse=True)
+
+
+def _nothing(folder: Path) -> StateError:
+    damaged = sorted(path.name for path in (folder / "states").glob(f"*{SUFFIX}"))
+    if damaged:
+        return StateError(
+            f"none of {folder}'s states can be read ({', '.join(damaged)}): start a new run from "
+            "its newest checkpoint (--init)"
         )
-    return states[-1]
+    return StateError(
+        f"{folder} has no saved state: give the folder of a run, or start one without --resume"
+    )
 
 
-def _damaged(state: Path, error: Exception) -> StateError:
-    return StateError(f"{state} can't be read ({error}): delete it to go on from the one before")
+def _header(path: Path) -> tuple[dict[str, Any], str]:
+    """Facts and the digest of the tensors. Raises OSError, SafetensorError, ValueError."""
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata() or {}
+    if "facts" not in header:
+        raise ValueError("it has no facts")
+    return json.loads(header["facts"]), header.get("sha256", "")
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(tensor.cpu().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:

@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from dcgan.config import ModelConfig
 from training.data import Images
@@ -55,6 +60,20 @@ def png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture.transpose(1, 2, 0).squeeze()).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def states(run: Path) -> list[Path]:
+    """Of a run, the newest last."""
+    return sorted((run / "states").glob("[0-9]*"))
+
+
+def change_facts(run: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """In the newest state of a run."""
+    path = states(run)[-1]
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    facts = json.dumps(change(json.loads(header["facts"])))
+    save_file(load_file(path), path, {**header, "facts": facts})
 
 
 def write_folder(folder: Path, count: int = 40) -> Path:

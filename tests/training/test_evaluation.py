@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from tests.training import small
 from training import evaluation
 from training.evaluation import Distance, best, copy_best, sample
 from training.sources import DataError
-from training.state import FACTS, StateError
+from training.state import StateError, save_state
 
 
 def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
@@ -56,9 +55,7 @@ def make_run(folder: Path, kids: list[float | None]) -> Path:
             entry |= {"kid": kid, "n": 2000}
         curve.append(entry)
         tiny.save(folder / "checkpoints" / f"{100 * number:09d}", seed=number)
-    state = folder / "states" / "000000009"
-    state.mkdir(parents=True)
-    (state / FACTS).write_text(json.dumps({"step": 9, "curve": curve}))
+    save_state(folder, {}, {}, {"step": 9, "curve": curve})
     return folder
 
 

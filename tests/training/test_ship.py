@@ -29,6 +29,7 @@ from training.loop import Budget, Run
 from training.recipes import RECIPES, Recipe
 from training.ship import ShipError
 from training.sources import DataError
+from training.state import newest_facts
 
 MADE = dataclasses.replace(
     small.RECIPE,
@@ -61,7 +62,7 @@ class Shipped:
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        return json.loads(max(self.run.glob("states/*/state.json")).read_text())["curve"]
+        return newest_facts(self.run)["curve"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -89,11 +90,9 @@ def train(run: Path, data: Path, recipe: Recipe) -> None:
     epochs = range(1, len(KIDS) + 1)
     steps = len(epochs) * trained.trainer.batches.steps_per_epoch
     trained.train(Budget(steps=steps, checkpoint_epochs=tuple(epochs)), lambda _: None)
-    state = max(run.glob("states/*/state.json"))
-    facts = json.loads(state.read_text())
-    for entry, kid in zip(facts["curve"], KIDS, strict=True):
-        entry |= {"kid": kid, "n": 2000}
-    state.write_text(json.dumps(facts))
+    pairs = zip(trained.curve, KIDS, strict=True)
+    curve = [entry | {"kid": kid, "n": 2000} for entry, kid in pairs]
+    small.change_facts(run, lambda facts: facts | {"curve": curve})
 
 
 @pytest.fixture(scope="module", autouse=True)

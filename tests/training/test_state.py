@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 from tests.training import small
 from training.loop import Run
 from training.recipes import Recipe
-from training.state import FACTS, TENSORS, StateError, load_state, newest_facts
+from training.state import StateError, load_state, newest_facts
 
 
 def make(out: Path, recipe: Recipe = small.RECIPE) -> Run:
@@ -30,18 +33,19 @@ def run(tmp_path: Path) -> Run:
 
 
 def state(out: Path) -> Path:
-    return max((out / "states").iterdir())
+    """The newest."""
+    return small.states(out)[-1]
 
 
-def test_a_state_is_tensors_and_json(run: Run) -> None:
-    folder = state(run.out)
-    assert sorted(path.name for path in folder.iterdir()) == [FACTS, TENSORS]
-    facts = json.loads((folder / FACTS).read_text())
+def test_a_state_is_tensors_with_facts_in_their_header(run: Run) -> None:
+    (path,) = (run.out / "states").iterdir()
+    assert path.name == "000000001.safetensors"
+    with safe_open(path, framework="pt") as file:
+        names, facts = set(file.keys()), json.loads(file.metadata()["facts"])
+    assert {"generator/project.weight", "adam_d/0/exp_avg", "average/n_averaged"} <= names
+    assert facts == newest_facts(run.out)
     assert facts["step"] == 1
     assert facts["recipe"]["seed"] == 0
-    with safe_open(folder / TENSORS, framework="pt") as file:
-        names = set(file.keys())
-    assert {"generator/project.weight", "adam_d/0/exp_avg", "average/n_averaged"} <= names
 
 
 def test_optimisers_come_back_in_the_parameters_memory_format(run: Run) -> None:
@@ -63,40 +67,78 @@ def test_a_folder_without_a_state_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_state_does_not_count(run: Run) -> None:
-    (run.out / "states" / ".000000009").mkdir()
+    (run.out / "states" / ".000000009.safetensors.a1b2").write_bytes(b"half of")
     assert newest_facts(run.out)["step"] == 1
+    make(run.out).resume()
+
+
+def emptied(content: bytes) -> bytes:
+    return b""
+
+
+def cut_in_its_header(content: bytes) -> bytes:
+    return content[:50]
+
+
+def cut_at_its_end(content: bytes) -> bytes:
+    return content[:-10]
+
+
+def another_number(content: bytes) -> bytes:
+    """One bit, in the tensors at the end."""
+    return content[:-100] + bytes([content[-100] ^ 64]) + content[-99:]
+
+
+def without_facts(content: bytes) -> bytes:
+    return save({"generator/x": torch.zeros(1)})
 
 
 @pytest.mark.parametrize(
-    ("name", "keep"), [(TENSORS, 0), (TENSORS, 50), (TENSORS, -10), (FACTS, 0), (FACTS, 20)]
+    "damage", [emptied, cut_in_its_header, cut_at_its_end, another_number, without_facts]
 )
-def test_a_damaged_state_is_a_sentence(run: Run, name: str, keep: int) -> None:
-    path = state(run.out) / name
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(StateError, match=r"000000001 can't be read .*: delete it to go on from"):
-        make(run.out).resume()
-
-
-@pytest.mark.parametrize("name", [TENSORS, FACTS])
-def test_a_state_with_a_file_missing_is_a_sentence(run: Run, name: str) -> None:
-    (state(run.out) / name).unlink()
-    with pytest.raises(StateError, match="can't be read"):
-        make(run.out).resume()
-
-
-def test_after_deleting_a_damaged_state_the_one_before_is_used(run: Run) -> None:
+def test_from_a_damaged_state_it_falls_back_to_the_one_before(
+    run: Run, damage: Callable[[bytes], bytes]
+) -> None:
+    before = load_file(state(run.out))
     run.trainer.train_step()
     run.save()
     newest = state(run.out)
-    (newest / TENSORS).write_bytes(b"")
-    with pytest.raises(StateError, match="000000002"):
-        make(run.out).resume()
-    for path in newest.iterdir():
-        path.unlink()
-    newest.rmdir()
+    newest.write_bytes(damage(newest.read_bytes()))
+    said: list[str] = []
     again = make(run.out)
-    again.resume()
+    again.resume(said.append)
     assert again.trainer.step == 1
+    for name, tensor in again.trainer.generator.state_dict().items():
+        assert torch.equal(tensor, before[f"generator/{name}"]), name
+    (line,) = said
+    assert "000000002.safetensors can't be read (" in line
+    assert line.endswith("renamed to damaged-000000002.safetensors, the one before is used")
+    assert newest_facts(run.out)["step"] == 1
+
+    again.trainer.train_step()
+    again.save()
+    make(run.out).resume(said.append)
+    assert len(said) == 1, "that of step 2 is whole again"
+
+
+def test_where_all_states_are_damaged_it_is_a_sentence(run: Run) -> None:
+    state(run.out).write_bytes(b"")
+    sentence = r"none of .*'s states can be read \(.*000000001.*\): start a new run from its newest"
+    with pytest.raises(StateError, match=sentence):
+        make(run.out).resume()
+    with pytest.raises(StateError, match=sentence):
+        load_state(run.out, {}, {}, lambda _: None)
+
+
+def test_other_pictures_are_a_sentence(run: Run) -> None:
+    fewer = small.images()
+    fewer.train = fewer.train[:-1]
+    with pytest.raises(StateError, match="on other pictures than these 39: give the same --data"):
+        Run(small.RECIPE, fewer, run.out, "no").resume()
+    other = small.images()
+    other.train = other.train[::-1]
+    with pytest.raises(StateError, match="on other pictures than these 40"):
+        Run(small.RECIPE, other, run.out, "no").resume()
 
 
 @pytest.mark.parametrize(
@@ -110,16 +152,20 @@ def test_the_state_of_another_network_is_a_sentence(run: Run, change: dict[str, 
     with pytest.raises(StateError, match="was trained with another model: give the recipe"):
         other.resume()
     trainer = other.trainer
-    with pytest.raises(StateError, match=r"1 is the state of another network \(.*\): resume"):
+    with pytest.raises(
+        StateError, match=r"1.safetensors is the state of another network \(.*\): resume"
+    ):
         load_state(run.out, trainer.networks(), trainer.optimisers)
 
 
 def test_states_of_the_first_version_are_read(run: Run) -> None:
-    """They did not name their recipe."""
-    path = state(run.out) / FACTS
-    facts = json.loads(path.read_text())
-    del facts["recipe"]
-    path.write_text(json.dumps(facts | {"images_before": 0}))
+    """They named neither their recipe nor their pictures."""
+
+    def first(facts: dict[str, Any]) -> dict[str, Any]:
+        del facts["recipe"], facts["pictures"]
+        return facts | {"images_before": 0}
+
+    small.change_facts(run.out, first)
     again = make(run.out)
     again.resume()
     assert again.trainer.images_seen == 8
