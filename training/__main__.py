@@ -13,6 +13,7 @@
     python -m training exemplars weights/faces
     python -m training run NAME --help
     python -m training report
+    python -m training recipes
 
 What goes wrong is one sentence on stderr, with exit code 1 (2 where the arguments are at fault).
 """
@@ -37,7 +38,7 @@ from dcgan.features import FeatureError
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
 from dcgan.spec import SpecError
-from training import evaluation, report
+from training import evaluation, guide, report
 from training import ship as shipping
 from training.data import load_images
 from training.dedup import ALIKE, dedup
@@ -46,6 +47,7 @@ from training.exemplars import ExemplarError, pick, sheet
 from training.experiments import (
     arithmetic,
     cifar10,
+    duplicates,
     forget,
     guidelines,
     memorisation,
@@ -69,6 +71,7 @@ from training.windows import train_windows
 # in the order of the paper, and what is not in it
 EXPERIMENTS = {
     "guidelines": guidelines,
+    "duplicates": duplicates,
     "cifar10": cifar10,
     "svhn": svhn,
     "memorisation": memorisation,
@@ -244,7 +247,7 @@ def train(
     if init:
         run.trainer.start_from(checkpoint.load(init))
     if resume:
-        run.resume()
+        run.resume(typer.echo)
     run.train(Budget(minutes, steps), typer.echo)
 
 
@@ -383,6 +386,15 @@ def write_report(
 ) -> None:
     """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
     checkpoint.write_atomically(out, report.results(EXPERIMENTS).encode())
+
+
+@app.command("recipes")
+@_in_one_sentence()
+def write_guide(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
+) -> None:
+    """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
+    checkpoint.write_atomically(out, guide.guide(RECIPES).encode())
 
 
 for _name, _module in EXPERIMENTS.items():

@@ -4,7 +4,7 @@
 
 Every picture's centre, scaled to 32x32, gets a `semantic_hash` that is learned from the set itself.
 Deviation: the paper takes equal codes for duplicates. Here codes may differ in a few bits, which
-finds three times as many of the pictures that were only encoded anew, and what they find is
+finds those that were only encoded anew or rescaled, too (`run duplicates`), and what they find is
 confirmed on the 32x32 pixels, because bedrooms with the same light and shade have near codes, too.
 Look at OUT/duplicates.png, the least alike first: where different pictures stand side by side, a
 higher --alike parts them. The paper judged by eye, too: it removed about 275,000 of 3 million.
@@ -32,7 +32,7 @@ from training.data import mapped
 from training.prepare.centres import middle
 from training.prepare.pictures import UNREADABLE, read
 from training.prepare.shards import Progress, begin, in_processes, write_shards
-from training.semantic_hash import SIDE
+from training.semantic_hash import SIDE, SemanticHash
 from training.sources import rows
 
 SEED = 14
@@ -120,23 +120,36 @@ def thumbnail(content: bytes) -> np.ndarray | None:
 
 def find(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:
     """Near-duplicates among pictures (N, 3, SIDE, SIDE) uint8, also a map of a file."""
-    network = semantic_hash.learn(pictures, SEED)
-    codes, count = network.codes(pictures), len(pictures)
-    if mirrored:  # rows from `count` on are the mirror images
-        codes = np.concatenate([codes, network.codes(pictures[..., ::-1])])
-    near = semantic_hash.near(codes, semantic_hash.RADIUS)
-    near = near[near[:, 0] + count != near[:, 1]]  # than a picture and its own
-
-    def shown(rows: np.ndarray) -> np.ndarray:
-        found = pictures[rows % count]
-        return np.where((rows < count)[:, None, None, None], found, found[..., ::-1])
-
-    parts = np.split(near, range(TOGETHER, len(near), TOGETHER))
-    found = np.concatenate([correlation(shown(part[:, 0]), shown(part[:, 1])) for part in parts])
+    network, count = semantic_hash.learn(pictures, SEED), len(pictures)
+    near = nearby(codes(network, pictures, mirrored), count, semantic_hash.RADIUS)
+    found = alikeness(pictures, near)
     order = np.argsort(-found, kind="stable")[: (found >= alike).sum()]
     pairs = np.sort(near[order] % count, axis=1)
     first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
     return Duplicates(groups(pairs, count), pairs[first], found[order][first], len(near))
+
+
+def codes(network: SemanticHash, pictures: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Of N pictures; mirrored: and, as rows N to 2N - 1, of their mirror images."""
+    found = network.codes(pictures)
+    return np.concatenate([found, network.codes(pictures[..., ::-1])]) if mirrored else found
+
+
+def nearby(codes: np.ndarray, count: int, radius: int) -> np.ndarray:
+    """`semantic_hash.near`, without the pairs of a picture and its own mirror image."""
+    near = semantic_hash.near(codes, radius)
+    return near[near[:, 0] + count != near[:, 1]]
+
+
+def alikeness(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """(P,) correlations of N pictures' pixels, by pairs (P, 2) of rows as `codes` has them."""
+
+    def shown(rows: np.ndarray) -> np.ndarray:
+        found = pictures[rows % len(pictures)]
+        return np.where((rows < len(pictures))[:, None, None, None], found, found[..., ::-1])
+
+    parts = np.split(pairs, range(TOGETHER, len(pairs), TOGETHER))
+    return np.concatenate([correlation(shown(part[:, 0]), shown(part[:, 1])) for part in parts])
 
 
 def correlation(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:

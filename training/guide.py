@@ -1,0 +1,211 @@
+"""docs/RECIPES.md: what each recipe trains on, what it takes and gives, and where it deviates.
+
+    python -m training recipes
+
+Operations and bytes are counted in real steps of the game on the CPU, in float32, and scaled to the
+recipe's batch. What a GPU would need is computed from them alone: no recipe has been run on one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from dcgan import checkpoint
+from dcgan.config import PAPER, ModelConfig
+from training.data import Images
+from training.experiments import figures
+from training.recipes import Recipe
+from training.trainer import Trainer
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+COUNTED = (8, 16)
+"""Batches that are counted: the difference is what pictures take, the rest what a step takes."""
+GPU, OPERATIONS, BANDWIDTH = "A100 (80 GB)", 312e12, 2.0e12
+"""Its operations a second in bfloat16 and bytes a second of its memory, as its maker states."""
+
+HEAD = f"""# Recipes
+
+Written by `python -m training recipes` from training/recipes.py, the cards of weights/ and a count
+of one training step each. A recipe is run by
+
+```sh
+python -m training train NAME --data DATA --out runs/NAME
+```
+
+and `--dry-run` prints all of its fields. Images, minutes and KID are those of the weights that are
+shipped, from 2 CPU cores (some on one of them, beside other work), as their cards say.
+
+**What stands under "{GPU}" has not been run: it is computed.** The speed is the lower one of two
+bounds: all operations of a step at {OPERATIONS / 1e12:g} tera-operations a second, and all bytes
+that its tensors take in and out of memory at {BANDWIDTH / 1e12:g} TB a second, in bfloat16 and with
+nothing fused. No loop reaches the first; expect a fraction. The memory is of weights, gradients,
+optimisers, the averaged G, and what a step keeps for its gradients; libraries take a gigabyte
+more."""
+
+DATA = {
+    "faces": "aligned faces of 64x64 (`prepare faces --aligned`); here 28,000",
+    "faces-common": "the same, as a baseline",
+    "faces-paper": "the same; the paper has 350,000",
+    "imagenet32": "any pictures of 32x32 (`prepare imagenet`); here 46,000 of 200 classes, the "
+    "paper has 1.3 million of 1,000",
+    "lsun": "3 million bedrooms (`prepare lsun`, `dedup`)",
+    "mnist": "digits of 28x28 with a column `label`",
+    "rooms": "rooms of 64x64 with a column `room`; here 10,000 bedrooms and living rooms",
+    "svhn": "house numbers of 32x32, without labels",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of a step with so many pictures: operations; bytes in and out of memory, and kept for the
+    gradients, in float32; parameters of G and of D."""
+
+    operations: float
+    moved: float
+    kept: float
+    parameters: tuple[int, int]
+
+
+class _Moved(TorchDispatchMode):
+    """Counts the bytes of what operations take and give, views apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            tensors = (x for x in tree_leaves((args, kwargs, given)) if isinstance(x, Tensor))
+            self.bytes += sum(x.numel() * x.element_size() for x in tensors)
+        return given
+
+
+def counted(recipe: Recipe, batch: int) -> Cost:
+    """A step of both networks with so many pictures; where they alternate, a step of each."""
+    model = recipe.model
+    size = (batch, model.channels, model.image_size, model.image_size)
+    labels = np.arange(batch) % model.classes if model.classes else None
+    pictures = Images(np.zeros(size, np.uint8), np.empty((0, *size[1:]), np.uint8), labels=labels)
+    smaller = dataclasses.replace(recipe, batch_size=batch)
+    trainer = Trainer(smaller, pictures, Accelerator(cpu=True, mixed_precision="no"))
+    parameters = [p for network in trainer.networks().values() for p in network.parameters()]
+    own = {parameter.data_ptr() for parameter in parameters}
+    kept: dict[int, int] = {}
+    reading = False
+
+    def keep(x: Tensor) -> Tensor:
+        if not reading and x.data_ptr() not in own:
+            kept[x.data_ptr()] = x.numel() * x.element_size()
+        return x
+
+    def read(x: Tensor) -> Tensor:
+        nonlocal reading
+        reading = True  # D's first gradient: from here on what was kept is let go
+        return x
+
+    moved, operations = _Moved(), FlopCounterMode(display=False)
+    with saved_tensors_hooks(keep, read), operations, moved:
+        for _ in range(trainer.steps_per_batch):
+            trainer.train_step()
+    g, d = (
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (trainer.generator, trainer.discriminator)
+    )
+    return Cost(operations.get_total_flops(), moved.bytes, sum(kept.values()), (g, d))
+
+
+def cost(recipe: Recipe) -> Cost:
+    """Of a step with the recipe's batch."""
+    few, more = (counted(recipe, batch) for batch in COUNTED)
+    times = (recipe.batch_size - COUNTED[0]) / (COUNTED[1] - COUNTED[0])
+
+    def scaled(name: str) -> float:
+        return getattr(few, name) + times * (getattr(more, name) - getattr(few, name))
+
+    return Cost(scaled("operations"), scaled("moved"), scaled("kept"), few.parameters)
+
+
+def guide(recipes: Mapping[str, Recipe]) -> str:
+    """docs/RECIPES.md."""
+    rows = [row(name, recipe) for name, recipe in recipes.items()]
+    sections = [section(name, recipe) for name, recipe in recipes.items()]
+    return "\n\n".join([HEAD, figures.table(COLUMNS, rows), *sections]) + "\n"
+
+
+COLUMNS = (
+    "",
+    "parameters of G + D, millions",
+    "operations a picture, billions",
+    "images seen",
+    "minutes",
+    "KID (n)",
+    f"{GPU}: images a second, at most",
+    "minutes for a million, at least",
+    "GB",
+)
+
+
+def row(name: str, recipe: Recipe) -> list[str]:
+    """Of the table."""
+    found = cost(recipe)
+    g, d = found.parameters
+    seconds = max(found.operations / OPERATIONS, found.moved / 2 / BANDWIDTH)
+    memory = 16 * (g + d) + (4 * g if recipe.average else 0) + found.kept / 2
+    return [
+        name,
+        f"{g / 1e6:.1f} + {d / 1e6:.1f}",
+        f"{found.operations / recipe.batch_size / 1e9:.2f}",
+        *_shipped(WEIGHTS / name),
+        f"{recipe.batch_size / seconds:,.0f}",
+        f"{1e6 / recipe.batch_size * seconds / 60:.2f}",
+        f"{memory / 2**30:.2f}",
+    ]
+
+
+def _shipped(folder: Path) -> list[str]:
+    """Images seen, minutes and KID of what is shipped."""
+    if not folder.is_dir():
+        return ["not shipped", "", ""]
+    facts = checkpoint.load(folder).metadata
+    kid = f"{facts['kid']:.3f} ({facts['kid_n']:,})"
+    return [f"{facts['images_seen']:,}", f"{facts['minutes']:.0f}", kid]
+
+
+def section(name: str, recipe: Recipe) -> str:
+    """What is trained, on what, and how it differs from the paper."""
+    model = recipe.model
+    network = (
+        f"{model.image_size}x{model.image_size}, z of {model.z_size} ({model.prior}), G "
+        f"{_widths(model, 'generator')}, D {_widths(model, 'discriminator')}"
+    )
+    lines = [f"## {name}", recipe.description]
+    lines.append(f"- Data: {DATA[name]}\n- Network: {network}\n- Batches of {recipe.batch_size}")
+    if recipe.deviations:
+        by_reason: dict[str, list[str]] = {}
+        for field, reason in recipe.deviations.items():
+            by_reason.setdefault(reason, []).append(f"`{field}`")
+        said = (f"- {', '.join(fields)}: {reason}" for reason, fields in by_reason.items())
+        lines += ["Not as in the paper:", "\n".join(said)]
+    elif model == PAPER:
+        lines.append("As in the paper.")
+    return "\n\n".join(lines)
+
+
+def _widths(model: ModelConfig, network: str) -> str:
+    widths = "-".join(map(str, getattr(model, f"{network}_widths")))
+    kernel = getattr(model, f"{network}_kernels")[0]
+    return f"{widths} with {kernel}x{kernel}"
