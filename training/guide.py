@@ -170,7 +170,7 @@ def row(name: str, recipe: Recipe) -> list[str]:
         f"{g / 1e6:.1f} + {d / 1e6:.1f}",
         f"{found.operations / recipe.batch_size / 1e9:.2f}",
         *_shipped(WEIGHTS / name),
-        f"{recipe.batch_size / seconds:,.0f}",
+        f"{float(f'{recipe.batch_size / seconds:.2g}'):,.0f}",
         f"{1e6 / recipe.batch_size * seconds / 60:.2f}",
         f"{memory / 2**30:.2f}",
     ]

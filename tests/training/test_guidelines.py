@@ -224,3 +224,11 @@ def test_what_diverged_at_once_is_in_the_table() -> None:
         ["KID after images", "seed 0"],
         ["x", f"diverged at {ablation.CHECKED}"],
     ]
+
+
+def test_a_report_says_that_seeds_are_missing() -> None:
+    runs = {"0": {"curve": [], "diverged": 25}}
+    facts = {"kid_n": 8, "images": 128, "pictures": 99, "precision": "no", "trained": {"x": runs}}
+    assert "seeds yet" not in guidelines.report(facts)
+    facts["trained"] = {"x": runs, "y": {**runs, "1": runs["0"]}}
+    assert "Not every row has all of its seeds yet." in guidelines.report(facts)

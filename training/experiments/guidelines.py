@@ -15,6 +15,12 @@ The paper gives no figures. It says that batch normalisation was critical to get
 begin learning and kept them from drawing one point, and that on all layers it made samples
 oscillate; that nets learn their own sampling without pooling; that bounded activations are for G's
 output, where they learn faster; and that LeakyReLU worked well in D.
+
+Expect, from the first seed of each (the full net has two, 1.14 and 1.29): without batch
+normalisation in G, in D or in both a KID of 1.9 to 2.2; with it everywhere one that swings between
+1.8 and 4.6; 1.7 with sigmoid in G. Hidden dense layers and ReLU in D were no worse than the full
+net (1.22, 1.04), pooling and tanh in G better (0.78, 0.85): at this small budget what the paper
+says of these four is not seen. The other seeds decide.
 """
 
 from __future__ import annotations
@@ -152,10 +158,12 @@ def run(
 
 def report(facts: dict[str, Any]) -> str:
     """What is printed, as Markdown."""
+    seeds = {len(runs) for runs in facts["trained"].values()}
+    partly = " Not every row has all of its seeds yet." if len(seeds) > 1 else ""
     return (
         f"KID (n = {facts['kid_n']:,}) along {facts['images']:,} of {facts['pictures']:,} pictures "
-        f"of 32x32, in {facts['precision']}. The paper gives no figures.\n\n"
-        f"{ablation.table(facts['trained'])}"
+        f"of 32x32, in {facts['precision']}. The paper gives no figures."
+        f"{partly}\n\n{ablation.table(facts['trained'])}"
     )
 
 
