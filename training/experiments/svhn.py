@@ -3,8 +3,8 @@
     python -m training run svhn --weights runs/theirs --weights runs/svhn/checkpoints/... \\
         --data ../shared/data/svhn --json results/svhn.json
 
-About 20 minutes of one core without the supervised networks (the run in results/ stood still for 15
-of its 36 minutes), whose search has not been run whole yet and is left out by --searched 0. The
+130 minutes of one core that was busy with other work, too; 20 without the search among 64
+supervised networks (--searched 0), which learn from one draw for at most 45 epochs each. The
 authors' protocol: a linear L2-SVM on the features of D (`dcgan.features`, statistics re-estimated
 on the pictures that are not for testing) from 100 labels a class, C chosen over ten draws, 100 more
 draws reported as their mean +- 1.96 standard deviations; this is the spread of draws, not an
@@ -14,8 +14,10 @@ Deviation: SVHN's own split is not at hand, so 7,000 pictures are split by hash 
 test, 1,500 for choosing C and 3,000 to draw from. No GAN of ours trains on the test part (the
 recipe `svhn` holds it out); the authors' may have seen these pictures, without labels.
 
-Expect: 22.48 in the paper for DCGAN + L2-SVM, about 19 here with the authors' weights; 28.87 for
-their supervised network of the same architecture (validation), the best of a random search.
+Expect: 22.48 in the paper for DCGAN + L2-SVM, about 19 here with the authors' weights, 28 to 30
+with ours; 28.87 for their supervised network of the same architecture (validation). Here the best
+of as many settings has 24.13 on validation and 22.68 on the test pictures: with AdamW, batch
+normalisation and dropout it does better than theirs, and than a linear classifier on our D.
 """
 
 from __future__ import annotations
