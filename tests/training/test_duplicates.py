@@ -114,7 +114,7 @@ def test_the_command_reports_the_half_that_it_did_not_choose_by(
     done = CliRunner().invoke(app, ["run", "duplicates", *sets, "--json", str(out)])
     assert done.exit_code == 0, done.output
     facts = json.loads(out.read_text())
-    assert facts["pictures"] == facts["run"]["data"] == {"pictures": 600, "copies": 300}
+    assert facts["pictures"] == facts["run"]["data"] == {"real": 600, "copied": 300}
     printed = {row[0]: row[1:] for row in small.cells(done.stdout)}
     for name, _, settings in duplicates.ROWS:
         row = facts["rows"][name]

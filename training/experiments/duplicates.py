@@ -153,7 +153,7 @@ def run(
         chosen = max(settings, key=lambda setting: worth(here.figures(tuned, setting)))
         rows[name] = {"setting": chosen, **there.figures(reported, chosen)}
         typer.echo(f"{name}: {rows[name]}")
-    counts = {"pictures": len(pictures), "copies": len(pictures) // 2}
+    counts = {"real": len(pictures), "copied": len(pictures) // 2}
     facts = {"seed": SEED, "pictures": counts, "rows": rows}
     typer.echo(report(facts))
     figures.keep(out, facts, started, counts)
@@ -238,8 +238,8 @@ def report(facts: dict[str, Any]) -> str:
         for name, found in facts["rows"].items()
     ]
     return (
-        f"Recall by kind of copy, on half of {counts['pictures']:,} pictures with "
-        f"{counts['copies']:,} copies; the setting (correlation, or bits that may differ) was "
+        f"Recall by kind of copy, on half of {counts['real']:,} pictures with "
+        f"{counts['copied']:,} copies; the setting (correlation, or bits that may differ) was "
         f"chosen on the other half, for a precision of at least {PRECISION:.0%}, the paper's."
         f"\n\n{figures.table(['', 'setting', 'precision', *KINDS], rows)}"
     )
