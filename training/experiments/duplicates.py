@@ -1,4 +1,4 @@
-"""Which near-duplicates does `python -m training dedup` find? (Section 4.1.1.)
+"""Which near-duplicates does dedup find? (Section 4.1.1.)
 
     python -m training run duplicates --data ../shared/data/faces --data ../shared/data/rooms \\
         --json results/duplicates.json
