@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from dcgan.engine import Engine
 from dcgan.spec import Draw
@@ -118,3 +118,21 @@ def test_a_link_with_a_bad_text_still_opens_the_page(visit: Open) -> None:
     page = visit("?spec=" + quote("<script>alert(1)</script>"))
     expect(page.locator(".dc-message")).to_contain_text("not the text of a picture")
     wait_painted(page, ":z(1,0)")
+
+
+def test_what_is_wrong_with_a_link_is_said_by_a_stage_that_comes_late(
+    browser: Browser, url: str
+) -> None:
+    """Its module may arrive after another part's, which has opened the link by then."""
+    context = browser.new_context()
+    page = context.new_page()
+
+    def late(route: Route) -> None:
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/dcgan/models"))
+        page.wait_for_timeout(300)
+        route.continue_()
+
+    page.route("**/stage.js*", late)
+    page.goto(url + "?spec=rubbish")
+    expect(page.locator(".dc-message")).to_contain_text("not the text of a picture")
+    context.close()

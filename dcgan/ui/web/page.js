@@ -12,6 +12,7 @@ class Page extends EventTarget {
   models = [];
   model = null;
   picture = null;
+  failure = null; // the last, for a stage that comes after it
   shelf = read(SHELF, []).filter((text) => typeof text === "string").slice(0, SHELF_SIZE);
 
   /** Resolves when the models are known and the first picture is chosen. */
@@ -99,6 +100,7 @@ class Page extends EventTarget {
   }
 
   fail(sentence) {
+    this.failure = sentence;
     this.#tell("error", sentence);
   }
 

@@ -37,5 +37,6 @@ export async function mount(root) {
   page.on("error", (sentence) => say(sentence, true));
   page.on("notice", (sentence) => say(sentence));
   if (page.picture) show(page.picture);
+  if (page.failure) say(page.failure, true);
   await page.ready.catch((error) => say(error.message, true));
 }
