@@ -189,7 +189,7 @@ class Run:
             entry |= {"kid": kid, "n": self._distance.count}
         folder = evaluation.folder_of(self.out, seen)
         card = evaluation.card(self.recipe.description, entry)
-        for unfinished in folder.parent.glob(".*"):
+        for unfinished in folder.parent.glob(".[0-9]*"):
             shutil.rmtree(unfinished)
         partial = folder.with_name(f".{folder.name}")
         checkpoint.save(partial, generator, self.trainer.discriminator, card)

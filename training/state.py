@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def save_state(
                 tensors[f"{name}/{index}/{key}"] = tensor.contiguous()
     states = folder / "states"
     states.mkdir(parents=True, exist_ok=True)
-    for partial in states.glob(".*"):  # what a process was writing when it was killed
+    for partial in states.glob(".[0-9]*"):  # what a process was writing when it was killed
         partial.unlink()
     path = states / f"{facts['step']:09d}{SUFFIX}"
     header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
@@ -75,7 +76,9 @@ def load_state(
             if digest != _digest(tensors):
                 raise ValueError("its tensors are not those that were written")
         except (OSError, SafetensorError, ValueError) as error:
-            aside = path.rename(path.with_name(f"damaged-{path.name}"))
+            aside = path.with_name(f"damaged-{path.name}")
+            with suppress(FileNotFoundError):  # another process of the run was first
+                path.rename(aside)
             say(f"{path} can't be read ({error}): renamed to {aside.name}, the one before is used")
             continue
         try:

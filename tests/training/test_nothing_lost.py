@@ -33,7 +33,7 @@ def assert_same_as_uninterrupted(out: Path, data: Path | None = None) -> None:
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
 
 
-@pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.long)])
 def test_killed_at_random_moments_it_goes_on(tmp_path: Path, kills: int) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "tests.training.killed", str(out), str(kills)]
