@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from dcgan.checkpoint import Checkpoint
 from training.data import Images, shown
 from training.evaluation import Distance, sample
 from training.experiments import figures
+from training.processes import in_processes
 from training.recipes import Recipe
 from training.state import StateError
 from training.trainer import Networks, Trainer, best_precision, ordinary
@@ -119,8 +120,7 @@ def run(
         for name, variant in variants.items()
         if str(seed) not in trained.get(name, {})
     )
-    parallel: Any = Parallel(processes, return_as="generator_unordered", batch_size=1)  # pyright: ignore[reportArgumentType]  (no types of its own)
-    for name, seed, found in parallel(lacking):
+    for name, seed, found in in_processes(lacking, processes, 1, ordered=False):
         trained.setdefault(name, {})[str(seed)] = found
         in_order = [*(row for row in variants if row in trained), *trained]
         facts["trained"] = {row: trained[row] for row in in_order}

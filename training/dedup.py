@@ -31,7 +31,8 @@ from training import semantic_hash
 from training.data import mapped
 from training.prepare.centres import middle
 from training.prepare.pictures import UNREADABLE, read
-from training.prepare.shards import Progress, begin, in_processes, write_shards
+from training.prepare.shards import Progress, begin, write_shards
+from training.processes import in_processes
 from training.semantic_hash import SIDE, SemanticHash
 from training.sources import rows
 
@@ -122,11 +123,9 @@ def find(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:
     """Near-duplicates among pictures (N, 3, SIDE, SIDE) uint8, also a map of a file."""
     network, count = semantic_hash.learn(pictures, SEED), len(pictures)
     near = nearby(codes(network, pictures, mirrored), count, semantic_hash.RADIUS)
-    found = alikeness(pictures, near)
+    pairs, found = once(near, alikeness(pictures, near), count)
     order = np.argsort(-found, kind="stable")[: (found >= alike).sum()]
-    pairs = np.sort(near[order] % count, axis=1)
-    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
-    return Duplicates(groups(pairs, count), pairs[first], found[order][first], len(near))
+    return Duplicates(groups(pairs[order], count), pairs[order], found[order], len(near))
 
 
 def codes(network: SemanticHash, pictures: np.ndarray, mirrored: bool) -> np.ndarray:
@@ -150,6 +149,14 @@ def alikeness(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
     parts = np.split(pairs, range(TOGETHER, len(pairs), TOGETHER))
     return np.concatenate([correlation(shown(part[:, 0]), shown(part[:, 1])) for part in parts])
+
+
+def once(pairs: np.ndarray, alike: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (P, 2) of pictures, the lower first, for those of rows as `codes` has them, and how
+    alike (P,) they are: of the ways to a pair, the most alike."""
+    order = np.argsort(-alike, kind="stable")
+    found, first = np.unique(np.sort(pairs[order] % count, axis=1), axis=0, return_index=True)
+    return found, alike[order][first]
 
 
 def correlation(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan import checkpoint
-from dcgan.config import PAPER, ModelConfig
+from dcgan.config import ModelConfig
 from training.data import Images
 from training.experiments import figures
 from training.recipes import Recipe
@@ -57,7 +57,7 @@ DATA = {
     "faces": "aligned faces of 64x64 (`prepare faces --aligned`); here 28,000",
     "faces-common": "the same, as a baseline",
     "faces-paper": "the same; the paper has 350,000",
-    "imagenet32": "any pictures of 32x32 (`prepare imagenet`); here 46,000 of 200 classes, the "
+    "imagenet32": "any pictures of 32x32 (`prepare imagenet`); here 41,000 of 200 classes, the "
     "paper has 1.3 million of 1,000",
     "lsun": "3 million bedrooms (`prepare lsun`, `dedup`)",
     "mnist": "digits of 28x28 with a column `label`",
@@ -200,7 +200,7 @@ def section(name: str, recipe: Recipe) -> str:
             by_reason.setdefault(reason, []).append(f"`{field}`")
         said = (f"- {', '.join(fields)}: {reason}" for reason, fields in by_reason.items())
         lines += ["Not as in the paper:", "\n".join(said)]
-    elif model == PAPER:
+    else:
         lines.append("As in the paper.")
     return "\n\n".join(lines)
 

@@ -161,3 +161,9 @@ def test_equal_codes_hang_together() -> None:
     assert groups == [[0, *range(50, 250)]]
     assert semantic_hash.near(codes, 0).shape == (0, 2)
     assert dedup.groups(semantic_hash.near(codes, 0), len(codes)) == []
+
+
+def test_a_pair_that_is_found_twice_counts_once_as_its_best() -> None:
+    pairs, alike = dedup.once(np.array([[3, 1], [1, 13], [0, 12]]), np.array([0.5, 0.9, 0.7]), 10)
+    assert pairs.tolist() == [[0, 2], [1, 3]]
+    assert alike.tolist() == [0.7, 0.9]

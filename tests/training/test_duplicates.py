@@ -15,7 +15,7 @@ from tests.training.test_dedup import scene
 from training import semantic_hash
 from training.__main__ import app
 from training.experiments import duplicates
-from training.experiments.duplicates import KINDS, Found, Planted, once
+from training.experiments.duplicates import KINDS, Found, Planted
 from training.prepare.pictures import read
 
 
@@ -78,12 +78,6 @@ def test_a_setting_has_to_be_precise() -> None:
 
     assert duplicates.worth(figures(0.989, 1.0)) == 0
     assert duplicates.worth(figures(0.99, 0.9)) == pytest.approx(2 * 0.99 * 0.9 / 1.89)
-
-
-def test_a_pair_that_is_found_twice_counts_once_as_its_best() -> None:
-    found = once(np.array([[3, 1], [1, 13], [0, 12]]), np.array([0.5, 0.9, 0.7]), 10)
-    assert found.pairs.tolist() == [[0, 2], [1, 3]]
-    assert found.alike.tolist() == [0.7, 0.9]
 
 
 def test_the_perceptual_hash_compares_each_with_each_and_with_mirror_images(

@@ -144,8 +144,9 @@ def run(
             }
             facts |= of_features(opened, network, known, asked, scratch, kept)
     started -= 60 * same.get("run", {}).get("minutes", 0)
-    baselines = {name: before[name] for name in ("kmeans",) if name in before}  # of no weights
-    facts = same | baselines | facts | {"curve": curve}
+    facts = same | facts | {"curve": curve}
+    if "kmeans" in before:  # of no weights
+        facts["kmeans"] = before["kmeans"]
     figures.keep(out, facts, started, pictures)  # the rest takes as long again
     if centroids and facts.get("kmeans", {}).get("centroids") != centroids:
         facts["kmeans"] = baseline(known, asked, centroids)

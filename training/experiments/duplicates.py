@@ -200,8 +200,8 @@ def hashed(planted: Planted) -> dict[str, Found]:
     bits = np.bitwise_count(words[pairs[:, 0]] ^ words[pairs[:, 1]]).sum(1, dtype=np.int64)
     near = pairs[bits <= semantic_hash.RADIUS]
     return {
-        "codes": once(pairs, -bits, len(pictures)),
-        "pixels": once(near, dedup.alikeness(pictures, near), len(pictures)),
+        "codes": Found(*dedup.once(pairs, -bits, len(pictures))),
+        "pixels": Found(*dedup.once(near, dedup.alikeness(pictures, near), len(pictures))),
     }
 
 
@@ -219,14 +219,8 @@ def perceptual(planted: Planted) -> dict[str, Found]:
         apart = (start + one) != other % len(shown)
         pairs.append(np.stack([start + one, other], axis=1)[apart])
         alike.append(-differing[one, other][apart])
-    return {"perceptual": once(np.concatenate(pairs), np.concatenate(alike), len(shown))}
-
-
-def once(pairs: np.ndarray, alike: np.ndarray, count: int) -> Found:
-    """Rows from `count` on are mirror images: of the ways to a pair of pictures the most alike."""
-    order = np.argsort(-alike, kind="stable")
-    found, first = np.unique(np.sort(pairs[order] % count, axis=1), axis=0, return_index=True)
-    return Found(found, alike[order][first])
+    found = dedup.once(np.concatenate(pairs), np.concatenate(alike), len(shown))
+    return {"perceptual": Found(*found)}
 
 
 def report(facts: dict[str, Any]) -> str:

@@ -2,14 +2,15 @@
 
     python -m training run guidelines --data ../shared/data/faces
 
-About 3 hours on 2 cores with bfloat16, a net on each; stopped, it goes on by the same command with
-the nets that it was at. Faces are halved to 32x32, and the nets are the recipe's `faces` with maps
-of half the side: as deep, at less than half the cost. Each sees 115,200 pictures, the set about
-four times, from each of three seeds. That is a budget of pictures, not of minutes: as many steps
-for all, whatever else the machine does; pooling takes 2.4 times as long for them. What is measured
-is G as the step left it, because an average over steps would hide that samples oscillate. G has
-collapsed where 64 pictures of it differ by less than a quarter of what real ones do, from that step
-to the end. A difference counts where all seeds of one lie below all of the other.
+About 3 hours on 2 cores with bfloat16, a net on each (estimated from the first eleven); stopped, it
+goes on by the same command with the nets that it was at. Faces are halved to 32x32, and the nets
+are the recipe's `faces` with maps of half the side: as deep, at less than half the cost. Each sees
+115,200 pictures, the set about four times, from each of three seeds. That is a budget of pictures,
+not of minutes: as many steps for all, whatever else the machine does; pooling takes 2.4 times as
+long for them. What is measured is G as the step left it, because an average over steps would hide
+that samples oscillate. G has collapsed where 64 pictures of it differ by less than a quarter of
+what real ones do, from that step to the end. A difference counts where all seeds of one lie below
+all of the other.
 
 The paper gives no figures. It says that batch normalisation was critical to get deep generators to
 begin learning and kept them from drawing one point, and that on all layers it made samples

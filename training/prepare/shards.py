@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from dcgan.checkpoint import write_atomically
+from training.processes import in_processes
 from training.sources import DataError, columns, rows
 
 PER_SHARD = 50_000
@@ -116,15 +117,6 @@ def _cut(
         for number, (name, content, row) in left
     )
     yield from in_processes(calls, processes, TOGETHER)
-
-
-def in_processes(calls: Iterable[Any], processes: int, together: int) -> Generator[Any]:
-    """What joblib's delayed calls return, in their order, as soon as it is there.
-
-    processes: -1 is one a core. together: calls that a process is given at a time.
-    """
-    parallel: Any = Parallel(processes, return_as="generator", batch_size=together)  # pyright: ignore[reportArgumentType]  (no types of its own)
-    yield from parallel(calls)
 
 
 def _one(cut: Cut, name: str, content: bytes, row: dict[str, Any], outcome: str | None) -> _Row:
