@@ -12,7 +12,7 @@
     python -m training windows --data ../shared/data/rooms --out weights/judges
     python -m training exemplars weights/faces
     python -m training run NAME --help
-    python -m training report
+    python -m training results
     python -m training recipes
 
 What goes wrong is one sentence on stderr, with exit code 1 (2 where the arguments are at fault).
@@ -38,7 +38,7 @@ from dcgan.features import FeatureError
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
 from dcgan.spec import SpecError
-from training import evaluation, guide, report
+from training import evaluation, guide, results
 from training import ship as shipping
 from training.data import load_images
 from training.dedup import ALIKE, dedup
@@ -379,13 +379,13 @@ def import_theano(
     typer.echo(f"{out}: {import_from_theano(source, out).hash}")
 
 
-@app.command("report")
+@app.command("results")
 @_in_one_sentence()
-def write_report(
+def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
     """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
-    checkpoint.write_atomically(out, report.results(EXPERIMENTS).encode())
+    checkpoint.write_atomically(out, results.results(EXPERIMENTS).encode())
 
 
 @app.command("recipes")

@@ -13,8 +13,8 @@ from dcgan.engine import Engine
 from dcgan.ui import results
 from tests.browser.conftest import DESKTOP, PHONE, Open, faces_alone, serve
 from training.__main__ import EXPERIMENTS
-from training.report import RESULTS
-from training.report import results as written
+from training.results import RESULTS
+from training.results import results as written
 
 SHIPPED = ("forget", "turn")
 

@@ -1,6 +1,6 @@
 """docs/RESULTS.md, which is the page's Results tab too: what experiments have kept in results/.
 
-python -m training report
+python -m training results
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 HEAD = """# Results
 
-Written by `python -m training report` from the files that the experiments keep in results/. What is
-marked as quoted, or stands under "the paper", is the paper's and was not measured here."""
+Written by `python -m training results` from the files that the experiments keep in results/. What
+is marked as quoted, or stands under "the paper", is the paper's and was not measured here."""
 
 
 def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> str:

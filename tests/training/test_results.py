@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 from training.__main__ import EXPERIMENTS
-from training.report import RESULTS, results
+from training.results import RESULTS, results
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_of_results_is_up_to_date() -> None:
     written = (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8")
-    assert results(EXPERIMENTS) == written, "run: python -m training report"
+    assert results(EXPERIMENTS) == written, "run: python -m training results"
 
 
 def test_results_are_of_the_weights_that_are_shipped() -> None:
