@@ -57,11 +57,11 @@ from training.experiments import (
     turn,
 )
 from training.judges import EPOCHS, train_judges
-from training.loop import Budget, Run, TrainingError, describe
+from training.loop import Budget, OnCollapse, Run, TrainingError
 from training.prepare.centres import centre
 from training.prepare.faces import Faces
 from training.prepare.shards import Cut, write_shards
-from training.recipes import RECIPES
+from training.recipes import RECIPES, describe
 from training.sources import DataError
 from training.state import StateError
 from training.theano import import_theano as import_from_theano
@@ -224,6 +224,9 @@ def train(
         Literal["bf16", "no"] | None, typer.Option(help="By default the best there is.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    on_collapse: Annotated[
+        OnCollapse, typer.Option(help="What to do when G's maps or pictures become alike.")
+    ] = "warn",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print recipe and data, stop.")
     ] = False,
@@ -243,7 +246,7 @@ def train(
     typer.echo(pictures.report())
     if dry_run:
         return
-    run = Run(chosen, pictures, out, precision)
+    run = Run(chosen, pictures, out, precision, on_collapse)
     if init:
         run.trainer.start_from(checkpoint.load(init))
     if resume:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from joblib import delayed
 
 from dcgan.checkpoint import Checkpoint
+from training.collapse import COLLAPSED, SAMPLES, spread
 from training.data import Images, shown
 from training.evaluation import Distance, sample
 from training.experiments import figures
@@ -27,11 +27,6 @@ from training.trainer import Networks, Trainer, best_precision, ordinary
 
 CHECKED = 25
 """Steps between two looks at whether the losses are numbers and G's pictures differ."""
-SAMPLES = 64
-"""Pictures in such a look, of the same z's every time, normalised together as in training."""
-COLLAPSED = 0.25
-"""G has collapsed where its pictures lie closer together than this share of what real ones do:
-half-way between one picture for every z (0) and two as unlike as real ones, by turns (0.5)."""
 
 Variant = TypeVar("Variant")
 
@@ -82,11 +77,6 @@ def measure(
             minutes = round((time.monotonic() - started) / 60, 2)
             found["curve"].append({**entry, "spread": round(share, 3), "minutes": minutes})
     return found
-
-
-def spread(pictures: np.ndarray) -> float:
-    """Mean Euclidean distance between any two of pictures (N, H, W, 3) uint8."""
-    return float(torch.pdist(torch.from_numpy(pictures).flatten(1).float()).mean())
 
 
 def run(

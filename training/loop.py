@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from dcgan import checkpoint, images
 from dcgan.networks import Generator
-from training import evaluation
-from training.data import Images
-from training.recipes import Recipe
+from training import evaluation, journal
+from training.collapse import Watch
+from training.data import Images, shown
+from training.recipes import Recipe, settings
 from training.state import StateError, load_state, newest_facts, save_state
+from training.stopping import StopSignal
 from training.trainer import Trainer, best_precision
 
 GRID = 64
+ROLL_BACKS = 3
+"""How often a run may go back because of a collapse before it stops."""
+
+
+OnCollapse = Literal["warn", "stop", "rollback"]
+"""What a run does when G has collapsed: go on; end with an error; go on from the last state before,
+with other z's."""
 
 
 class TrainingError(RuntimeError):
@@ -53,14 +59,20 @@ class Run:
     """A trainer and its folder: log.jsonl, tensorboard/, samples/, checkpoints/, states/."""
 
     def __init__(
-        self, recipe: Recipe, pictures: Images, out: Path, precision: str | None = None
+        self,
+        recipe: Recipe,
+        pictures: Images,
+        out: Path,
+        precision: str | None = None,
+        on_collapse: OnCollapse = "warn",
     ) -> None:
         """precision: "bf16" or "no"; by default the best that the hardware has.
 
         Raises DataError where the pictures do not fill a batch.
         """
-        self.recipe, self.out, self._held_out = recipe, out, pictures.held_out
-        self._pictures = pictures.digest()
+        self.recipe, self.out, self.pictures = recipe, out, pictures
+        self.on_collapse: OnCollapse = on_collapse
+        self._digest = pictures.digest()
         self.accelerator = Accelerator(
             mixed_precision=precision or best_precision(),
             log_with="tensorboard",
@@ -73,31 +85,39 @@ class Run:
         self.curve: list[dict[str, float]] = []
         """One entry a checkpoint: images, minutes, kid and its n."""
         self._distance: evaluation.Distance | None = None
+        self._watch = Watch(shown(self.trainer.batches.at(0)[0]))
+        self._rolled_back = 0
 
     def resume(self, say: Callable[[str], None] = print) -> None:
         """Go on from the newest state in `out` that can be read.
 
         Raises StateError, also where the recipe or the pictures are not those of the state.
         """
-        now, before = _settings(self.recipe), newest_facts(self.out)
+        now, before = settings(self.recipe), newest_facts(self.out)
         kept = before.get("recipe", now)  # the first states had none
         # what a state does not name yet was done as by default
-        then = _settings(Recipe(self.recipe.model, "")) | kept
+        then = settings(Recipe(self.recipe.model, "")) | kept
         if changed := [name for name in now if then[name] != now[name]]:
             raise StateError(
                 f"{self.out} was trained with another {', '.join(changed)}: give the recipe and "
                 "the --seed that it was started with"
             )
-        if before.get("pictures", self._pictures) != self._pictures:
+        if before.get("pictures", self._digest) != self._digest:
             raise StateError(
                 f"{self.out} was trained on other pictures than these "
                 f"{len(self.trainer.batches.images):,}: give the same --data, whole, or start "
                 "another run from a checkpoint (--init)"
             )
+        self.seconds = self._restore(say)["seconds"]
+
+    def _restore(self, say: Callable[[str], None], healthy: bool = False) -> dict[str, Any]:
+        """Bring back the newest state, or the newest from before G collapsed; returns its facts."""
         trainer = self.trainer
-        facts = load_state(self.out, trainer.networks(), trainer.optimisers, say)
+        facts = load_state(self.out, trainer.networks(), trainer.optimisers, say, healthy=healthy)
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
-        self.seconds, self.curve = facts["seconds"], facts["curve"]
+        trainer.attempt = facts.get("attempt", 0)
+        self.curve = facts["curve"]
+        return facts
 
     def save(self) -> None:
         if not self.accelerator.is_main_process:
@@ -107,15 +127,18 @@ class Run:
             "seconds": self.seconds,
             "images_before": self.trainer.images_before,
             "curve": self.curve,
-            "recipe": _settings(self.recipe),
-            "pictures": self._pictures,
+            "attempt": self.trainer.attempt,
+            "recipe": settings(self.recipe),
+            "pictures": self._digest,
+            "healthy": self._watch.healthy(self.trainer.generator, self.trainer.step),
         }
         save_state(self.out, self.trainer.networks(), self.trainer.optimisers, facts)
 
     def train(self, budget: Budget, say: Callable[[str], None] = print) -> None:
         """Train until the budget is spent or SIGTERM or Ctrl-C asks to stop; then save.
 
-        Raises TrainingError where the losses are no longer numbers, or nothing can be written.
+        Raises TrainingError where the losses are no longer numbers, G has collapsed and the run is
+        to stop then, or nothing can be written.
         """
         try:
             self._train(budget, say)
@@ -129,14 +152,16 @@ class Run:
         trainer = self.trainer
         self.out.mkdir(parents=True, exist_ok=True)
         self.accelerator.init_trackers("tensorboard")
+        self._begin(say)
         started, before = time.monotonic(), self.seconds
         logged_at, logged_step = started, trainer.step
         grid_at = checkpoint_at = started
         losses: dict[str, Tensor] = {}
-        with _StopSignal() as stop:
-            say(self._begin())
+        with StopSignal() as stop:
             while not self._stopping(stop.asked or self._spent(budget)):
                 losses = trainer.train_step()
+                if found := self._look():
+                    self._collapsed(found, say)
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if now - logged_at >= budget.log_seconds:
@@ -144,7 +169,8 @@ class Run:
                     self._log(self._numbers(losses), pace, budget, say)
                     logged_at, logged_step = now, trainer.step
                 if now - grid_at >= budget.grid_minutes * 60:
-                    self.write_grid()
+                    if self.accelerator.is_main_process:
+                        self.write_grid()
                     grid_at = time.monotonic()
                 if (
                     now - checkpoint_at >= budget.checkpoint_minutes * 60
@@ -154,37 +180,39 @@ class Run:
                     self.save()  # a KID takes minutes: who asks to stop may not wait for it
                     self.write_checkpoint(say)
                     self.save()
-                    checkpoint_at = time.monotonic()
+                    grid_at = checkpoint_at = time.monotonic()
             self._numbers(losses)
             self.save()
             if not stop.asked:
                 self.write_checkpoint(say)
                 self.save()
-            self.write_grid()
+            elif self.accelerator.is_main_process:
+                self.write_grid()
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
         say(f"stopped after step {trainer.step}; --resume goes on from here")
 
-    def write_grid(self) -> None:
-        """The same z's every time to samples/<images seen>.png."""
-        if not self.accelerator.is_main_process:
-            return
-        generator = self._as_sampled(self.trainer.exported())
-        pictures = evaluation.sample(generator, GRID, 0, self.recipe.batch_size)
+    def write_grid(self, generator: Generator | None = None) -> None:
+        """The same z's every time to samples/<images seen>.png, by what is exported of G now."""
+        sampled = self._as_sampled(generator or self.trainer.exported())
+        pictures = evaluation.sample(sampled, GRID, 0, self.recipe.batch_size)
         path = self.out / "samples" / f"{self.trainer.images_seen:09d}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(images.encode_png(images.grid(pictures)))
 
     def write_checkpoint(self, say: Callable[[str], None] = print) -> None:
-        """Export to checkpoints/<images seen>, with its KID where enough pictures are held out."""
+        """Export to checkpoints/<images seen>, with its KID where enough pictures are held out, and
+        draw a grid."""
         seen = self.trainer.images_seen
         written = bool(self.curve) and self.curve[-1]["images"] == seen
         if written or not self.accelerator.is_main_process:
             return
         generator = self.trainer.exported()
+        self.write_grid(generator)
         entry = {"images": seen, "minutes": round(self.seconds / 60, 2)}
-        if len(self._held_out) >= evaluation.MINIMUM:
-            self._distance = self._distance or evaluation.Distance(self._held_out)
+        held_out = self.pictures.held_out
+        if len(held_out) >= evaluation.MINIMUM:
+            self._distance = self._distance or evaluation.Distance(held_out)
             kid = self._distance(self._as_sampled(generator), self.recipe.batch_size)
             entry |= {"kid": kid, "n": self._distance.count}
         folder = evaluation.folder_of(self.out, seen)
@@ -233,12 +261,63 @@ class Run:
         except StateError:
             return "there is no whole state yet"
 
-    def _begin(self) -> str:
-        precision = "bfloat16" if self.accelerator.mixed_precision == "bf16" else "float32"
-        return (
-            f"training on {self.accelerator.device} in {precision} from step {self.trainer.step}, "
+    def _look(self) -> str | None:
+        """In what way G has collapsed, where it is time for a look; the same in all processes."""
+        if not self._watch.due(self.trainer.step):
+            return None
+        main = self.accelerator.is_main_process
+        found = [self._watch.look(self.trainer.generator) if main else None]
+        return broadcast_object_list(found)[0]
+
+    def _collapsed(self, how: str, say: Callable[[str], None]) -> None:
+        """Warn, stop or go back. Raises TrainingError."""
+        what = f"G has collapsed at step {self.trainer.step}: {how}"
+        if self.on_collapse == "stop":
+            raise TrainingError(
+                f"{what}; {self._last_state()}. --resume --on-collapse rollback goes on from a "
+                "healthy one with other z's; or start another run from an earlier checkpoint "
+                "(--init), or with another --seed"
+            )
+        if self.on_collapse == "warn":
+            then = "An earlier checkpoint may be the best there will be"
+        else:
+            then = self._go_back(what, say)
+        self._note(f"{what}. {then}", say)
+
+    def _go_back(self, why: str, say: Callable[[str], None]) -> str:
+        """To the last state from before G collapsed. Raises TrainingError."""
+        if self._rolled_back == ROLL_BACKS:
+            raise TrainingError(
+                f"{why}, after going back {ROLL_BACKS} times. The recipe or the pictures must "
+                "change: start another run from an earlier checkpoint (--init)"
+            )
+        try:
+            facts = self._restore(say, healthy=True)
+        except StateError as error:
+            raise TrainingError(f"{why}. It can't go back: {error}") from None
+        self._rolled_back += 1
+        self.trainer.attempt += 1
+        self._watch.forget()
+        return f"Back to step {facts['step']}, from where other z's are drawn"
+
+    def _note(self, event: str, say: Callable[[str], None]) -> None:
+        """Say what happened to the run, and write it down."""
+        say(event)
+        if self.accelerator.is_main_process:
+            seen = self.trainer.images_seen
+            journal.write(self.out, {"step": self.trainer.step, "images": seen, "event": event})
+
+    def _begin(self, say: Callable[[str], None]) -> None:
+        accelerator, step = self.accelerator, self.trainer.step
+        precision = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
+        say(
+            f"training on {accelerator.device} in {precision} from step {step}, "
             f"{self.trainer.batches.steps_per_epoch} batches an epoch; Ctrl-C stops and saves"
         )
+        if accelerator.is_main_process:
+            part = {"from_step": step, "precision": precision}
+            part |= {"processes": accelerator.num_processes}
+            journal.begin(self.out, self.recipe, self.pictures, part)
 
     def _log(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]
@@ -255,8 +334,9 @@ class Run:
             "images_per_second": round(rate, 1),
             **values,
         }
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        if self._watch.latest:
+            entry |= self._watch.latest.figures()
+        journal.write(self.out, entry)
         left = []
         if budget.minutes is not None:
             left.append(budget.minutes * 60 - self.seconds)
@@ -270,35 +350,3 @@ class Run:
 
     def _images_per_step(self) -> float:
         return self.recipe.batch_size / self.trainer.steps_per_batch
-
-
-def describe(recipe: Recipe) -> str:
-    """The recipe and its deviations as JSON."""
-    return json.dumps(asdict(recipe), indent=2)
-
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    """What must not change within a run, as JSON gives it back."""
-    settings = json.loads(describe(recipe))
-    return {k: v for k, v in settings.items() if k not in ("description", "deviations")}
-
-
-class _StopSignal:
-    """Turns SIGTERM and Ctrl-C into a flag while a run is under way."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> _StopSignal:
-        self._previous: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._previous[number] = signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

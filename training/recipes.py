@@ -6,7 +6,8 @@ changes and, in `deviations`, why; `python -m training train NAME --dry-run` pri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -214,3 +215,14 @@ RECIPES: dict[str, Recipe] = {
     "rooms": ROOMS,
     "svhn": SVHN_RECIPE,
 }
+
+
+def describe(recipe: Recipe) -> str:
+    """The recipe and its deviations as JSON."""
+    return json.dumps(asdict(recipe), indent=2)
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """What must not change within a run, as JSON gives it back."""
+    found = json.loads(describe(recipe))
+    return {k: v for k, v in found.items() if k not in ("description", "deviations")}

@@ -63,12 +63,16 @@ def load_state(
     modules: Mapping[str, nn.Module],
     optimisers: Mapping[str, Optimizer],
     say: Callable[[str], None] = print,
+    *,
+    healthy: bool = False,
 ) -> dict[str, Any]:
     """Bring back the newest state of a run that can be read, in place; returns its facts.
 
-    What can't be read is renamed to damaged-<step>.safetensors, and said. Raises StateError where
-    no state remains, or where it is another network's.
+    healthy: of those whose facts do not say otherwise. What can't be read is renamed to
+    damaged-<step>.safetensors, and said. Raises StateError where no state remains, or where it is
+    another network's.
     """
+    ill = []
     for path in _states(folder):
         try:
             facts, digest = _header(path)
@@ -80,6 +84,9 @@ def load_state(
             with suppress(FileNotFoundError):  # another process of the run was first
                 path.rename(aside)
             say(f"{path} can't be read ({error}): renamed to {aside.name}, the one before is used")
+            continue
+        if healthy and not facts.get("healthy", True):
+            ill.append(path.name)
             continue
         try:
             for name, module in modules.items():
@@ -93,6 +100,11 @@ def load_state(
                 "started with"
             ) from None
         return facts
+    if ill:
+        raise StateError(
+            f"of the states that are left of {folder} none is from before ({', '.join(ill)}): "
+            "start another run from one of its earlier checkpoints (--init)"
+        )
     raise _nothing(folder)
 
 

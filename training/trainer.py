@@ -88,6 +88,8 @@ class Trainer:
             for name, network in (("adam_g", self.generator), ("adam_d", self.discriminator))
         }
         self.step = 0
+        self.attempt = 0
+        """How often the run has gone back to go another way: other z's are drawn each time."""
         self.images_before: int | None = None
         """Images seen by the weights that these started from; None: they started from noise."""
 
@@ -175,7 +177,8 @@ class Trainer:
     def _z(self, step: int) -> Tensor:
         """This process's part of the step's z's."""
         config = self.recipe.model
-        generator = random(self.recipe.seed, "z", step)
+        purpose = f"z {self.attempt}" if self.attempt else "z"
+        generator = random(self.recipe.seed, purpose, step)
         shape = self.recipe.batch_size, config.z_size
         if config.prior == "uniform":
             z = generator.uniform(-1, 1, shape)
