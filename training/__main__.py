@@ -4,9 +4,10 @@
     python -m training prepare faces photographs data/faces --aligned
     python -m training dedup data/lsun data/lsun-once
     python -m training train faces --data ../shared/data/faces --out runs/faces --minutes 100
-    python -m training best runs/faces weights/faces
+    python -m training best runs/faces
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
-    python -m training evaluate weights/faces --data ../shared/data/faces
+    python -m training evaluate weights/faces --real ../shared/data/faces
+    python -m training report runs/faces
     python -m training directions weights/faces
     python -m training judges --data ../shared/data/faces --out weights/judges
     python -m training windows --data ../shared/data/rooms --out weights/judges
@@ -22,28 +23,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from dcgan import checkpoint
-from dcgan.boxes import BoxesError
 from dcgan.engine import Model
-from dcgan.features import FeatureError
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
-from dcgan.spec import SpecError
 from training import evaluation, guide, results
+from training import report as reporting
 from training import ship as shipping
-from training.data import load_images
-from training.dedup import ALIKE, dedup
+from training.collapse import SAMPLES, spread, survey
+from training.data import load_images, shown
 from training.directions import principal_directions
-from training.exemplars import ExemplarError, pick, sheet
+from training.distances import FEATURES
+from training.exemplars import pick, sheet
 from training.experiments import (
     arithmetic,
     cifar10,
@@ -57,13 +54,11 @@ from training.experiments import (
     turn,
 )
 from training.judges import EPOCHS, train_judges
-from training.loop import Budget, OnCollapse, Run, TrainingError
-from training.prepare.centres import centre
-from training.prepare.faces import Faces
-from training.prepare.shards import Cut, write_shards
-from training.recipes import RECIPES, describe
-from training.sources import DataError
-from training.state import StateError
+from training.loop import Budget, OnCollapse, Run
+from training.prepare.commands import app as preparing
+from training.prepare.commands import remove_duplicates
+from training.recipes import RECIPES, Recipe, describe
+from training.sentences import in_one_sentence
 from training.theano import import_theano as import_from_theano
 from training.windows import EPOCHS as WINDOW_EPOCHS
 from training.windows import train_windows
@@ -90,30 +85,10 @@ app = typer.Typer(
 )
 experiments = typer.Typer(no_args_is_help=True)
 app.add_typer(experiments, name="run", help="Re-run an experiment of the paper.")
-preparing = typer.Typer(no_args_is_help=True)
 app.add_typer(preparing, name="prepare", help="Make shards to train on of other pictures.")
+app.command("dedup")(remove_duplicates)
 
 Data = Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")]
-
-
-@contextmanager
-def _in_one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except (
-        DataError,
-        StateError,
-        TrainingError,
-        shipping.ShipError,
-        ExemplarError,
-        checkpoint.CheckpointError,
-        BoxesError,
-        SpecError,
-        FeatureError,
-        OSError,
-    ) as error:
-        typer.secho(f"Error: {error}", err=True, fg="red")
-        raise typer.Exit(1) from None
 
 
 @app.callback()
@@ -121,96 +96,14 @@ def main() -> None:
     """Train DCGANs and measure what they have learned."""
 
 
-@preparing.callback()
-def _preparing() -> None:
-    """Make shards to train on of other pictures."""
-
-
-Source = Annotated[
-    str,
-    typer.Argument(help="Folder of pictures or parquet, LSUN's LMDB, or Hub data set (streamed)."),
-]
-Shards = Annotated[Path, typer.Argument(help="Folder for the shards; what it lacks is made.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures.")]
-Processes = Annotated[int, typer.Option(help="That cut at the same time; -1: one a core.")]
-
-
-def _centres(default: int) -> Callable[..., None]:
-    """The command that cuts out centres, of this size where no other is given."""
-
-    def command(
-        source: Source,
-        out: Shards,
-        size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = default,
-        limit: Limit = None,
-        processes: Processes = -1,
-    ) -> None:
-        cut = partial(centre, size=size)
-        _prepare(source, out, cut, {"centre": size}, limit=limit, processes=processes)
-
-    return _in_one_sentence()(command)
-
-
-for _set, _size, _what in (
-    ("lsun", 64, "LSUN's bedrooms: its database, or what it was exported to."),
-    ("imagenet", 32, "ImageNet, in folders or from the Hub: scaled to 32 pixels, the centre."),
-    ("folder", 64, "Any pictures: scaled until the shorter side fits, the centre."),
-):
-    preparing.command(_set, help=_what)(_centres(_size))
-
-
-@preparing.command("faces")
-@_in_one_sentence()
-def prepare_faces(
-    source: Source,
-    out: Shards,
-    *,
-    size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = 64,
-    smallest: Annotated[
-        int | None, typer.Option(min=20, help="Side of a face in pixels; by default the size.")
-    ] = None,
-    margin: Annotated[float, typer.Option(min=0, help="Round a face, in sides of it.")] = 0.1,
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="By the eyes; without them a face is left out.")
-    ] = False,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Only the largest face of a photograph.")
-    ] = False,
-    limit: Limit = None,
-    processes: Processes = -1,
-) -> None:
-    """Cut the faces out of photographs, as OpenCV's cascades find them."""
-    cut = Faces(size, smallest or size, margin, aligned, largest)
-    _prepare(source, out, cut, asdict(cut), limit=limit, processes=processes)
-
-
-def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **options: Any) -> None:
-    """What was kept and what was left out comes last, as JSON."""
-    done = write_shards(source, out, cut, settings, say=typer.echo, **options)
-    typer.echo(json.dumps(asdict(done)))
-
-
-@app.command("dedup")
-@_in_one_sentence()
-def remove_duplicates(
-    source: Source,
-    out: Shards,
-    *,
-    alike: Annotated[
-        float, typer.Option(min=0, max=1, help="Correlation of duplicates' 32x32 pixels.")
-    ] = ALIKE,
-    mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Mirror images are duplicates, too.")
-    ] = False,
-    processes: Processes = -1,
-) -> None:
-    """Leave out near-duplicates (section 4.1.1): one of each group goes into the shards."""
-    done = dedup(source, out, alike, mirrored, processes=processes, say=typer.echo)
-    typer.echo(json.dumps(asdict(done)))
+def _recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise typer.BadParameter(f"there is no recipe {name!r}; choose {', '.join(RECIPES)}")
+    return RECIPES[name]
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def train(
     recipe: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
     *,
@@ -232,13 +125,11 @@ def train(
     ] = False,
 ) -> None:
     """Train a recipe. SIGTERM and Ctrl-C stop it so that --resume goes on exactly."""
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
+    chosen = _recipe(recipe)
     if resume and init:
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
     if not resume and not dry_run and (out / "states").is_dir():
         raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
-    chosen = RECIPES[recipe]
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     typer.echo(describe(chosen))
@@ -255,18 +146,21 @@ def train(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def best(
     run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
-    out: Annotated[Path, typer.Argument(help="A new folder for the checkpoint.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="A new folder; by default `best` within the run's.")
+    ] = None,
 ) -> None:
     """Copy the checkpoint of lowest KID of a run."""
+    out = out or run / "best"
     weights, entry = evaluation.copy_best(run, out)
     typer.echo(f"{out}: {weights.hash}, {entry['images']:,} images, {evaluation.kid_text(entry)}")
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def ship(
     run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
     out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
@@ -304,22 +198,46 @@ def ship(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def evaluate(
     weights: Annotated[str, typer.Argument(help="A checkpoint folder or user/repo.")],
-    data: Data,
+    *,
+    real: Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")],
+    recipe: Annotated[
+        str | None, typer.Option(help="By whose rules pictures are chosen and held out.")
+    ] = None,
+    features: Annotated[
+        Literal["efficientnet-lite0", "inception"], typer.Option(help="That are compared.")
+    ] = "efficientnet-lite0",
+    count: Annotated[
+        int | None,
+        typer.Option(min=evaluation.MINIMUM, help="Of pictures compared; by default 2,000."),
+    ] = None,
 ) -> None:
-    """Measure the KID of a checkpoint against the data's held-out pictures; JSON comes last."""
+    """Compare a checkpoint's pictures with held-out ones: KID, Fréchet distance, precision, recall,
+    copies, collapse; JSON comes last."""
     opened = checkpoint.load(weights)
-    pictures = load_images(data, opened.config.image_size, opened.config.channels)
+    if recipe:
+        pictures = _recipe(recipe).pictures(real)
+    else:
+        pictures = load_images(real, opened.config.image_size, opened.config.channels)
     typer.echo(pictures.report())
-    distance = evaluation.Distance(pictures.held_out)
-    kid = distance(opened.generator())
-    typer.echo(json.dumps({"weights": opened.hash, "kid": kid, "n": distance.count}))
+    measured = evaluation.Distance(
+        pictures.held_out, pictures.train, count=count, features=FEATURES[features]()
+    )
+    generator = opened.generator()
+    facts = {
+        "weights": opened.hash,
+        "images_seen": opened.metadata.get("images_seen"),
+        "features": features,
+        **measured.figures(generator),
+        **asdict(survey(generator, spread(shown(pictures.held_out[:SAMPLES])))),
+    }
+    typer.echo(json.dumps(facts))
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def directions(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
 ) -> None:
@@ -331,7 +249,7 @@ def directions(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def judges(
     *,
     data: Data,
@@ -343,7 +261,7 @@ def judges(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def windows(
     *,
     data: Data,
@@ -355,7 +273,7 @@ def windows(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def exemplars(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
     *,
@@ -373,7 +291,7 @@ def exemplars(
 
 
 @app.command()
-@_in_one_sentence()
+@in_one_sentence()
 def import_theano(
     source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
     out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
@@ -382,8 +300,22 @@ def import_theano(
     typer.echo(f"{out}: {import_from_theano(source, out).hash}")
 
 
+@app.command()
+@in_one_sentence()
+def report(
+    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; by default report.html in the run's folder.")
+    ] = None,
+) -> None:
+    """Write a page about a run: curves, its pictures as a film, distances, where it was trained."""
+    out = out or run / "report.html"
+    checkpoint.write_atomically(out, reporting.report(run).encode())
+    typer.echo(out)
+
+
 @app.command("results")
-@_in_one_sentence()
+@in_one_sentence()
 def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
@@ -392,7 +324,7 @@ def write_results(
 
 
 @app.command("recipes")
-@_in_one_sentence()
+@in_one_sentence()
 def write_guide(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
 ) -> None:
@@ -401,7 +333,7 @@ def write_guide(
 
 
 for _name, _module in EXPERIMENTS.items():
-    experiments.command(_name)(_in_one_sentence()(_module.run))
+    experiments.command(_name)(in_one_sentence()(_module.run))
 
 
 if __name__ == "__main__":

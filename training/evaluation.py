@@ -1,4 +1,4 @@
-"""What a run's weights are worth: samples, their kernel distance, the choice of a checkpoint."""
+"""What weights are worth: samples, their distances, the choice of a run's checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from dcgan import checkpoint, images, latent
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training.data import shown
-from training.distances import Features, kernel_distance
+from training.distances import (
+    Features,
+    Measure,
+    frechet_distance,
+    kernel_distance,
+    precision_and_recall,
+)
+from training.neighbours import feature_distances, nearer
 from training.sources import DataError
 from training.state import StateError, newest_facts
 
@@ -41,22 +48,58 @@ def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH)
 
 
 class Distance:
-    """KID of generators' pictures against the first `count` held-out ones, `count` of either."""
+    """Of generators' pictures from the first `count` held-out ones, `count` of either."""
 
-    def __init__(self, held_out: np.ndarray) -> None:
-        """held_out: (N, C, H, W) uint8. Raises DataError where there are fewer than MINIMUM."""
+    def __init__(
+        self,
+        held_out: np.ndarray,
+        trained: np.ndarray | None = None,
+        *,
+        count: int | None = None,
+        features: Measure | None = None,
+    ) -> None:
+        """held_out, trained: (N, C, H, W) uint8, the latter to look for copies in. count: by
+        default COUNT. features: by default `Features`. Raises DataError where fewer than MINIMUM
+        are held out."""
         if len(held_out) < MINIMUM:
             raise DataError(
                 f"a kernel distance takes {MINIMUM:,} held-out pictures, but there are only "
                 f"{len(held_out):,}: give a larger set (one picture in twelve is held out)"
             )
-        self.count = min(COUNT, len(held_out))
-        self._features = Features()
-        self._real: Tensor = self._features(shown(held_out[: self.count]))
+        self.count = min(count or COUNT, len(held_out))
+        self.features = features or Features()
+        self._real: Tensor = self.features(shown(held_out[: self.count]))
+        if trained is not None:
+            trained = trained[:: max(1, len(trained) // COUNT)][:COUNT]
+        self._trained = None if trained is None else self.features(shown(trained))
 
     def __call__(self, generator: Generator, batch_size: int = BATCH) -> float:
-        drawn = self._features(sample(generator, self.count, SEED, batch_size))
-        return kernel_distance(drawn, self._real)
+        """KID."""
+        return kernel_distance(self._drawn(generator, batch_size), self._real)
+
+    def figures(self, generator: Generator, batch_size: int = BATCH) -> dict[str, Any]:
+        """kid, frechet, precision, recall, n; and, where there are pictures to look in, `nearer`:
+        the chance that a sample lies nearer to one of COUNT training pictures, all over the set,
+        than a held-out picture does. That is 0.5 where they are alike, 1 where G copies."""
+        drawn = self._drawn(generator, batch_size)
+        precision, recall = precision_and_recall(drawn, self._real)
+        found = {
+            "kid": kernel_distance(drawn, self._real),
+            "frechet": round(frechet_distance(drawn, self._real), 3),
+            "precision": round(precision, 4),
+            "recall": round(recall, 4),
+            "n": self.count,
+        }
+        if self._trained is not None:
+            ours, theirs = (
+                feature_distances(pictures, self._trained).min(axis=1)
+                for pictures in (drawn, self._real)
+            )
+            found["nearer"] = round(nearer(ours, theirs), 4)
+        return found
+
+    def _drawn(self, generator: Generator, batch_size: int) -> Tensor:
+        return self.features(sample(generator, self.count, SEED, batch_size))
 
 
 def best(run: Path, images: int | None = None) -> dict[str, Any]:

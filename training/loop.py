@@ -72,7 +72,7 @@ class Run:
         """
         self.recipe, self.out, self.pictures = recipe, out, pictures
         self.on_collapse: OnCollapse = on_collapse
-        self._digest = pictures.digest()
+        self._digest, self._grids = pictures.digest(), out / "samples"
         self.accelerator = Accelerator(
             mixed_precision=precision or best_precision(),
             log_with="tensorboard",
@@ -83,7 +83,7 @@ class Run:
         self.trainer = Trainer(recipe, pictures, self.accelerator)
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
-        """One entry a checkpoint: images, minutes, kid and its n."""
+        """One entry a checkpoint: images, minutes, and `Distance.figures`."""
         self._distance: evaluation.Distance | None = None
         self._watch = Watch(shown(self.trainer.batches.at(0)[0]))
         self._rolled_back = 0
@@ -117,6 +117,10 @@ class Run:
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
         trainer.attempt = facts.get("attempt", 0)
         self.curve = facts["curve"]
+        if self.accelerator.is_main_process:  # grids of the way that is not gone on with
+            for grid in self._grids.glob("*.png"):
+                if int(grid.stem) > trainer.images_seen:
+                    grid.unlink()
         return facts
 
     def save(self) -> None:
@@ -196,13 +200,13 @@ class Run:
         """The same z's every time to samples/<images seen>.png, by what is exported of G now."""
         sampled = self._as_sampled(generator or self.trainer.exported())
         pictures = evaluation.sample(sampled, GRID, 0, self.recipe.batch_size)
-        path = self.out / "samples" / f"{self.trainer.images_seen:09d}.png"
-        path.parent.mkdir(exist_ok=True)
+        path = self._grids / f"{self.trainer.images_seen:09d}.png"
+        self._grids.mkdir(exist_ok=True)
         path.write_bytes(images.encode_png(images.grid(pictures)))
 
     def write_checkpoint(self, say: Callable[[str], None] = print) -> None:
-        """Export to checkpoints/<images seen>, with its KID where enough pictures are held out, and
-        draw a grid."""
+        """Export to checkpoints/<images seen>, with its distances where enough pictures are held
+        out, and draw a grid."""
         seen = self.trainer.images_seen
         written = bool(self.curve) and self.curve[-1]["images"] == seen
         if written or not self.accelerator.is_main_process:
@@ -212,9 +216,8 @@ class Run:
         entry = {"images": seen, "minutes": round(self.seconds / 60, 2)}
         held_out = self.pictures.held_out
         if len(held_out) >= evaluation.MINIMUM:
-            self._distance = self._distance or evaluation.Distance(held_out)
-            kid = self._distance(self._as_sampled(generator), self.recipe.batch_size)
-            entry |= {"kid": kid, "n": self._distance.count}
+            self._distance = self._distance or evaluation.Distance(held_out, self.pictures.train)
+            entry |= self._distance.figures(self._as_sampled(generator), self.recipe.batch_size)
         folder = evaluation.folder_of(self.out, seen)
         card = evaluation.card(self.recipe.description, entry)
         for unfinished in folder.parent.glob(".[0-9]*"):
@@ -271,7 +274,8 @@ class Run:
 
     def _collapsed(self, how: str, say: Callable[[str], None]) -> None:
         """Warn, stop or go back. Raises TrainingError."""
-        what = f"G has collapsed at step {self.trainer.step}: {how}"
+        at = {"step": self.trainer.step, "images": self.trainer.images_seen}
+        what = f"G has collapsed at step {at['step']}: {how}"
         if self.on_collapse == "stop":
             raise TrainingError(
                 f"{what}; {self._last_state()}. --resume --on-collapse rollback goes on from a "
@@ -282,7 +286,9 @@ class Run:
             then = "An earlier checkpoint may be the best there will be"
         else:
             then = self._go_back(what, say)
-        self._note(f"{what}. {then}", say)
+        say(f"{what}. {then}")
+        if self.accelerator.is_main_process:
+            journal.write(self.out, {**at, "event": f"{what}. {then}"})
 
     def _go_back(self, why: str, say: Callable[[str], None]) -> str:
         """To the last state from before G collapsed. Raises TrainingError."""
@@ -299,13 +305,6 @@ class Run:
         self.trainer.attempt += 1
         self._watch.forget()
         return f"Back to step {facts['step']}, from where other z's are drawn"
-
-    def _note(self, event: str, say: Callable[[str], None]) -> None:
-        """Say what happened to the run, and write it down."""
-        say(event)
-        if self.accelerator.is_main_process:
-            seen = self.trainer.images_seen
-            journal.write(self.out, {"step": self.trainer.step, "images": seen, "event": event})
 
     def _begin(self, say: Callable[[str], None]) -> None:
         accelerator, step = self.accelerator, self.trainer.step

@@ -1,4 +1,4 @@
-"""The kernel distance: an independent formula, and what a distance must do."""
+"""Distances between sets: independent formulas, and what a distance must do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 
 from tests.training import small
-from training.distances import Features, kernel_distance
+from training.distances import (
+    Features,
+    frechet_distance,
+    kernel_distance,
+    precision_and_recall,
+)
 
 
 def by_the_book(x: np.ndarray, y: np.ndarray) -> float:
@@ -61,3 +67,32 @@ def test_features_tell_pictures_apart() -> None:
     torch.testing.assert_close(features(noise[50:]), first[50:], rtol=1e-4, atol=1e-5)
     one, other = first[:26], first[26:]
     assert abs(kernel_distance(one, other)) < 0.1 * kernel_distance(one, second)
+
+
+def test_the_frechet_distance_equals_the_formula() -> None:
+    x, y = draw(60), 1.4 * draw(80, 0.3, seed=1)
+    one, other = (np.cov(side.double().numpy(), rowvar=False) for side in (x, y))
+    means = (x.double().mean(0) - y.double().mean(0)).square().sum()
+    expected = float(means) + np.trace(one + other - 2 * np.real(sqrtm(one @ other)))
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-5)
+
+
+def test_of_fewer_pictures_than_numbers_the_frechet_distance_is_still_one() -> None:
+    few, shifted = draw(10), draw(10) + 2
+    assert frechet_distance(few, shifted) == pytest.approx(4 * 16, rel=1e-4)
+
+
+def test_precision_falls_with_what_looks_like_nothing_recall_with_what_is_never_drawn() -> None:
+    real = torch.tensor([[0.0], [1], [2], [3], [100], [101], [102], [103]])  # each reaches 2 or 3
+    drawn = torch.tensor([[-3.1], [-2.9], [1.5], [2.5], [3.5], [50]])
+    precision, recall = precision_and_recall(drawn, real)
+    assert precision == 4 / 6  # not -3.1, not 50
+    assert recall == 4 / 8
+    assert precision_and_recall(real, real) == (1, 1)
+
+
+def test_precision_and_recall_of_one_distribution_are_high_and_far_from_it_none() -> None:
+    real, alike = draw(400, size=4), draw(400, size=4, seed=1)
+    assert min(precision_and_recall(alike, real)) > 0.9
+    assert precision_and_recall(draw(400, 20, size=4, seed=2), real) == (0, 0)

@@ -41,6 +41,22 @@ def test_the_distance_is_small_for_held_out_pictures_of_the_generator(
     assert Distance(own).count == 30
 
 
+def test_a_generator_that_copies_is_nearer_to_what_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "MINIMUM", 64)
+    generator = tiny.save(tmp_path / "one").generator()
+    alike = [sample(generator, 64, seed).transpose(0, 3, 1, 2) for seed in (5, 6)]
+    figures = Distance(alike[0], alike[1]).figures(generator)
+    assert figures["n"] == 64
+    assert figures["kid"] == Distance(alike[0])(generator)
+    assert min(figures["precision"], figures["recall"]) > 0.5
+    assert 0.3 < figures["nearer"] < 0.7
+    copied = sample(generator, 64, evaluation.SEED).transpose(0, 3, 1, 2)
+    assert Distance(alike[0], copied).figures(generator)["nearer"] == 1
+    assert "nearer" not in Distance(alike[0]).figures(generator)
+
+
 def test_a_distance_takes_enough_pictures() -> None:
     with pytest.raises(DataError, match="takes 500 held-out pictures, but there are only 499:"):
         Distance(np.empty((499, 3, 16, 16), np.uint8))

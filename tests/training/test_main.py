@@ -142,14 +142,25 @@ def test_directions_are_added_to_a_checkpoint(tmp_path: Path) -> None:
 def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = tiny.save(tmp_path / "weights")
     data = small.write_folder(tmp_path / "data", 200)
-    assert "takes 500 held-out pictures" in refused("evaluate", weights.folder, "--data", data)
+    assert "takes 500 held-out pictures" in refused("evaluate", weights.folder, "--real", data)
     monkeypatch.setattr(evaluation, "COUNT", 8)
     monkeypatch.setattr(evaluation, "MINIMUM", 8)
-    measured = json.loads(done("evaluate", weights.folder, "--data", data).splitlines()[-1])
-    assert measured.keys() == {"weights", "kid", "n"}
+    measured = json.loads(done("evaluate", weights.folder, "--real", data).splitlines()[-1])
     assert measured["weights"] == weights.hash
+    assert measured["features"] == "efficientnet-lite0"
     assert measured["n"] == 8
     assert measured["kid"] > 0
+    assert measured["frechet"] > 0
+    assert 0 <= measured["precision"] < 1
+    assert 0 <= measured["recall"] <= 1
+    assert 0 <= measured["nearer"] <= 1
+    assert len(measured["dead"]) == len(measured["duplicated"]) == 2
+    assert measured["spread"] > 0
+    refusal = refused("evaluate", weights.folder, "--real", data, "--features", "inception")
+    assert "take torch-fidelity (pip install torch-fidelity)" in refusal
+    of_recipe = ("evaluate", weights.folder, "--real", data, "--recipe")
+    assert json.loads(done(*of_recipe, "small").splitlines()[-1]) == measured
+    assert "there is no recipe 'large'" in refused(*of_recipe, "large", code=2)
 
 
 def test_best_copies_the_checkpoint_of_a_real_run(
@@ -166,6 +177,8 @@ def test_best_copies_the_checkpoint_of_a_real_run(
     assert f"{lowest['images']:,} images, KID {lowest['kid']:.5f} (n = 8)" in printed
     assert checkpoint.load(tmp_path / "weights").metadata["images_seen"] == lowest["images"]
     assert "is not empty" in refused("best", out, tmp_path / "weights")
+    assert str(out / "best") in done("best", out)
+    assert checkpoint.load(out / "best").hash == checkpoint.load(tmp_path / "weights").hash
     assert "has no saved state" in refused("best", tmp_path / "nothing", tmp_path / "x")
 
 

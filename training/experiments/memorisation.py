@@ -44,7 +44,16 @@ from training.batches import random
 from training.data import shown
 from training.distances import Features
 from training.experiments import figures
-from training.neighbours import NEAREST, SPACES, Comparison, Nearest, Pictures, compare, nearest
+from training.neighbours import (
+    NEAREST,
+    SPACES,
+    Comparison,
+    Nearest,
+    Pictures,
+    compare,
+    nearer,
+    nearest,
+)
 from training.recipes import RECIPES
 from training.sources import DataError
 
@@ -138,7 +147,7 @@ def distances(found: Comparison, near_copies: dict[str, Nearest], space: str) ->
         "held_out": _spread(theirs),
         "copies": _spread(copied.distances[:, 0]),
         # chance that a sample lies nearer than a held-out picture: 0.5 where they are alike
-        "sample_nearer": round(float((ours[:, None] < theirs).mean()), 4),
+        "sample_nearer": round(nearer(ours, theirs), 4),
         # of the samples, nearer than all but 1 in 100 held-out pictures: 0.01 where alike
         "suspicious": round(float((ours < np.quantile(theirs, 0.01)).mean()), 4),
         "copies_found": round(float((copied.rows[:, 0] == np.arange(len(copied.rows))).mean()), 4),

@@ -212,7 +212,7 @@ function axis(points, key, { from, log }, [start, end]) {
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const [first, last] = [Math.floor(low / step + 1e-9), Math.floor(high / step + 1e-9)];
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
-  const at = (value) => start + ((value - ticks[0]) / (high - ticks[0])) * (end - start);
+  const at = (value) => start + ((value - ticks[0]) / (high - ticks[0] || 1)) * (end - start);
   return { ticks, at };
 }
 

@@ -1,0 +1,313 @@
+"""The report of a run: one HTML file with its curves, its grids as a film, and what made them.
+
+It asks for nothing but itself: pictures, styles and dcgan/ui/web/chart.js are within the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from operator import itemgetter
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from training import journal
+from training.experiments import figures
+from training.state import StateError, newest_facts
+
+HERE = Path(__file__).parent
+CHART = HERE.parent / "dcgan" / "ui" / "web" / "chart.js"
+FRAMES, POINTS = 120, 150
+"""Of the film and of a line of the log, at most."""
+EPOCHS = (1, 5)
+"""Of which the paper shows samples (figures 2 and 3)."""
+PNG_END = b"IEND\xaeB`\x82"
+
+Entry = dict[str, Any]
+Line = tuple[str, str]
+"""Key of the log or of the curve, and what people call it."""
+OF_LOG: dict[str, list[Line]] = {
+    "Losses": [("loss_d", "D"), ("loss_g", "G")],
+    "D's answers (1: it takes a picture for real)": [
+        ("d_real", "on training pictures"),
+        ("d_fake", "on generated pictures"),
+    ],
+    "Images a second": [("images_per_second", "images a second")],
+    "G's feature maps in its worst layer, as shares": [
+        ("dead", "dead"),
+        ("duplicated", "duplicated"),
+    ],
+    "Spread of G's pictures (1: that of real ones)": [("spread", "spread")],
+}
+PRECISION: list[Line] = [("precision", "precision"), ("recall", "recall")]
+NAMES = {
+    "images": "images seen",
+    "kid": "KID",
+    "frechet": "Fréchet distance",
+    "n": "pictures compared (n)",
+}
+
+
+@dataclass
+class Chart:
+    """What chart.js draws. lines: {name, points: [{x, y, said}]}, at most three; marks: {x, y,
+    words}; x, y: where the axes begin (None: with the data), and whether they are logarithmic."""
+
+    title: str
+    lines: list[dict[str, Any]]
+    marks: list[dict[str, Any]]
+    x: dict[str, Any]
+    y: dict[str, Any]
+    dense: bool
+    """So many points that their marks would hide the line."""
+
+
+def report(run: Path) -> str:
+    """The HTML of a run's report, of what its folder holds by now.
+
+    A run without run.json, grids or checkpoints gets a report that says what is missing. Raises
+    StateError for a folder without a log or a state.
+    """
+    numbers, events = _log(run)
+    try:
+        facts = newest_facts(run)
+    except StateError:
+        if not numbers:
+            raise StateError(
+                f"{run} is no run: it has neither a {journal.LOG} nor a saved state; give the "
+                "--out of a training run"
+            ) from None
+        facts = {}
+    made: dict[str, Any] = figures.kept(run / journal.FACTS)
+    curve: list[Entry] = facts.get("curve", [])
+    before = facts.get("images_before") or 0
+    recipe = made.get("recipe") or facts.get("recipe", {})
+    seen = max(before, _seen(facts), *(entry["images"] for entry in [*numbers, *curve]))
+    grids = _grids(run, seen)
+    seconds = max([facts.get("seconds", 0.0), *(entry.get("seconds", 0) for entry in numbers)])
+    paces = [entry["images_per_second"] for entry in numbers if "images_per_second" in entry]
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("report.html").render(
+        name=run.resolve().name,
+        seen=seen,
+        before=before,
+        minutes=seconds / 60,
+        overall=(seen - before) / seconds if seconds else None,
+        typical=median(paces) if paces else None,
+        recipe=_settings(recipe),
+        description=recipe.get("description"),
+        made=made,
+        parts=_parts(made.get("parts", []), numbers),
+        curve=curve,
+        columns={key: _name(key) for key in _columns(curve)},
+        best=min((entry for entry in curve if "kid" in entry), key=itemgetter("kid"), default=None),
+        film=[{"images": images, "src": _source(grids[images])} for images in _spread(grids)],
+        size=_size(grids),
+        epochs=_epochs(made, recipe, before, grids),
+        charts=[asdict(chart) for chart in _charts(numbers, curve, before)],
+        lines=len(numbers),
+        points=POINTS,
+        events=events,
+        chart_js=CHART.read_text(encoding="utf-8"),
+    )
+
+
+# --- what the folder holds
+
+
+def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
+    """Lines with numbers, and events once each, as written.
+
+    After a kill and --resume, and after a roll back, steps are taken again: of the numbers those
+    that were written last remain. Of the events all do: the one that says so comes before.
+    """
+    path = run / journal.LOG
+    numbers: list[Entry] = []
+    events: dict[tuple[int, str], Entry] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:  # what was being written when the process was killed
+            continue
+        if "event" in entry:
+            events[entry["step"], entry["event"]] = entry
+            continue
+        while numbers and numbers[-1]["step"] >= entry["step"]:
+            numbers.pop()
+        numbers.append(entry)
+    return numbers, list(events.values())
+
+
+def _seen(facts: dict[str, Any]) -> int:
+    """Images seen when the state was saved: the last line of the log is some steps before."""
+    if "recipe" not in facts:  # the first states had none
+        return 0
+    recipe = facts["recipe"]
+    batches = facts["step"] // (2 if recipe["updates"] == "alternating" else 1)
+    return (facts.get("images_before") or 0) + batches * recipe["batch_size"]
+
+
+def _grids(run: Path, seen: int) -> dict[int, Path]:
+    """By images seen, those that are whole: a kill may leave half a file, and whole ones of what
+    the run has not come to again since."""
+    paths = sorted((run / "samples").glob("[0-9]*.png"))
+    return {
+        int(path.stem): path
+        for path in paths
+        if int(path.stem) <= seen and path.read_bytes().endswith(PNG_END)
+    }
+
+
+# --- pictures
+
+
+def _spread(grids: dict[int, Path]) -> list[int]:
+    """At most FRAMES of them, evenly, the first and the last among them."""
+    all_of_them = list(grids)
+    last = len(all_of_them) - 1
+    count = min(FRAMES, len(all_of_them))
+    return [all_of_them[round(index * last / max(1, count - 1))] for index in range(count)]
+
+
+def _source(path: Path) -> str:
+    """A grid as a data URI: WebP takes an eighth of the PNG."""
+    buffer = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(buffer, "WEBP", quality=85, method=2)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _size(grids: dict[int, Path]) -> tuple[int, int]:
+    """(width, height) of the last grid in pixels."""
+    if not grids:
+        return (0, 0)
+    with Image.open(grids[max(grids)]) as picture:
+        return picture.size
+
+
+def _epochs(
+    made: dict[str, Any], recipe: Entry, before: int, grids: dict[int, Path]
+) -> list[dict[str, Any]]:
+    """Of each of EPOCHS the images seen after it, and the first grid not before (None: there is
+    none); nothing where run.json does not say how many pictures an epoch has."""
+    if "pictures" not in made:
+        return []
+    epoch = made["pictures"]["train"] // recipe["batch_size"] * recipe["batch_size"]
+    found = []
+    for number in EPOCHS:
+        wanted = before + number * epoch
+        images = min((images for images in grids if images >= wanted), default=None)
+        source = _source(grids[images]) if images is not None else None
+        found.append({"number": number, "wanted": wanted, "images": images, "src": source})
+    return found
+
+
+# --- figures
+
+
+def _columns(curve: Sequence[Entry]) -> list[str]:
+    """Whatever was measured at any checkpoint, the number of pictures compared last."""
+    keys = dict.fromkeys(key for entry in curve for key in entry if _is_number(entry[key]))
+    measured = [key for key in keys if key not in ("images", "minutes", "n")]
+    return ["images", "minutes", *measured, *(["n"] if "n" in keys else [])]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _parts(parts: Sequence[Entry], numbers: Sequence[Entry]) -> list[Entry]:
+    """With the pictures a second of each part's lines in the log: the median, None without any."""
+    ends = [*(part["from_step"] for part in parts[1:]), math.inf]
+    found = []
+    for part, end in zip(parts, ends, strict=False):
+        paces = [
+            entry["images_per_second"]
+            for entry in numbers
+            if part["from_step"] < entry["step"] <= end and "images_per_second" in entry
+        ]
+        found.append({**part, "pace": median(paces) if paces else None})
+    return found
+
+
+def _settings(recipe: Entry) -> list[tuple[str, str, str]]:
+    """(field, value, why it is not the paper's) of the recipe and its model."""
+    reasons = recipe.get("deviations", {})
+    fields = {k: v for k, v in recipe.items() if k not in ("description", "deviations", "model")}
+    fields |= {f"model.{name}": value for name, value in recipe.get("model", {}).items()}
+    return [(name, _words(value), reasons.get(name, "")) for name, value in fields.items()]
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_words(values)}" for key, values in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    named = {True: "yes", False: "no", None: "none"}
+    return named[value] if value is None or isinstance(value, bool) else str(value)
+
+
+# --- curves
+
+
+def _charts(numbers: Sequence[Entry], curve: Sequence[Entry], before: int) -> list[Chart]:
+    """Of what was measured at checkpoints, then of the log."""
+    alone = [
+        [(key, _name(key))]
+        for key in _columns(curve)[2:]
+        if (key, key) not in PRECISION and key != "n" and not key.endswith("_n")
+    ]
+    charts = [_chart(_name(line[0][0]), line, curve, before) for line in alone]
+    charts.append(_chart("Precision and recall", PRECISION, curve, before))
+    charts += [_chart(title, lines, numbers, before, POINTS) for title, lines in OF_LOG.items()]
+    return [chart for chart in charts if chart.lines]
+
+
+def _chart(
+    title: str, lines: Iterable[Line], entries: Sequence[Entry], before: int, most: int = 0
+) -> Chart:
+    """most: of points a line, each the mean over an equal span of images seen; 0: as they are, on
+    a logarithmic axis where they span more than a decade."""
+    drawn, marks = [], []
+    for key, name in lines:
+        pairs = [(entry["images"], entry[key]) for entry in entries if _is_number(entry.get(key))]
+        if not pairs:
+            continue
+        if key == "kid":
+            x, y = min(pairs, key=itemgetter(1))
+            marks.append({"x": x, "y": y, "words": "lowest"})
+        points = [
+            {"x": x, "y": y, "said": f"{x:,.0f} images seen: {name} {y:.4g}"}
+            for x, y in (_means(pairs, most) if most else pairs)
+        ]
+        drawn.append({"name": name, "points": points})
+    values = [point["y"] for line in drawn for point in line["points"]]
+    low, high = min(values, default=0), max(values, default=0)
+    y = {"from": None if low < 0 else 0, "log": not most and 0 < 10 * low < high}
+    return Chart(title, drawn, marks, {"from": before, "label": "images seen"}, y, bool(most))
+
+
+def _means(pairs: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    if len(pairs) <= most:
+        return list(pairs)
+    first, last = pairs[0][0], pairs[-1][0]
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for x, y in pairs:
+        spans.setdefault(min(most - 1, int((x - first) / (last - first) * most)), []).append((x, y))
+    return [(mean(x for x, _ in span), mean(y for _, y in span)) for span in spans.values()]
+
+
+def _name(key: str) -> str:
+    return NAMES.get(key, key.replace("_", " "))
