@@ -9,15 +9,27 @@ every size of the set; pictures of one known person stay together.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from joblib import delayed
 
+from training.processes import in_processes
 from training.sources import DataError, decode, rows
+
+TOGETHER, ALONE = 256, 16
+"""Pictures that a process is given at a time, and from how many such parts on it is not alone."""
+COLUMNS = ("source", "person")
+"""What of a row counts where there is such a column."""
+
+_Row = tuple[str, bytes, dict[str, Any]]
+_Decoded = tuple[str, float, dict[str, Any], bytes | str]
+"""Name, `place`, columns, and pixels (C, H, W) or the reason why the picture is left out."""
 
 HELD_OUT = 1 / 12
 """Share of a set that is held out where nothing else is said."""
@@ -70,18 +82,20 @@ def load_images(
     skipped: dict[str, list[str]] = {}
     sources: dict[str, int] = {}
     labels: list[int] = []
+    wanted = (
+        (name, content, {column: row[column] for column in {*COLUMNS, label} & row.keys()})
+        for name, content, row in rows(source, columns)
+        if all(row[column] in values for column, values in keep.items())
+    )
     with tempfile.TemporaryFile() as training, tempfile.TemporaryFile() as others:
-        for name, content, row in rows(source, columns):
-            if any(row[column] not in values for column, values in keep.items()):
-                continue
-            picture = decode(content, size, channels)
+        for name, where, row, picture in _decoded(wanted, size, channels):
             if isinstance(picture, str):
                 skipped.setdefault(picture, []).append(name)
                 continue
-            if place(content, row) < held_out:
-                others.write(picture.tobytes())
+            if where < held_out:
+                others.write(picture)
                 continue
-            training.write(picture.tobytes())
+            training.write(picture)
             if "source" in row:
                 sources[row["source"]] = sources.get(row["source"], 0) + 1
             if label:
@@ -94,6 +108,24 @@ def load_images(
             "of pictures or parquet files of that size"
         )
     return Images(train, rest, skipped, sources, np.array(labels) if label else None)
+
+
+def _decoded(found: Iterator[_Row], size: int, channels: int) -> Iterator[_Decoded]:
+    """In their order; large sets are decoded by one process a core."""
+    parts = iter(lambda: list(itertools.islice(found, TOGETHER)), [])
+    first = list(itertools.islice(parts, ALONE))
+    processes = -1 if len(first) == ALONE else 1
+    calls = (delayed(_decode)(part, size, channels) for part in itertools.chain(first, parts))
+    return itertools.chain.from_iterable(in_processes(calls, processes, 1))
+
+
+def _decode(part: list[_Row], size: int, channels: int) -> list[_Decoded]:
+    found = []
+    for name, content, row in part:
+        picture = decode(content, size, channels)
+        pixels = picture if isinstance(picture, str) else picture.tobytes()
+        found.append((name, place(content, row), row, pixels))
+    return found
 
 
 def mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:

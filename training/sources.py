@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
 LMDB = "data.mdb"
+EOI = b"\xff\xd9"
+"""How a JPEG ends that is whole; of others Pillow says that they are broken."""
+AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+SOME = 8
+"""Every so manieth pixel along either side tells most coloured pictures from grey ones."""
+TOGETHER = 256
+"""Rows of a table that are read at a time."""
 
 
 class DataError(ValueError):
@@ -109,7 +118,9 @@ def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, d
     from fsspec.core import url_to_fs
 
     with _readable(source):
-        for number, row in enumerate(_opened(source, files).decode(False)):
+        tables = _opened(source, files).with_format("arrow").iter(TOGETHER)
+        rows_of = itertools.chain.from_iterable(table.to_pylist() for table in tables)
+        for number, row in enumerate(rows_of):
             image = row.pop("image") or {"bytes": b"", "path": None}
             content = image["bytes"]
             if content is None:
@@ -133,14 +144,26 @@ def _readable(source: str | Path) -> Iterator[None]:
 
 
 def decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
-    """(C, H, W) uint8, or the reason why the picture is left out."""
+    """(C, H, W) uint8, or the reason why the picture is left out.
+
+    Ordinary JPEGs are decoded by OpenCV, to the same bytes in half the time.
+    """
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.size != (size, size):
                 return f"not {size}x{size}"
-            pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+            if (image.format, image.mode, channels) == ("JPEG", "RGB", 3) and content[-2:] == EOI:
+                pixels = cv2.cvtColor(
+                    cv2.imdecode(np.frombuffer(content, np.uint8), AS_STORED), cv2.COLOR_BGR2RGB
+                )
+            else:
+                pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return "broken"
-    if channels == 3 and not grey and (pixels == pixels[:, :, :1]).all():
+    if channels == 3 and not grey and all(map(_is_grey, (pixels[::SOME, ::SOME], pixels))):
         return "grey"
     return np.atleast_3d(pixels).transpose(2, 0, 1)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return bool((pixels == pixels[:, :, :1]).all())

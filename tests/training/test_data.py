@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -13,20 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uvicorn
-from PIL import Image
+from PIL import ExifTags, Image
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.training import small
+from training import data
 from training.batches import Batches
 from training.data import HELD_OUT, Images, load_images, place
-from training.sources import DataError
+from training.sources import DataError, decode
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -100,6 +103,91 @@ def test_other_modes_are_read_as_colours(tmp_path: Path) -> None:
     found = load_images(tmp_path, 16, 3)
     assert found.skipped == {}
     assert as_set(found.train, found.held_out) == as_set(picture[None])
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2], ids=["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_jpegs_are_decoded_as_pillow_does(subsampling: int, turned: bool) -> None:
+    picture = Image.fromarray(small.pictures(1)[0].transpose(1, 2, 0)).resize((64, 64))
+    exif = Image.Exif()
+    if turned:
+        exif[ExifTags.Base.Orientation] = 6  # a quarter to the right: as stored, all the same
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=80, subsampling=subsampling, exif=exif)
+    expected = np.asarray(Image.open(content)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(decode(content.getvalue(), 64, 3), expected)
+
+
+def test_jpegs_that_are_cut_off_or_grey_are_left_out() -> None:
+    content, grey, cmyk = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    picture = Image.fromarray(small.pictures(1)[0].transpose(1, 2, 0))
+    picture.save(content, "JPEG", quality=95)
+    picture.convert("L").save(grey, "JPEG", quality=95)
+    picture.convert("CMYK").save(cmyk, "JPEG", quality=95)
+    assert decode(content.getvalue()[:-200], 16, 3) == "broken"
+    assert decode(grey.getvalue(), 16, 3) == "grey"
+    expected = np.asarray(Image.open(cmyk).convert("RGB")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(decode(cmyk.getvalue(), 16, 3), expected)
+
+
+def test_one_coloured_pixel_is_enough() -> None:
+    picture = np.zeros((3, 16, 16), np.uint8)
+    assert isinstance(decode(small.png(picture), 16, 3), str)
+    picture[0, 3, 3] = 1
+    np.testing.assert_array_equal(decode(small.png(picture), 16, 3), picture)
+
+
+def test_large_sets_are_decoded_by_several_processes_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small.write_folder(tmp_path, 40)
+    (folder / "020 text.jpg").write_text("not a picture at all")
+    alone = load_images(folder, 16, 3)
+    monkeypatch.setattr(data, "TOGETHER", 3)
+    monkeypatch.setattr(data, "ALONE", 2)
+    together = load_images(folder, 16, 3)
+    np.testing.assert_array_equal(together.train, alone.train)
+    np.testing.assert_array_equal(together.held_out, alone.held_out)
+    assert together.skipped == alone.skipped == {"broken": ["020 text.jpg"]}
+
+
+def test_a_source_that_breaks_off_is_an_error_in_several_processes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "TOGETHER", 3)
+    monkeypatch.setattr(data, "ALONE", 2)
+
+    def rows(*_: object) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+        for number, picture in enumerate(small.pictures(30)):
+            if number == 20:
+                raise DataError("a shard is gone")
+            yield f"{number}", small.png(picture), {}
+
+    monkeypatch.setattr(data, "rows", rows)
+    with pytest.raises(DataError, match="a shard is gone"):
+        load_images(tmp_path, 16, 3)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_memory_is_flat_over_a_million_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = []
+    for picture in small.pictures(500):
+        content = io.BytesIO()
+        Image.fromarray(picture.transpose(1, 2, 0)).save(content, "JPEG")
+        contents.append(content.getvalue())
+    process, resident = psutil.Process(), []
+
+    def rows(*_: object) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+        for number in range(1_000_000):
+            if number % 100_000 == 0:
+                resident.append(process.memory_info().rss / 2**20)
+            yield f"{number}", contents[number % 500], {}
+
+    monkeypatch.setattr(data, "rows", rows)
+    found = load_images("a million", 16, 3)
+    assert len(found.train) + len(found.held_out) == 1_000_000
+    assert max(resident) - resident[1] < 20, resident
 
 
 def test_rows_without_bytes_are_read_from_their_path(tmp_path: Path) -> None:

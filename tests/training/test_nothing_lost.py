@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from dcgan import checkpoint
 from tests.training import small
+from training import sources
 from training.data import load_images
 from training.loop import Budget, Run
 from training.sources import DataError, rows
@@ -106,7 +107,10 @@ def test_a_shard_that_vanishes_while_it_trains_is_not_missed(tmp_path: Path) -> 
     assert_same_as_uninterrupted(tmp_path / "run", tmp_path / "data")
 
 
-def test_a_shard_that_vanishes_while_it_is_read_is_a_sentence(tmp_path: Path) -> None:
+def test_a_shard_that_vanishes_while_it_is_read_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TOGETHER", 5)
     _, second = shards(tmp_path / "data")
     found = rows(tmp_path / "data")
     next(found)
