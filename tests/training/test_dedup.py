@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from training.semantic_hash import BITS, SIDE
 from training.sources import rows
 
 COUNT = 300
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +170,33 @@ def test_a_pair_that_is_found_twice_counts_once_as_its_best() -> None:
     pairs, alike = dedup.once(np.array([[3, 1], [1, 13], [0, 12]]), np.array([0.5, 0.9, 0.7]), 10)
     assert pairs.tolist() == [[0, 2], [1, 3]]
     assert alike.tolist() == [0.7, 0.9]
+
+
+MILLION = """
+import resource, time
+import numpy as np
+from training import dedup, semantic_hash
+
+chance, count = np.random.default_rng(0), 1_000_000
+codes = chance.integers(0, 256, (count, semantic_hash.BITS // 8), np.uint8)
+originals, copies = chance.permutation(count)[:200_000].reshape(2, -1)
+codes[copies] = codes[originals]
+for _ in range(4):  # up to four bits differ
+    codes[copies, chance.integers(0, 16, 100_000)] ^= 1 << chance.integers(0, 8, 100_000, np.uint8)
+started = time.process_time()
+found = dedup.groups(semantic_hash.near(codes, semantic_hash.RADIUS), count)
+print(time.process_time() - started)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(len(found))
+"""
+
+
+@pytest.mark.long
+def test_a_million_codes_are_grouped_in_seconds_and_little_memory() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", MILLION], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    seconds, gigabytes, groups = map(float, ran.stdout.split())
+    assert seconds < 10
+    assert gigabytes < 2
+    assert groups > 0.99 * 100_000
