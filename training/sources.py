@@ -153,9 +153,10 @@ def decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.n
             if image.size != (size, size):
                 return f"not {size}x{size}"
             if (image.format, image.mode, channels) == ("JPEG", "RGB", 3) and content[-2:] == EOI:
-                pixels = cv2.cvtColor(
-                    cv2.imdecode(np.frombuffer(content, np.uint8), AS_STORED), cv2.COLOR_BGR2RGB
-                )
+                decoded = cv2.imdecode(np.frombuffer(content, np.uint8), AS_STORED)
+                if decoded is None:
+                    return "broken"
+                pixels = decoded[:, :, ::-1]  # blue comes first in it
             else:
                 pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +15,10 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import uvicorn
 from PIL import ExifTags, Image
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from tests.training import small
+from tests.training.hub import serve
 from training import data
 from training.batches import Batches
 from training.data import HELD_OUT, Images, load_images, place
@@ -234,38 +227,6 @@ def test_a_set_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     other = write_parquet(tmp_path / "other" / "x.parquet", [{"picture": 1}])
     with pytest.raises(DataError, match=r"other has no column 'image', only \['picture'\]"):
         load_images(other, 16, 3)
-
-
-@contextmanager
-def serve(files: dict[str, bytes]) -> Iterator[str]:
-    """A Hub on this machine that has one data set, user/faces; gives its address."""
-    commit = "1" * 40
-
-    async def answer(request: Request) -> Response:
-        path = request.url.path
-        if path == f"/api/datasets/user/faces/tree/{commit}":
-            entries = [{"type": "file", "path": p, "size": len(files[p]), "oid": p} for p in files]
-            return JSONResponse(entries)
-        if path in ("/api/datasets/user/faces", f"/api/datasets/user/faces/revision/{commit}"):
-            siblings = [{"rfilename": name} for name in files]
-            return JSONResponse({"id": "user/faces", "sha": commit, "siblings": siblings})
-        content = files.get(path.removeprefix(f"/datasets/user/faces/resolve/{commit}/"))
-        if content is None:
-            code = "EntryNotFound" if "user/faces" in path else "RepoNotFound"
-            return Response(status_code=404, headers={"X-Error-Code": code})
-        return Response(content, headers={"X-Repo-Commit": commit, "ETag": '"1"'})
-
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = Starlette(routes=[Route("/{path:path}", answer)])
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def from_hub(name: str, home: Path, **environment: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,16 +13,22 @@ from pathlib import Path
 
 import lmdb
 import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tests.training.hub import serve
 from training.__main__ import app
 from training.data import load_images
+from training.prepare import shards as making
 from training.prepare.centres import centre
 from training.prepare.shards import REPORT, write_shards
 from training.sources import DataError, rows
 
+ROOT = Path(__file__).parents[2]
 CUT, SETTINGS = partial(centre, size=64), {"centre": 64}
 
 
@@ -95,6 +102,45 @@ def test_the_commands_stop_at_the_limit_and_print_json_last(
     other = CliRunner().invoke(app, [*arguments, "--size", "16"])
     assert other.exit_code == 1
     assert "was made with" in other.stderr
+
+
+def test_a_data_set_of_the_hub_is_streamed_to_the_same_shards(tmp_path: Path) -> None:
+    folder = tmp_path / "local"
+    folder.mkdir()
+    pictures = [{"image": {"bytes": webp(number, 80, 70), "path": None}} for number in range(30)]
+    pq.write_table(pa.Table.from_pylist(pictures), folder / "train-0.parquet")
+
+    def prepare(source: str, out: Path, **environment: str) -> None:
+        command = [sys.executable, "-m", "training", "prepare", "folder", source, str(out)]
+        subprocess.run(
+            [*command, "--processes", "1"], check=True, capture_output=True, cwd=ROOT,
+            env={**os.environ, "HF_HOME": str(tmp_path / "home"), **environment},
+        )  # fmt: skip
+
+    prepare(str(folder), tmp_path / "here")
+    with serve({path.name: path.read_bytes() for path in folder.iterdir()}) as address:
+        prepare("user/faces", tmp_path / "streamed", HF_ENDPOINT=address)
+    assert shards(tmp_path / "streamed") == shards(tmp_path / "here")
+    assert len(load_images(tmp_path / "streamed", 64, 3).train) > 20
+    assert not list((tmp_path / "home").rglob("*.parquet"))  # streamed, not downloaded
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_memory_is_flat_over_a_hundred_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, process, resident = webp(0, 64, 64), psutil.Process(), []
+    found = [(f"{number}", content, {}) for number in range(100_000)]
+    monkeypatch.setattr(making, "rows", lambda source: iter(found))
+    monkeypatch.setattr(making, "columns", lambda source: {})
+
+    def say(line: str) -> None:
+        resident.append(process.memory_info().rss / 2**20)
+
+    write_shards("many", tmp_path, CUT, SETTINGS, per_shard=1000, say=say)
+    assert len(resident) >= 100
+    assert max(resident[20:]) - resident[10] < 20, resident
 
 
 def test_nothing_to_keep_and_a_damaged_database_are_a_sentence_each(
