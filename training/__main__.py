@@ -33,7 +33,7 @@ from dcgan import checkpoint
 from dcgan.engine import Model
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
-from training import evaluation, guide, results
+from training import evaluation, guide, hardware, results
 from training import report as reporting
 from training import ship as shipping
 from training.collapse import SAMPLES, spread, survey
@@ -57,7 +57,7 @@ from training.judges import EPOCHS, train_judges
 from training.loop import Budget, OnCollapse, Run
 from training.prepare.commands import app as preparing
 from training.prepare.commands import remove_duplicates
-from training.recipes import RECIPES, Recipe, describe
+from training.recipes import RECIPES, Option, Recipe, describe
 from training.sentences import in_one_sentence
 from training.theano import import_theano as import_from_theano
 from training.windows import EPOCHS as WINDOW_EPOCHS
@@ -114,8 +114,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     init: Annotated[str | None, typer.Option(help="Start from these weights.")] = None,
     precision: Annotated[
-        Literal["bf16", "no"] | None, typer.Option(help="By default the best there is.")
+        Literal["bf16", "fp16", "no"] | None, typer.Option(help="By default the best there is.")
     ] = None,
+    options: Annotated[
+        list[Option], typer.Option("--with", help="Options of the recipe to turn on.")
+    ] = [],  # noqa: B006  (typer copies it)
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
     on_collapse: Annotated[
         OnCollapse, typer.Option(help="What to do when G's maps or pictures become alike.")
@@ -132,17 +135,21 @@ def train(
         raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
-    typer.echo(describe(chosen))
+    chosen = dataclasses.replace(chosen, **{option.value: True for option in options})
+    if not dry_run:
+        hardware.check(chosen, precision)
+    say = typer.echo if hardware.is_first() else lambda line: None
+    say(describe(chosen))
     pictures = chosen.pictures(data)
-    typer.echo(pictures.report())
+    say(pictures.report())
     if dry_run:
         return
     run = Run(chosen, pictures, out, precision, on_collapse)
     if init:
         run.trainer.start_from(checkpoint.load(init))
     if resume:
-        run.resume(typer.echo)
-    run.train(Budget(minutes, steps), typer.echo)
+        run.resume(say)
+    run.train(Budget(minutes, steps), say)
 
 
 @app.command()

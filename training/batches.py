@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from training.sources import DataError
+
+Made = TypeVar("Made")
 
 
 class Batches:
@@ -51,6 +56,29 @@ class Batches:
             flip = random(self.seed, "mirror", step).random(self.batch_size)[self._slice] < 0.5
             pictures[flip] = pictures[flip, :, :, ::-1]
         return pictures, None if self.labels is None else self.labels[rows]
+
+
+class Ahead(Generic[Made]):
+    """Makes the next batch in a thread while the one before is learned from."""
+
+    def __init__(self, make: Callable[[int], Made]) -> None:
+        """make: of a batch's number; only ever called in the thread."""
+        self._make, self._thread = make, ThreadPoolExecutor(1, "batches")
+        self._made: dict[int, Future[Made]] = {}
+
+    def at(self, number: int) -> Made:
+        """Raises what making this batch raised."""
+        self._made = {
+            wanted: self._made.get(wanted) or self._thread.submit(self._make, wanted)
+            for wanted in (number, number + 1)
+        }
+        return self._made[number].result()
+
+    def __enter__(self) -> Ahead[Made]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
 
 def some_of_each(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
@@ -20,10 +19,11 @@ from dcgan.networks import Generator
 from training import evaluation, journal
 from training.collapse import Watch
 from training.data import Images, shown
+from training.hardware import PRECISIONS, TrainingError, accelerator, is_lost, left_alone
 from training.recipes import Recipe, settings
 from training.state import StateError, load_state, newest_facts, save_state
 from training.stopping import StopSignal
-from training.trainer import Trainer, best_precision
+from training.trainer import Trainer
 
 GRID = 64
 ROLL_BACKS = 3
@@ -33,10 +33,6 @@ ROLL_BACKS = 3
 OnCollapse = Literal["warn", "stop", "rollback"]
 """What a run does when G has collapsed: go on; end with an error; go on from the last state before,
 with other z's."""
-
-
-class TrainingError(RuntimeError):
-    """A run that can't go on; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +62,15 @@ class Run:
         precision: str | None = None,
         on_collapse: OnCollapse = "warn",
     ) -> None:
-        """precision: "bf16" or "no"; by default the best that the hardware has.
+        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has.
 
-        Raises DataError where the pictures do not fill a batch.
+        Raises DataError where the pictures do not fill a batch, TrainingError where the machine
+        can't do what is asked for.
         """
         self.recipe, self.out, self.pictures = recipe, out, pictures
         self.on_collapse: OnCollapse = on_collapse
         self._digest, self._grids = pictures.digest(), out / "samples"
-        self.accelerator = Accelerator(
-            mixed_precision=precision or best_precision(),
-            log_with="tensorboard",
-            project_dir=out,
-            # each process keeps its own running statistics: D passes twice before a backward
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
+        self.accelerator = accelerator(recipe, out, precision)
         self.trainer = Trainer(recipe, pictures, self.accelerator)
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
@@ -117,6 +108,8 @@ class Run:
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
         trainer.attempt = facts.get("attempt", 0)
         self.curve = facts["curve"]
+        if (scaler := self.accelerator.scaler) and "scaler" in facts:
+            scaler.load_state_dict(facts["scaler"])
         if self.accelerator.is_main_process:  # grids of the way that is not gone on with
             for grid in self._grids.glob("*.png"):
                 if int(grid.stem) > trainer.images_seen:
@@ -134,15 +127,17 @@ class Run:
             "attempt": self.trainer.attempt,
             "recipe": settings(self.recipe),
             "pictures": self._digest,
-            "healthy": self._watch.healthy(self.trainer.generator, self.trainer.step),
+            "healthy": self._watch.healthy(self.trainer.looked_at(), self.trainer.step),
         }
+        if scaler := self.accelerator.scaler:
+            facts["scaler"] = scaler.state_dict()
         save_state(self.out, self.trainer.networks(), self.trainer.optimisers, facts)
 
     def train(self, budget: Budget, say: Callable[[str], None] = print) -> None:
         """Train until the budget is spent or SIGTERM or Ctrl-C asks to stop; then save.
 
         Raises TrainingError where the losses are no longer numbers, G has collapsed and the run is
-        to stop then, or nothing can be written.
+        to stop then, nothing can be written, or another process of the run is gone.
         """
         try:
             self._train(budget, say)
@@ -151,6 +146,10 @@ class Run:
                 f"step {self.trainer.step} could not be kept ({error}), {self._last_state()}: make "
                 "room, then --resume"
             ) from error
+        except RuntimeError as error:
+            if not is_lost(error):
+                raise
+            raise left_alone(self._last_state) from error
 
     def _train(self, budget: Budget, say: Callable[[str], None]) -> None:
         trainer = self.trainer
@@ -161,7 +160,7 @@ class Run:
         logged_at, logged_step = started, trainer.step
         grid_at = checkpoint_at = started
         losses: dict[str, Tensor] = {}
-        with StopSignal() as stop:
+        with StopSignal() as stop, trainer.prefetching():
             while not self._stopping(stop.asked or self._spent(budget)):
                 losses = trainer.train_step()
                 if found := self._look():
@@ -269,7 +268,7 @@ class Run:
         if not self._watch.due(self.trainer.step):
             return None
         main = self.accelerator.is_main_process
-        found = [self._watch.look(self.trainer.generator) if main else None]
+        found = [self._watch.look(self.trainer.looked_at()) if main else None]
         return broadcast_object_list(found)[0]
 
     def _collapsed(self, how: str, say: Callable[[str], None]) -> None:
@@ -308,7 +307,7 @@ class Run:
 
     def _begin(self, say: Callable[[str], None]) -> None:
         accelerator, step = self.accelerator, self.trainer.step
-        precision = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
+        precision = PRECISIONS[accelerator.mixed_precision]
         say(
             f"training on {accelerator.device} in {precision} from step {step}, "
             f"{self.trainer.batches.steps_per_epoch} batches an epoch; Ctrl-C stops and saves"

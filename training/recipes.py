@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
 from training.data import HELD_OUT, Images, load_images
+
+
+class Option(StrEnum):
+    """Fields of a recipe that a command may turn on."""
+
+    SYNC_NORM = "sync_norm"
+    COMPILE = "compile"
+    PREFETCH = "prefetch"
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,12 @@ class Recipe:
     """Column of the data set -> values trained on; empty: all rows."""
     label: str | None = None
     """Column with class numbers, for a class-conditional network."""
+    sync_norm: bool = False
+    """With several processes: normalise over the whole batch, not each its part. On GPUs only."""
+    compile: bool = False
+    """Let torch.compile make code of both networks: the same results up to rounding."""
+    prefetch: bool = False
+    """Gather the next batch in a thread while a step computes, in memory that a GPU reads from."""
     deviations: dict[str, str] = field(default_factory=dict)
     """Field, or field of the model as "model.prior" -> why it is not the paper's."""
 
@@ -217,6 +232,10 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+MAY_CHANGE = {"description", "deviations", "compile", "prefetch"}
+"""Fields that do not decide what is learned: how it is said, and how it is computed."""
+
+
 def describe(recipe: Recipe) -> str:
     """The recipe and its deviations as JSON."""
     return json.dumps(asdict(recipe), indent=2)
@@ -225,4 +244,4 @@ def describe(recipe: Recipe) -> str:
 def settings(recipe: Recipe) -> dict[str, Any]:
     """What must not change within a run, as JSON gives it back."""
     found = json.loads(describe(recipe))
-    return {k: v for k, v in found.items() if k not in ("description", "deviations")}
+    return {k: v for k, v in found.items() if k not in MAY_CHANGE}

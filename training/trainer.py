@@ -9,13 +9,15 @@ would be thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -23,7 +25,7 @@ from dcgan import images
 from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator, Generator
-from training.batches import Batches, random
+from training.batches import Ahead, Batches, random
 from training.convolution import use_matrix_products
 from training.data import Images
 from training.recipes import Recipe
@@ -72,9 +74,9 @@ class Trainer:
         if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
             use_matrix_products(self.generator)
             use_matrix_products(self.discriminator)
-        # as they are trained: in mixed precision, gradients averaged over the processes
-        self._generate: nn.Module = accelerator.prepare(self.generator)
-        self._discriminate: nn.Module = accelerator.prepare(self.discriminator)
+        self._ahead: Ahead[tuple[Tensor, Tensor | None]] | None = None
+        self._generate = self._prepared(self.generator)
+        self._discriminate = self._prepared(self.discriminator)
         self.optimisers: dict[str, Optimizer] = {
             name: accelerator.prepare(
                 Adam(
@@ -93,12 +95,28 @@ class Trainer:
         self.images_before: int | None = None
         """Images seen by the weights that these started from; None: they started from noise."""
 
+    def _prepared(self, network: nn.Module) -> nn.Module:
+        """As it is trained: in mixed precision, gradients averaged over the processes."""
+        if self._synchronised:
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        if self.recipe.compile:
+            network.compile(dynamic=False)  # in place: parameters keep their names
+        prepared = self.accelerator.prepare(network)
+        if isinstance(prepared, DistributedDataParallel):
+            # each process keeps its own running statistics: D passes twice before a backward
+            prepared.forward_sync_buffers = False
+        return prepared
+
     def networks(self) -> dict[str, nn.Module]:
         return {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "average": self.average,
         }
+
+    @property
+    def _synchronised(self) -> bool:
+        return self.recipe.sync_norm and self.accelerator.num_processes > 1
 
     @property
     def steps_per_batch(self) -> int:
@@ -136,10 +154,9 @@ class Trainer:
         """A step of D and of G, or of the one whose turn it is; returns losses and D's answers."""
         recipe, step = self.recipe, self.step
         self._warm_up()
-        pictures, classes = self.batches.at(step // self.steps_per_batch)
-        real = self._tensor(images.from_uint8(pictures, recipe.model.output))
+        batch = self._ahead.at if self._ahead else self._batch
+        real, labels = batch(step // self.steps_per_batch)
         real = real.contiguous(memory_format=torch.channels_last)
-        labels = None if classes is None else self._tensor(classes)
         fake = self._generate(self._z(step), labels)
         turn = step % self.steps_per_batch
         losses: dict[str, Tensor] = {}
@@ -162,17 +179,43 @@ class Trainer:
         self.step += 1
         return losses
 
+    @contextmanager
+    def prefetching(self) -> Iterator[None]:
+        """Within it the steps' batches are gathered ahead, where the recipe says so."""
+        if not self.recipe.prefetch:
+            yield
+            return
+        with Ahead(self._batch) as ahead:
+            self._ahead = ahead
+            try:
+                yield
+            finally:
+                self._ahead = None
+
+    def looked_at(self) -> Generator:
+        """G, or a copy where G's passes wait for the other processes, to be looked at by one."""
+        return self._copied(self.generator) if self._synchronised else self.generator
+
     def exported(self, averaged: bool = True) -> Generator:
         """A copy of G in eval mode, with statistics fixed in the precision that it is trained in.
 
         averaged: of the averaged G, where the recipe averages.
         """
         source = self.average.module if averaged and self.recipe.average else self.generator
+        with self.accelerator.autocast():
+            return fix_statistics(self._copied(source))
+
+    def _copied(self, source: nn.Module) -> Generator:
         generator, _ = self._make(self.recipe.model)
         generator.load_state_dict(source.state_dict())
         generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
-        with self.accelerator.autocast():
-            return fix_statistics(generator)
+        return generator
+
+    def _batch(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """This process's part of a batch, and its classes."""
+        pictures, classes = self.batches.at(number)
+        real = self._tensor(images.from_uint8(pictures, self.recipe.model.output))
+        return real, None if classes is None else self._tensor(classes)
 
     def _z(self, step: int) -> Tensor:
         """This process's part of the step's z's."""
@@ -188,7 +231,10 @@ class Trainer:
         return self._tensor(part.astype(np.float32))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.accelerator.device)
+        tensor, device = torch.from_numpy(array), self.accelerator.device
+        if self.recipe.prefetch and device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(device, non_blocking=True)
 
     def _update(self, name: str, loss: Tensor) -> None:
         optimiser = self.optimisers[name]

@@ -229,15 +229,3 @@ def test_batch_statistics_are_for_sampling_only(
     generator = run.trainer.exported()
     fixed = evaluation.sample(generator, 8, 0)
     assert (fixed != evaluation.sample(generator.train(), 8, 0)).any()
-
-
-@pytest.mark.long
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    data = small.write_folder(tmp_path / "data")
-    subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-         "-m", "tests.training.small", "train", "small", "--data", str(data),
-         "--out", str(tmp_path / "run"), "--steps", "6", "--precision", "no"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, timeout=200,
-    )  # fmt: skip
-    assert newest_facts(tmp_path / "run")["step"] == 6

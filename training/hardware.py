@@ -1,0 +1,87 @@
+"""What a run is trained on: a process and its device, or several processes that share each batch.
+
+Several are started by `accelerate launch`, and each takes its part of every batch, with batch
+statistics of its own unless the recipe says `sync_norm`; their gradients are averaged.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
+from torch.distributed import DistError
+
+from training.recipes import Recipe
+from training.trainer import best_precision
+
+WAIT = timedelta(hours=1)
+"""How long processes wait for the first, which alone measures the checkpoints."""
+PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}
+
+
+class TrainingError(RuntimeError):
+    """A run that can't go on; the message says why and what to do."""
+
+
+def processes() -> int:
+    """How many share each batch."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this is the one that writes and speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def check(recipe: Recipe, precision: str | None) -> None:
+    """Raises TrainingError for what can't be done here, before anything is read."""
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise TrainingError(
+            "float16 is for GPUs, and there is none here: leave out --precision, which takes "
+            "bfloat16 where the processor computes in it"
+        )
+    if recipe.batch_size % processes():
+        raise TrainingError(
+            f"batches of {recipe.batch_size} can't be split evenly over {processes()} processes: "
+            "start another number of them (--num_processes)"
+        )
+    if recipe.sync_norm and processes() > 1 and not torch.cuda.is_available():
+        raise TrainingError(
+            "torch normalises over several processes (sync_norm) on GPUs only, and there is none "
+            "here: leave it out, and each process normalises its part of the batch, or start one "
+            "process"
+        )
+
+
+def accelerator(recipe: Recipe, out: Path, precision: str | None) -> Accelerator:
+    """Raises TrainingError for what can't be done here."""
+    check(recipe, precision)
+    return Accelerator(
+        mixed_precision=precision or best_precision(),
+        log_with="tensorboard",
+        project_dir=out,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=WAIT)],
+        # without a GPU Accelerate looks for other processes only if told so: each would train alone
+        cpu=processes() > 1 and not torch.cuda.is_available(),
+    )
+
+
+def is_lost(error: RuntimeError) -> bool:
+    """Whether another process has ended, or answers no longer: gloo's errors have no type."""
+    return isinstance(error, DistError) or "gloo/transport" in str(error)
+
+
+def left_alone(last_state: Callable[[], str]) -> TrainingError:
+    """What a process says that is left; from here on the launcher's SIGTERM does not stop it from
+    saying so."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return TrainingError(
+        f"another process of the run has ended or no longer answers, {last_state()}: start the "
+        "same command again with --resume"
+    )
