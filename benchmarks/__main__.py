@@ -2,6 +2,7 @@
 
     python -m benchmarks            fails where a figure has fallen by more than a quarter
     python -m benchmarks --write    keeps the new figures instead, and writes docs/BENCHMARKS.md
+    python -m benchmarks draw       this one only; the others' figures stay as they are
 
 Compared are the ratios to the peer measured in the same run: they hold on a machine that is
 slower, or busier, than the one that wrote the file.
@@ -22,6 +23,7 @@ from benchmarks import machine
 
 SCRIPTS = {
     "train_speed": "Training against the plain loop that most people copy (pytorch/examples).",
+    "load_speed": "Reading a set of pictures, against a DataLoader over the same files.",
     "draw": "Pictures from the engine, against the network in eager torch.",
     "drag": "From the finger to the picture, against gr.Slider.change -> gr.Image.",
 }
@@ -29,18 +31,26 @@ KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.json"
 FALL = 0.75
 
 
-def main(write: Annotated[bool, typer.Option("--write", help="Keep the figures.")] = False) -> None:
-    """Run every benchmark."""
-    found = {name: run(name) for name in SCRIPTS}
-    if write:
-        KEPT.write_text(json.dumps({"machine": machine(), "figures": found}, indent=2) + "\n")
-        KEPT.with_name("BENCHMARKS.md").write_text(page(found))
-        return
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SCRIPTS)}.")] = None,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Keep the figures.")] = False,
+) -> None:
+    """Run every benchmark, or those that are named."""
+    if unknown := set(names or []) - SCRIPTS.keys():
+        raise typer.BadParameter(f"there is no {min(unknown)}; choose {', '.join(SCRIPTS)}")
+    found = {name: run(name) for name in names or SCRIPTS}
     kept = json.loads(KEPT.read_text())["figures"]
+    if write:
+        kept |= found
+        kept = {name: kept[name] for name in SCRIPTS if name in kept}
+        KEPT.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=2) + "\n")
+        KEPT.with_name("BENCHMARKS.md").write_text(page(kept))
+        return
     fallen = [
         f"{figure['name']}: {figure['ratio']} times the peer, it was {before['ratio']}"
         for name, figures in found.items()
-        for figure, before in zip(figures, kept[name], strict=True)
+        for figure, before in zip(figures, kept.get(name, figures), strict=True)
         if figure["ratio"] < FALL * before["ratio"]
     ]
     if fallen:

@@ -1,0 +1,100 @@
+"""Speed of reading a set to train on, against a DataLoader over the same files.
+
+    python -m benchmarks.load_speed [--pictures 80000] [--json FILE]      1 minute
+
+Pictures are JPEGs of 64x64 and about 3 kB in parquet, as `prepare` writes them. Ours is
+`load_images`: every picture decoded once, by a process a core, split by hash and laid into the file
+that training reads from; the processes' start is included. The peer is what people write: the
+datasets library decodes to pixels in the workers of torch's DataLoader, one a core, once an epoch.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from benchmarks import Figure, machine
+from training.data import load_images
+
+SIZE, DIFFERENT, SHARD = 64, 2000, 10_000
+
+
+def main(
+    pictures: Annotated[int, typer.Option(help="Read by either.", min=SHARD)] = 80_000,
+    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Compare the speed of reading a set with a DataLoader's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "set", pictures)
+        started = time.perf_counter()
+        found = load_images(folder / "set", SIZE, 3)
+        ours = pictures / (time.perf_counter() - started)
+        assert len(found.train) + len(found.held_out) == pictures
+        started = time.perf_counter()
+        assert plain_loader(folder) == pictures
+        peer = pictures / (time.perf_counter() - started)
+    figure = Figure("pictures read", round(ours), "pictures/s", "higher", round(peer))
+    print(figure)
+    print(machine())
+    if file:
+        file.write_text(json.dumps([figure.as_dict()], indent=2) + "\n")
+
+
+def write(folder: Path, pictures: int) -> None:
+    """Parquet shards of soft shapes."""
+    random = np.random.default_rng(0)
+    contents = []
+    for _ in range(DIFFERENT):
+        small = Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8))
+        content = io.BytesIO()
+        small.resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(
+            content, "JPEG", quality=95, subsampling=0
+        )
+        contents.append(content.getvalue())
+    folder.mkdir()
+    for start in range(0, pictures, SHARD):
+        rows: list[dict[str, Any]] = [
+            {"image": {"bytes": contents[number % DIFFERENT], "path": f"{number}.jpg"}}
+            for number in range(start, min(start + SHARD, pictures))
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"train-{start:08d}.parquet")
+
+
+def plain_loader(folder: Path) -> int:
+    """Read every picture as an array; returns how many there were."""
+    files = sorted(str(path) for path in (folder / "set").iterdir())
+    found = datasets.load_dataset(
+        "parquet", data_files=files, split="train", cache_dir=str(folder / "cache")
+    )
+    assert isinstance(found, datasets.Dataset)
+    pictures = found.cast_column("image", datasets.Image())
+    loader = DataLoader(
+        pictures,  # pyright: ignore[reportArgumentType]  (it has what a Dataset must have)
+        batch_size=128,
+        num_workers=os.cpu_count() or 1,
+        collate_fn=as_arrays,
+    )
+    return sum(len(batch) for batch in loader)
+
+
+def as_arrays(rows: list[dict[str, Any]]) -> np.ndarray:
+    """(N, H, W, 3) uint8."""
+    return np.stack([np.asarray(row["image"].convert("RGB")) for row in rows])
+
+
+if __name__ == "__main__":
+    typer.run(main)
