@@ -140,7 +140,7 @@ def train(
         hardware.check(chosen, precision)
     say = typer.echo if hardware.is_first() else lambda line: None
     say(describe(chosen))
-    pictures = chosen.pictures(data)
+    pictures = hardware.read(chosen, data)
     say(pictures.report())
     if dry_run:
         return
@@ -334,9 +334,14 @@ def write_results(
 @in_one_sentence()
 def write_guide(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
+    timed: Annotated[
+        bool, typer.Option("--timed", help="Only time steps of each here, for the next page.")
+    ] = False,
 ) -> None:
     """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
-    checkpoint.write_atomically(out, guide.guide(RECIPES).encode())
+    if timed:  # in a mixed precision, of which Accelerate has one a process
+        return guide.keep_speeds(RECIPES)
+    return checkpoint.write_atomically(out, guide.guide(RECIPES).encode())
 
 
 for _name, _module in EXPERIMENTS.items():

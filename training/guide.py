@@ -1,5 +1,6 @@
 """docs/RECIPES.md: what each recipe trains on, what it takes and gives, and where it deviates.
 
+    python -m training recipes --timed
     python -m training recipes
 
 Operations and bytes are counted in real steps of the game on the CPU, in float32, and scaled to the
@@ -9,8 +10,11 @@ recipe's batch. What a GPU would need is computed from them alone: no recipe has
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -26,9 +30,13 @@ from dcgan.config import ModelConfig
 from training.data import Images
 from training.experiments import figures
 from training.recipes import Recipe
-from training.trainer import Trainer
+from training.trainer import Trainer, best_precision
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
+SPEEDS = Path(__file__).parents[1] / "docs" / "recipes.json"
+"""What --timed measured: the machine, and images a second by recipe."""
+TIMED = 5
+"""Steps, or pairs of them where the networks take turns, behind a first one that is not timed."""
 COUNTED = (8, 16)
 """Batches that are counted: the difference is what pictures take, the rest what a step takes."""
 GPU, OPERATIONS, BANDWIDTH = "A100 (80 GB)", 312e12, 2.0e12
@@ -44,7 +52,9 @@ python -m training train NAME --data DATA --out runs/NAME
 ```
 
 and `--dry-run` prints all of its fields. Images, minutes and KID are those of the weights that are
-shipped, from 2 CPU cores (some on one of them, beside other work), as their cards say.
+shipped, from 2 CPU cores (some on one of them, beside other work), as their cards say, or of a run
+whose weights are not shipped. The speed on those two cores, with nothing beside, is that of a few
+steps: what checkpoints and grids take comes on top.
 
 **What stands under "{GPU}" has not been run: it is computed.** The speed is the lower one of two
 bounds: all operations of a step at {OPERATIONS / 1e12:g} tera-operations a second, and all bytes
@@ -98,8 +108,15 @@ What no test covers, for **nothing here has been run on a GPU**:
 - torch.compile's code for GPUs
 - exactness: a resumed run equals an uninterrupted one to the bit on a CPU; cuDNN's weight gradients
   need not be the same twice
-- a large set with many processes: each decodes the pictures into a temporary file of its own (37 GB
-  each for 3 million of 64x64), and every step asks all processes whether one has to stop"""
+- a large set with many processes: the first of a machine decodes the pictures into a file that all
+  map (37 GB for 3 million of 64x64, twice that while it is laid out; with several machines each
+  process makes its own), and every step asks all processes whether one has to stop"""
+
+NOT_SHIPPED = {
+    "faces-common": ["102,272 (not shipped)", "20", "2.032 (2,000)"],
+    "svhn": ["156,480 (not shipped)", "35", "0.167 (2,000)"],
+}
+"""Images seen, minutes and KID of recipes that were trained here all the same."""
 
 DATA = {
     "faces": "aligned faces of 64x64 (`prepare faces --aligned`); here 28,000",
@@ -201,14 +218,41 @@ COLUMNS = (
     "images seen",
     "minutes",
     "KID (n)",
+    "2 cores: images a second",
+    "hours for a million",
     f"{GPU}: images a second, at most",
     "minutes for a million, at least",
     "GB",
 )
 
 
+def timed(recipe: Recipe) -> float:
+    """Images a second on this machine: the median of TIMED steps, in the best precision it has."""
+    model = recipe.model
+    size = (4 * recipe.batch_size, model.channels, model.image_size, model.image_size)
+    pictures = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    labels = np.arange(len(pictures)) % model.classes if model.classes else None
+    given = Images(pictures, pictures[:0], labels=labels)
+    trainer = Trainer(recipe, given, Accelerator(mixed_precision=best_precision()))
+    taken = []
+    for _ in range(1 + TIMED):
+        started = time.perf_counter()
+        for _ in range(trainer.steps_per_batch):
+            trainer.train_step()
+        taken.append(time.perf_counter() - started)
+    return round(recipe.batch_size / median(taken[1:]), 1)
+
+
+def keep_speeds(recipes: Mapping[str, Recipe]) -> None:
+    """Write SPEEDS."""
+    found = {name: timed(recipe) for name, recipe in recipes.items()}
+    facts = {"machine": figures.machine(), "images_per_second": found}
+    checkpoint.write_atomically(SPEEDS, (json.dumps(facts, indent=1) + "\n").encode())
+
+
 def row(name: str, recipe: Recipe) -> list[str]:
     """Of the table."""
+    speed = figures.kept(SPEEDS)["images_per_second"][name]
     found = cost(recipe)
     g, d = found.parameters
     seconds = max(found.operations / OPERATIONS, found.moved / 2 / BANDWIDTH)
@@ -217,18 +261,20 @@ def row(name: str, recipe: Recipe) -> list[str]:
         name,
         f"{g / 1e6:.1f} + {d / 1e6:.1f}",
         f"{found.operations / recipe.batch_size / 1e9:.2f}",
-        *_shipped(WEIGHTS / name),
+        *_trained(name),
+        f"{speed:,.0f}",
+        f"{1e6 / speed / 3600:.1f}",
         f"{float(f'{recipe.batch_size / seconds:.2g}'):,.0f}",
         f"{1e6 / recipe.batch_size * seconds / 60:.2f}",
         f"{memory / 2**30:.2f}",
     ]
 
 
-def _shipped(folder: Path) -> list[str]:
-    """Images seen, minutes and KID of what is shipped."""
-    if not folder.is_dir():
-        return ["not shipped", "", ""]
-    facts = checkpoint.load(folder).metadata
+def _trained(name: str) -> list[str]:
+    """Images seen, minutes and KID."""
+    if not (WEIGHTS / name).is_dir():
+        return NOT_SHIPPED.get(name, ["not trained", "", ""])
+    facts = checkpoint.load(WEIGHTS / name).metadata
     kid = f"{facts['kid']:.3f} ({facts['kid_n']:,})"
     return [f"{facts['images_seen']:,}", f"{facts['minutes']:.0f}", kid]
 

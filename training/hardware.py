@@ -6,22 +6,29 @@ statistics of its own unless the recipe says `sync_norm`; their gradients are av
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate import Accelerator, PartialState
+from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
 from torch.distributed import DistError
 
+from training.data import Images
 from training.recipes import Recipe
+from training.sources import DataError
 from training.trainer import best_precision
 
 WAIT = timedelta(hours=1)
 """How long processes wait for the first, which alone measures the checkpoints."""
+PARTS = ("train", "held_out")
 PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}
 
 
@@ -57,6 +64,36 @@ def check(recipe: Recipe, precision: str | None) -> None:
             "here: leave it out, and each process normalises its part of the batch, or start one "
             "process"
         )
+
+
+def read(recipe: Recipe, source: str) -> Images:
+    """The recipe's pictures; of several processes on one machine the first decodes them for all.
+
+    Raises DataError, in each of them.
+    """
+    if processes() == 1 or os.environ["LOCAL_WORLD_SIZE"] != os.environ["WORLD_SIZE"]:
+        return recipe.pictures(source)
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+    with tempfile.TemporaryDirectory() as folder:
+        given: list[Any] = [_laid_out(recipe, source, Path(folder)) if is_first() else None]
+        found = broadcast_object_list(given)[0]
+        if isinstance(found, Exception):
+            raise found
+        images, where = found
+        maps = {part: np.load(where / f"{part}.npy", mmap_mode="r") for part in PARTS}
+        state.wait_for_everyone()
+    return dataclasses.replace(images, **maps)
+
+
+def _laid_out(recipe: Recipe, source: str, folder: Path) -> tuple[Images, Path] | Exception:
+    """What is known of the pictures, which lie as arrays in a folder; or what went wrong."""
+    try:
+        images = recipe.pictures(source)
+        for part in PARTS:
+            np.save(folder / part, getattr(images, part))
+    except (DataError, OSError) as error:
+        return error
+    return dataclasses.replace(images, **dict.fromkeys(PARTS, np.empty(0, np.uint8))), folder
 
 
 def accelerator(recipe: Recipe, out: Path, precision: str | None) -> Accelerator:

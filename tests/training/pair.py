@@ -1,9 +1,10 @@
 """`python -m tests.training.pair OUT [STEPS]`: two real processes over gloo, as `accelerate launch`
 starts them: by their environment.
 
-They make some steps of each of `CASES`; the first writes the state to OUT/<case>/states, each its
-own networks to OUT/<case>/<its number>.safetensors. With STEPS it is a run in OUT whose second
-process is killed after so many steps.
+They read OUT/data, which only the first is told of, to OUT/<number>.npy, and say what is wrong with
+another in OUT/<number>.txt. They make some steps of each of `CASES`; the first writes the state to
+OUT/<case>/states, each its own networks to OUT/<case>/<its number>.safetensors. With STEPS it is a
+run in OUT whose second process is killed after so many steps.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from tests.training import small
+from training import hardware
 from training.data import Images
 from training.loop import Budget, Run, TrainingError
 from training.recipes import Recipe
+from training.sources import DataError
 
 STEPS = 4
 CLASSES = 3
@@ -43,7 +46,18 @@ def pictures(recipe: Recipe) -> Images:
     return dataclasses.replace(small.images(), labels=labels)
 
 
+def read(out: Path) -> None:
+    place, number = str(out / "data"), os.environ["RANK"]
+    found = hardware.read(small.RECIPE, place if hardware.is_first() else "./nowhere")
+    np.save(out / number, np.concatenate([found.train, found.held_out]))
+    try:
+        hardware.read(small.RECIPE, "./nowhere" if hardware.is_first() else place)
+    except DataError as error:
+        (out / f"{number}.txt").write_text(str(error))
+
+
 def steps(out: Path) -> None:
+    read(out)
     for name, recipe in CASES.items():
         run = Run(recipe, pictures(recipe), out / name, "no")
         assert run.accelerator.num_processes == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,13 @@ def test_the_page_has_what_is_counted(name: str) -> None:
     rows = {row[0]: row for row in small.cells(PAGE.read_text(encoding="utf-8"))}
     assert list(rows) == ["", *RECIPES]
     assert rows[name] == guide.row(name, RECIPES[name])
+
+
+def test_speeds_are_measured_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guide, "SPEEDS", tmp_path / "recipes.json")
+    alternating = dataclasses.replace(small.RECIPE, updates="alternating")
+    guide.keep_speeds({"both": small.RECIPE, "alternating": alternating})
+    kept = json.loads((tmp_path / "recipes.json").read_text())
+    assert "torch" in kept["machine"]
+    assert kept["images_per_second"].keys() == {"both", "alternating"}
+    assert min(kept["images_per_second"].values()) > 0

@@ -21,6 +21,7 @@ from dcgan.networks import Discriminator, Generator
 from tests.training import pair, small
 from training import hardware
 from training.batches import Batches, random
+from training.data import load_images
 from training.loop import Run, TrainingError
 from training.recipes import Recipe
 from training.state import newest_facts
@@ -33,6 +34,7 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pair")
+    small.write_folder(out / "data")
     command = [sys.executable, "-W", "error", "-m", "tests.training.pair", str(out)]
     subprocess.run(command, cwd=ROOT, env=ONE_THREAD, check=True, timeout=200)
     return out
@@ -133,6 +135,15 @@ def test_both_processes_have_the_same_weights_and_their_own_statistics(
             assert torch.equal(first[f"{name}/{key}"], second[f"{name}/{key}"])
         for key, expected in network.named_buffers():
             torch.testing.assert_close(second[f"{name}/{key}"], expected, rtol=0, atol=2e-6)
+
+
+def test_the_first_process_decodes_the_pictures_for_both(trained: Path) -> None:
+    expected = load_images(trained / "data", 16, 3)
+    for process in range(2):
+        found = np.load(trained / f"{process}.npy")
+        np.testing.assert_array_equal(found[: len(expected.train)], expected.train)
+        np.testing.assert_array_equal(found[len(expected.train) :], expected.held_out)
+        assert (trained / f"{process}.txt").read_text() == "there is no folder ./nowhere"
 
 
 def test_when_a_process_is_killed_the_other_ends_with_a_sentence(tmp_path: Path) -> None:
