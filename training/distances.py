@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -32,8 +33,6 @@ _STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 class Measure(Protocol):
     """Pictures (N, H, W, 3) uint8 -> features (N, d) float32."""
-
-    name: str
 
     def __call__(self, pictures: np.ndarray) -> Tensor: ...
 
@@ -86,9 +85,7 @@ class Inception:
         return torch.cat([self.network(part) for part in parts])
 
 
-FEATURES: dict[str, type[Features] | type[Inception]] = {
-    kind.name: kind for kind in (Features, Inception)
-}
+FEATURES: dict[str, Callable[[], Measure]] = {kind.name: kind for kind in (Features, Inception)}
 
 
 def kernel_distance(generated: Tensor, real: Tensor) -> float:

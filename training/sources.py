@@ -166,7 +166,10 @@ def _jpeg(content: bytes) -> np.ndarray | None:
     """
     if content[:2] != SOI or content[-2:] != EOI or b"Adobe" in content:
         return None
-    found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # of a size that no picture has
+        return None
     return found[:, :, ::-1] if found is not None and found.ndim == 3 else None
 
 

@@ -123,6 +123,15 @@ def test_jpegs_that_are_cut_off_or_grey_are_left_out() -> None:
     np.testing.assert_array_equal(decode(cmyk.getvalue(), 16, 3), expected)
 
 
+def test_a_jpeg_that_claims_to_be_gigantic_is_left_out() -> None:
+    content = io.BytesIO()
+    Image.fromarray(small.pictures(1)[0].transpose(1, 2, 0)).save(content, "JPEG")
+    damaged = bytearray(content.getvalue())
+    sides = damaged.index(b"\xff\xc0") + 5  # of the frame's header
+    damaged[sides : sides + 4] = b"\xff\xdc\xff\xdc"
+    assert decode(bytes(damaged), 16, 3) == "broken"
+
+
 def test_one_coloured_pixel_is_enough() -> None:
     picture = np.zeros((3, 16, 16), np.uint8)
     assert isinstance(decode(small.png(picture), 16, 3), str)
