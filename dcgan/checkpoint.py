@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from dcgan.networks import Discriminator, Generator
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+GRAPH = "generator.onnx"  # see export.py; without it the graph is made when it is needed
 DIRECTIONS = "directions.json"
 SETS = "sets.json"
 BOXES = "boxes-*.json"
 UNITS = "units-*.json"  # what `python -m dcgan units` finds for such a set
 PROBE = "probe.*"  # a classifier of D's features, see probe.py
-NETWORKS = ("generator.", "discriminator.")
+FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, SETS, BOXES, UNITS, PROBE)
+GENERATOR, DISCRIMINATOR = NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
 Network = TypeVar("Network", bound="torch.nn.Module")
@@ -141,18 +143,18 @@ class Checkpoint:
         """G in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
         from dcgan.networks import Generator
 
-        return self._read(Generator(self.config), "generator.")
+        return self._read(Generator(self.config), GENERATOR)
 
     def discriminator(self) -> Discriminator:
         """D in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
         from dcgan.networks import Discriminator
 
-        return self._read(Discriminator(self.config), "discriminator.")
+        return self._read(Discriminator(self.config), DISCRIMINATOR)
 
     def tensors(self, prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-        """One network's tensors in float32. Raises CheckpointError if they are not exactly these.
+        """One network's tensors, as stored. Raises CheckpointError if they are not exactly these.
 
-        prefix: "generator." or "discriminator.", which the names in `shapes` go without.
+        prefix: GENERATOR or DISCRIMINATOR, which the names in `shapes` go without.
         """
         return read_tensors(self.folder / WEIGHTS, CONFIG, shapes, prefix, NETWORKS)
 
@@ -167,7 +169,7 @@ def read_tensors(
     prefix: str = "",
     known: tuple[str, ...] = ("",),
 ) -> dict[str, np.ndarray]:
-    """The tensors `prefix*` of a safetensors file, by their names without it, in float32.
+    """The tensors `prefix*` of a safetensors file, by their names without it, as stored.
 
     described: the name of the file that the shapes are from. known: prefixes that the file may
     hold. Raises CheckpointError unless the tensors are exactly those in `shapes`.
@@ -193,7 +195,7 @@ def read_tensors(
                         f"{path}: {prefix}{name} has shape {tensor.shape}, but "
                         f"{described} asks for {shape}"
                     )
-                tensors[name] = tensor.astype("float32")
+                tensors[name] = tensor
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} can't be read as safetensors ({error}): it is damaged or incomplete, "
@@ -250,7 +252,7 @@ def _download(repo: str, revision: str | None) -> Path:
             snapshot_download(
                 repo,
                 revision=revision,
-                allow_patterns=[CONFIG, WEIGHTS, CARD, DIRECTIONS, SETS, BOXES, UNITS, PROBE],
+                allow_patterns=list(FILES),
             )
         )
     except Exception as error:  # its transports share no base
@@ -272,9 +274,9 @@ def save(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = half_precision("generator.", generator)
+    tensors = half_precision(GENERATOR, generator)
     if discriminator is not None:
-        tensors |= half_precision("discriminator.", discriminator)
+        tensors |= half_precision(DISCRIMINATOR, discriminator)
     write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     write_atomically(folder / CONFIG, generator.config.to_json().encode())
     write_atomically(folder / CARD, card.encode())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dcgan import checkpoint, graph, images, latent
+from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.spec import Draw, Gain, PictureSpec, SpecError, Z
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ THREADS = 2
 class Model:
     """A checkpoint under the name that specs give it. Its generator is read at first use."""
 
-    def __init__(self, name: str, weights: checkpoint.Checkpoint) -> None:
+    def __init__(self, name: str, weights: Checkpoint) -> None:
         self.name, self.checkpoint, self.config = name, weights, weights.config
         self._lock = threading.Lock()
         self._opened: InferenceSession | None = None
@@ -70,6 +71,8 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
+        latent.check_directions(spec.z, self.directions)
+        latent.check_gains(spec.gains, self.config.layer_shapes)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""
@@ -117,19 +120,41 @@ class Model:
         """The generator, read once, however many threads are first to ask."""
         with self._lock:
             if self._opened is None:
-                import onnxruntime
-
-                tensors = self.checkpoint.tensors("generator.", graph.shapes(self.config))
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = THREADS
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                options.log_severity_level = 3  # it warns that gains can be given: they shall be
-                self._opened = onnxruntime.InferenceSession(
-                    graph.build(self.config, tensors).SerializeToString(),
-                    options,
-                    providers=["CPUExecutionProvider"],
-                )
+                self._opened = self._open()
             return self._opened
+
+    def _open(self) -> InferenceSession:
+        """Raises CheckpointError for tensors that are not the config's, or another's graph."""
+        import onnxruntime
+
+        weights = self.checkpoint
+        tensors = weights.tensors(checkpoint.GENERATOR, graph.shapes(self.config))
+        kept = weights.folder / checkpoint.GRAPH
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # it warns that gains can be given: they shall be
+        # given here because ONNX Runtime follows no links, which the Hub's cache is made of
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(t) for t in tensors.values()]
+        options.add_external_initializers(list(tensors), values)
+        session = onnxruntime.InferenceSession(
+            kept.read_bytes() if kept.is_file() else _graph(weights),
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+        of = session.get_modelmeta().custom_metadata_map.get(graph.WEIGHTS_KEY)
+        if of != weights.hash:
+            raise CheckpointError(
+                f"{kept} is of the weights {of}, not {weights.hash}: write it again with "
+                f"`python -m training export {weights.folder}`"
+            )
+        return session
+
+
+def _graph(weights: Checkpoint) -> bytes:
+    from dcgan import export
+
+    return export.graph(weights).SerializeToString()
 
 
 class Engine:
@@ -146,12 +171,16 @@ class Engine:
             raise SpecError(f"there is no model called {name!r} here; there is: {known}")
         return self.models[name]
 
-    def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
-        """(N, H, W, 3) uint8; models of different sizes can't share a call. Raises SpecError."""
+    def size(self, specs: Sequence[PictureSpec]) -> int:
+        """The height and width that all of these have. Raises SpecError where there is none."""
         sizes = {self.model(spec.model).config.image_size for spec in specs}
         if len(sizes) != 1:
             raise SpecError(f"pictures drawn together must have one size, not {sorted(sizes)}")
-        size = sizes.pop()
+        return sizes.pop()
+
+    def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
+        """(N, H, W, 3) uint8; models of different sizes can't share a call. Raises SpecError."""
+        size = self.size(specs)
         pictures = np.empty((len(specs), size, size, 3), np.uint8)
         for name in {spec.model for spec in specs}:
             rows = [row for row, spec in enumerate(specs) if spec.model == name]

@@ -21,18 +21,7 @@ Kind = Literal["model", "space"]
 ROOT = Path(__file__).resolve().parents[1]
 
 # All that is sent, less LEFTOVERS; in these patterns * matches / as well
-CHECKPOINT = (
-    checkpoint.CONFIG,
-    checkpoint.WEIGHTS,
-    checkpoint.CARD,
-    checkpoint.DIRECTIONS,
-    checkpoint.SETS,
-    checkpoint.BOXES,
-    checkpoint.UNITS,
-    checkpoint.PROBE,
-    "generator.onnx",
-    "*.png",  # the card's
-)
+CHECKPOINT = (*checkpoint.FILES, "*.png")  # the card's pictures
 SPACE = (
     "app.py",
     "requirements.txt",

@@ -141,15 +141,27 @@ def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) ->
 
 
 def gains(
-    edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, int]]
+    edits: Sequence[Gain], layer_shapes: Sequence[tuple[int, int, int]]
 ) -> dict[int, NDArray[np.float32]]:
     """Factors in [0, 3] by layer, to multiply its feature maps with (section 6.3.1).
 
     layer_shapes: (C, H, W) of layers 1, 2, ... Factors are (C, 1, 1), or (C, H, W) where an edit
     of the layer has a mask. Where edits overlap their gains multiply, limited to 3. Raises
-    SpecError for a layer, a map or a length of mask that the network does not have.
+    SpecError as `check_gains` does.
     """
+    check_gains(edits, layer_shapes)
     factors: dict[int, NDArray[np.float64]] = {}
+    for edit in edits:
+        maps, height, width = layer_shapes[edit.layer - 1]
+        change = np.where(_region(edit, height, width), edit.gain, 1.0)
+        factor = np.ones((maps, *change.shape))
+        factor[list(edit.maps)] = change
+        factors[edit.layer] = factors.get(edit.layer, 1.0) * factor
+    return {layer: np.clip(factor, 0, 3).astype(np.float32) for layer, factor in factors.items()}
+
+
+def check_gains(edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, int]]) -> None:
+    """Raises SpecError for a layer, a map or a length of mask that the network does not have."""
     for edit in edits:
         if edit.layer > len(layer_shapes):
             raise SpecError(
@@ -162,11 +174,19 @@ def gains(
                 f"layer {edit.layer} has feature maps 0 to {maps - 1}, "
                 f"so there is no map {edit.maps[-1]} to edit"
             )
-        change = np.where(_region(edit, height, width), edit.gain, 1.0)
-        factor = np.ones((maps, *change.shape))
-        factor[list(edit.maps)] = change
-        factors[edit.layer] = factors.get(edit.layer, 1.0) * factor
-    return {layer: np.clip(factor, 0, 3).astype(np.float32) for layer, factor in factors.items()}
+        expected = math.ceil(height * width / 8)
+        if edit.mask is not None and len(edit.mask) != expected:
+            raise SpecError(
+                f"a mask for layer {edit.layer} ({height} x {width}) must have "
+                f"{expected} bytes, one bit per cell, not {len(edit.mask)}"
+            )
+
+
+def check_directions(z: Z, directions: Mapping[str, Latent]) -> None:
+    """Raises SpecError for the name of a direction that is not among them."""
+    for part in z.parts():
+        for name, _ in part.steps if isinstance(part, Move) else ():
+            _direction(name, directions)
 
 
 def _direction(name: str, directions: Mapping[str, Latent]) -> Latent:
@@ -180,11 +200,5 @@ def _region(edit: Gain, height: int, width: int) -> NDArray[np.bool_]:
     """Where the gain applies, as (H, W), or (1, 1) for everywhere."""
     if edit.mask is None:
         return np.ones((1, 1), bool)
-    expected = math.ceil(height * width / 8)
-    if len(edit.mask) != expected:
-        raise SpecError(
-            f"a mask for layer {edit.layer} ({height} x {width}) must have "
-            f"{expected} bytes, one bit per cell, not {len(edit.mask)}"
-        )
     bits = np.unpackbits(np.frombuffer(edit.mask, np.uint8), count=height * width)
     return bits.reshape(height, width).astype(bool)

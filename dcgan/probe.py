@@ -124,7 +124,9 @@ def load(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
     shapes = _shapes(network, len(classes))
     path = _path(weights, "safetensors")
     tensors = checkpoint.read_tensors(path, _path(weights, "json").name, shapes)
-    arrays = {name: tensors.pop(name) for name in ("weights", "intercepts", "usual")}
+    arrays = {
+        name: tensors.pop(name).astype(np.float32) for name in ("weights", "intercepts", "usual")
+    }
     network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()}, strict=False)
     return Probe(classes, **arrays, facts=facts), network
 

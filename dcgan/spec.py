@@ -79,6 +79,12 @@ class _Latent(_Node):
         if self._draws() > MAX_DRAWS:
             raise SpecError(f"this {self.name} is made of more than {MAX_DRAWS} draws: use fewer")
 
+    def parts(self) -> Iterator[_Latent]:
+        """Itself and all that it is made of."""
+        yield self
+        for part in self._parts():
+            yield from part.parts()
+
     def _depth(self) -> int:
         return 1 + max((z._depth() for z in self._parts()), default=0)
 

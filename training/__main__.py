@@ -9,6 +9,7 @@
     python -m training evaluate weights/faces --real ../shared/data/faces
     python -m training report runs/faces
     python -m training directions weights/faces
+    python -m training export weights/faces
     python -m training judges --data ../shared/data/faces --out weights/judges
     python -m training windows --data ../shared/data/rooms --out weights/judges
     python -m training exemplars weights/faces
@@ -29,7 +30,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dcgan import checkpoint
+from dcgan import checkpoint, export
 from dcgan.engine import Model
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
@@ -241,6 +242,17 @@ def evaluate(
         **asdict(survey(generator, spread(shown(pictures.held_out[:SAMPLES])))),
     }
     typer.echo(json.dumps(facts))
+
+
+@app.command("export")
+@in_one_sentence()
+def write_graphs(
+    weights: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
+) -> None:
+    """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
+    for folder in weights:
+        for path in [folder, *sorted(p.parent for p in folder.glob(f"*/{checkpoint.CONFIG}"))]:
+            typer.echo(export.write(checkpoint.load(path)))
 
 
 @app.command()

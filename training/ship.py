@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dcgan import checkpoint, images
+from dcgan import checkpoint, export, images
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
 from training import evaluation
@@ -79,6 +79,7 @@ def ship(
         )
     weights, chosen = evaluation.copy_best(run, out, best["images"])
     curve = newest_facts(run)["curve"]
+    export.write(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
     checkpoint.save_directions(out, directions)
@@ -89,7 +90,7 @@ def ship(
             "and terms stand there."
         )
         then = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
-        checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry))
+        export.write(checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry)))
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
     samples = evaluation.sample(generator, GRID, GRID_SEED)

@@ -1,0 +1,94 @@
+"""generator.onnx: what is shipped is what would be written again, and draws by itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnxruntime import InferenceSession
+
+from dcgan import checkpoint, export
+from dcgan.checkpoint import Checkpoint, CheckpointError
+from dcgan.engine import Model, discover
+from tests import tiny
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+SHIPPED = discover(WEIGHTS)
+
+DRAW = """
+import sys
+from dcgan.checkpoint import load
+from dcgan.engine import Model
+model = Model("tiny", load(sys.argv[1]))
+model.render([model.sample(1)])
+print("onnx" in sys.modules, "torch" in sys.modules)
+"""
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Checkpoint:
+    return tiny.save(tmp_path / "tiny")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_graph_is_that_of_the_shipped_weights(name: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+        (copy / file).symlink_to(SHIPPED[name] / file)
+    again = export.write(checkpoint.load(copy))
+    assert again.read_bytes() == (SHIPPED[name] / checkpoint.GRAPH).read_bytes(), (
+        f"write it again: python -m training export weights/{name}"
+    )
+
+
+def test_it_draws_by_itself_with_the_weights_beside_it_or_inside(weights: Checkpoint) -> None:
+    model = Model("tiny", weights)
+    specs = [model.sample(3, index) for index in range(4)]
+    z = {"z": np.stack([model.z(spec) for spec in specs]).astype(np.float32)}
+    gains = {
+        f"gain_{layer}": np.ones((1, maps, 1, 1), np.float32)
+        for layer, (maps, _, _) in enumerate(model.config.layer_shapes, start=1)
+    }
+    for graph, inputs in ((export.write(weights), z), (export.whole(weights), z | gains)):
+        session = InferenceSession(graph, providers=["CPUExecutionProvider"])
+        drawn = np.asarray(session.run(["pictures"], inputs)[0])
+        np.testing.assert_allclose(drawn, model.draw(specs), rtol=0, atol=1e-5)
+
+
+def test_the_weights_inside_are_the_generator_s_in_half_precision() -> None:
+    faces = checkpoint.load(WEIGHTS / "faces")
+    size = len(export.whole(faces))
+    stored = faces.tensors(checkpoint.GENERATOR, export.shapes(faces.config))
+    assert 0 < size - sum(tensor.nbytes for tensor in stored.values()) < 20_000
+    assert size < 0.9 * (faces.folder / checkpoint.WEIGHTS).stat().st_size, "D stays at home"
+
+
+def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) -> None:
+    def loaded() -> str:
+        command = [sys.executable, "-c", DRAW, str(weights.folder)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert loaded() == "True False"
+    export.write(weights)
+    assert loaded() == "False False"
+
+
+def test_one_of_other_weights_is_refused(weights: Checkpoint, tmp_path: Path) -> None:
+    other = tiny.save(tmp_path / "other", seed=1)
+    shutil.copy(export.write(other), weights.folder)
+    model = Model("tiny", weights)
+    with pytest.raises(CheckpointError, match=f"not {weights.hash}: write it again"):
+        model.render([model.sample(1)])
+
+
+def test_damaged_weights_are_not_exported(weights: Checkpoint) -> None:
+    path = weights.folder / checkpoint.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged or incomplete"):
+        export.write(weights)
+    assert not (weights.folder / checkpoint.GRAPH).exists()
