@@ -1,6 +1,6 @@
-// Picture texts (dcgan/spec.py): taken apart and put together as text; the engine evaluates them.
+// Picture texts (dcgan/spec.py): taken apart and put together as text; parse.js reads them strictly.
 
-const VERSION = "v1";
+export const VERSION = "v1";
 
 /** {model, weights, z, edits: [...]} of a text; throws an Error with a sentence for people. */
 export function parts(text) {
@@ -94,7 +94,7 @@ export function moves(z) {
 }
 
 /** Feature maps as the text has them: 1.5.7-9. */
-function runs(maps) {
+export function runs(maps) {
   const found = [];
   for (const map of [...maps].sort((a, b) => a - b)) {
     if (found.at(-1)?.[1] === map - 1) found.at(-1)[1] = map;
@@ -103,12 +103,16 @@ function runs(maps) {
   return found.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(".");
 }
 
+export function base64url(bytes) {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
 /** One bit per cell, row by row, in base64url; cells: an array of truths. */
 function mask(cells) {
   const bytes = new Uint8Array(Math.ceil(cells.length / 8));
   cells.forEach((cell, index) => (bytes[index >> 3] |= cell ? 128 >> (index & 7) : 0));
-  const text = btoa(String.fromCharCode(...bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return base64url(bytes);
 }
 
 /** Feature maps times a gain, everywhere or in the cells of a layer that are true. */
