@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 BATCH = 32
-THREADS = 2
-"""Draw one picture; they wait without spinning, so that requests side by side lose little."""
+THREADS = 1
+"""Draw a batch: two need a seventh more of the processors for the same pictures, and a page that
+draws two batches at once (ui/together.py) has use for both elsewhere."""
 
 
 class Model:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dcgan import checkpoint
+from dcgan.catalogue import describe
 from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine
 from dcgan.sets import Sets, SetsError, parse_sets
-from dcgan.ui.server import describe
 from tests import tiny
 
 GOOD: Sets = {

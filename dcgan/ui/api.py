@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from dcgan import units
 from dcgan.boxes import BoxesError
+from dcgan.catalogue import describe
 from dcgan.engine import Engine
 from dcgan.spec import SpecError
 from dcgan.ui import discriminator, forget, server, slow
@@ -34,7 +35,7 @@ def endpoints(engine: Engine) -> None:
 
     def models() -> list[dict[str, Any]]:
         """The models: hashes of their weights, directions, exemplars, sets of boxes, layers."""
-        return server.describe(engine)
+        return describe(engine)
 
     def render(text: str) -> dict[str, Any]:
         """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
@@ -46,7 +47,8 @@ def endpoints(engine: Engine) -> None:
     def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
         """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
         with _for_people():
-            jpeg, mean, largest = server.jpeg(engine, *check_sheet(texts, columns, engine))
+            specs, columns = check_sheet(texts, columns, engine)
+            jpeg, mean, largest = server.jpeg([*engine.render(specs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
 
     async def walk(

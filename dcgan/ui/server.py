@@ -7,16 +7,18 @@
     GET  /dcgan/web/...                the page's modules
 
 Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
-status 400 (the request), 404 (no such model) or 413 (too much at once).
+status 400 (the request), 404 (no such model) or 413 (too much at once). Pictures and sheets are
+drawn by together.py; where too many wait already, the answer is 429 with Retry-After, in seconds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -25,16 +27,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from dcgan import images, units
+from dcgan import images
 from dcgan.boxes import BoxesError
+from dcgan.catalogue import describe
 from dcgan.engine import Engine
 from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
+from dcgan.ui.together import FullError, Together
 
 WEB = Path(__file__).parent / "web"
 MAX_SHEET = 128
 MAX_BODY = MAX_SHEET * (MAX_TEXT + 4)
 FOREVER = "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
+RETRY_AFTER = "1"
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -48,26 +54,30 @@ class RequestError(ValueError):
 
 def routes(engine: Engine) -> list[BaseRoute]:
     """Routes for `launch(app_kwargs={"routes": ...})`, which come before the page's own."""
+    together = Together(engine)
 
     async def models(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(describe, engine))
 
     async def picture(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        content = await run_in_threadpool(png, engine, spec)
+        drawn = await unless_gone(request, together.picture(spec))
+        content = await run_in_threadpool(images.encode_png, drawn, str(spec))
         headers = {"Cache-Control": FOREVER}
         return Response(content, media_type="image/png", headers=headers)
 
     async def pixels(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        [drawn] = await run_in_threadpool(engine.render, [spec])
+        drawn = await unless_gone(request, together.picture(spec))
+        opaque = np.full((*drawn.shape[:2], 4), 255, np.uint8)
+        opaque[..., :3] = drawn
         headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm(engine, spec):.4f}"}
-        opaque = np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
         return Response(opaque.tobytes(), media_type="application/octet-stream", headers=headers)
 
     async def sheet(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
-        content, mean, largest = await run_in_threadpool(jpeg, engine, specs, columns)
+        pictures = await unless_gone(request, together.pictures(specs))
+        content, mean, largest = await run_in_threadpool(jpeg, pictures, columns)
         headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
         return Response(content, media_type="image/jpeg", headers=headers)
 
@@ -85,10 +95,10 @@ def png(engine: Engine, spec: PictureSpec) -> bytes:
     return images.encode_png(engine.render([spec])[0], str(spec))
 
 
-def jpeg(engine: Engine, specs: list[PictureSpec], columns: int) -> tuple[bytes, float, float]:
+def jpeg(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, float]:
     """Many pictures in one, and the `steps` between them."""
-    pictures = engine.render(specs)
-    return images.encode_jpeg(images.grid(pictures, columns)), *steps(pictures)
+    stack = np.stack(pictures)
+    return images.encode_jpeg(images.grid(stack, columns)), *steps(stack)
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -109,36 +119,6 @@ def steps(pictures: np.ndarray) -> tuple[float, float]:
     return float(sizes.mean()), float(sizes.max())
 
 
-def describe(engine: Engine) -> list[dict[str, Any]]:
-    """The models, each with its stages along the training run, for the page."""
-    described = {}
-    for name, model in engine.models.items():
-        facts = model.checkpoint.metadata
-        described[name] = {
-            "name": name,
-            "weights": model.checkpoint.hash,
-            "size": model.config.image_size,
-            "classes": model.config.classes,
-            "z_size": model.config.z_size,
-            "prior": model.config.prior,
-            "directions": list(model.directions),
-            "sets": model.checkpoint.sets,
-            "layers": model.config.layer_shapes,
-            "discriminator": units.discriminator_shapes(model.config),
-            "boxes": list(model.checkpoint.boxes),
-            "images_seen": facts.get("images_seen"),
-            "kid": facts.get("kid"),
-            "stages": [],
-        }
-    for name, facts in described.items():
-        owner = described.get(name.rpartition("/")[0])
-        if owner is not None:
-            owner["stages"].append(facts)
-    for facts in described.values():
-        facts["stages"].sort(key=lambda stage: stage["images_seen"] or 0)
-    return [facts for name, facts in described.items() if "/" not in name]
-
-
 def answering(handler: Handler) -> Handler:
     """Turns what is wrong with a request into its answer."""
 
@@ -149,13 +129,35 @@ def answering(handler: Handler) -> Handler:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
             return JSONResponse({"error": sentence(error)}, 400)
+        except FullError as error:
+            return JSONResponse({"error": str(error)}, 429, {"Retry-After": RETRY_AFTER})
         except ClientDisconnect:
             return Response(status_code=400)
 
     return answer
 
 
+async def unless_gone(request: Request, drawing: asyncio.Future[T]) -> T:
+    """What is being drawn; cancelled, with a ClientDisconnect, when who asked for it goes away."""
+    watching = asyncio.ensure_future(_gone(request))
+    watching.add_done_callback(lambda _: drawing.cancel())
+    try:
+        return await drawing
+    except asyncio.CancelledError:
+        if watching.done():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watching.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def read_spec(text: object, engine: Engine) -> PictureSpec:
+    """A picture that can be drawn."""
     if not isinstance(text, str):
         raise RequestError("Give the picture's text as spec, for example v1:faces@...:z(1,0).")
     try:
@@ -163,9 +165,10 @@ def read_spec(text: object, engine: Engine) -> PictureSpec:
     except SpecError as error:
         raise RequestError(f"This is not the text of a picture: {error}.") from None
     try:
-        engine.model(spec.model)
+        model = engine.model(spec.model)
     except SpecError as error:
         raise RequestError(sentence(error), 404) from None
+    model.check(spec)
     return spec
 
 
@@ -190,7 +193,9 @@ def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[Pi
         raise RequestError(f"A sheet holds 1 to {MAX_SHEET} pictures, not {len(texts)}.")
     if type(columns) is not int or not 1 <= columns <= MAX_SHEET:
         raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET}.')
-    return [read_spec(text, engine) for text in texts], min(columns, len(texts))
+    specs = [read_spec(text, engine) for text in texts]
+    engine.size(specs)
+    return specs, min(columns, len(texts))
 
 
 def read_whole(request: Request, name: str, otherwise: str = "") -> int:

@@ -1,0 +1,39 @@
+"""What there is to draw from, as the page's JavaScript is told: by its server, or by a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcgan import units
+from dcgan.engine import Engine
+
+
+def describe(engine: Engine) -> list[dict[str, Any]]:
+    """The models, each with its stages along the training run."""
+    described = {}
+    for name, model in engine.models.items():
+        facts = model.checkpoint.metadata
+        described[name] = {
+            "name": name,
+            "weights": model.checkpoint.hash,
+            "size": model.config.image_size,
+            "classes": model.config.classes,
+            "z_size": model.config.z_size,
+            "prior": model.config.prior,
+            "output": model.config.output,
+            "directions": list(model.directions),
+            "sets": model.checkpoint.sets,
+            "layers": model.config.layer_shapes,
+            "discriminator": units.discriminator_shapes(model.config),
+            "boxes": list(model.checkpoint.boxes),
+            "images_seen": facts.get("images_seen"),
+            "kid": facts.get("kid"),
+            "stages": [],
+        }
+    for name, facts in described.items():
+        owner = described.get(name.rpartition("/")[0])
+        if owner is not None:
+            owner["stages"].append(facts)
+    for facts in described.values():
+        facts["stages"].sort(key=lambda stage: stage["images_seen"] or 0)
+    return [facts for name, facts in described.items() if "/" not in name]

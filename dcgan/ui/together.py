@@ -1,0 +1,131 @@
+"""Pictures that are asked for at about the same time are drawn together.
+
+A few threads draw. What waits meanwhile is the next batch, first come first served, so a lone
+visitor waits for nothing and a crowd shares its forwards. The pictures of sheets wait in a lane of
+their own, of which every batch takes a few: a sheet of 128 delays nobody's dragging by more than
+these few, and is itself done however many drag.
+
+Both lanes are bounded. Only what can be drawn may join (`Model.check`): what goes wrong then, such
+as a damaged checkpoint, is told to all who asked for pictures of that model, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dcgan.engine import Engine
+from dcgan.spec import PictureSpec
+
+DRAWERS = 2
+"""Batches at a time."""
+SINGLE = 8
+"""Pictures of the first lane in a batch, and"""
+OF_SHEETS = 4
+"""of the second; more where the other lane leaves places free. A larger batch is no cheaper for
+each of its pictures, and all of them wait for its end."""
+WAITING = 256
+WAITING_OF_SHEETS = 2048
+
+
+class FullError(Exception):
+    """Too much waits already; the message is a sentence."""
+
+
+class Together:
+    """Draws with an engine, for the coroutines of one event loop."""
+
+    def __init__(self, engine: Engine, drawers: int = DRAWERS) -> None:
+        self._engine = engine
+        self._threads, self._idle = ThreadPoolExecutor(drawers, "draw"), drawers
+        self._singles, self._sheets = _Lane(WAITING), _Lane(WAITING_OF_SHEETS)
+
+    def picture(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
+        """(H, W, 3) uint8 of a checked spec; not drawn if it is cancelled. Raises FullError."""
+        [place] = self._singles.join([spec])
+        self._draw_next()
+        return place
+
+    def pictures(self, specs: Sequence[PictureSpec]) -> asyncio.Future[list[np.ndarray]]:
+        """The same for those of a sheet."""
+        places = self._sheets.join(specs)
+        self._draw_next()
+        return asyncio.gather(*places)
+
+    def _draw_next(self) -> None:
+        """By an idle thread; where none is, the first that has drawn its batch comes here again."""
+        if not self._idle:
+            return
+        few = SINGLE + OF_SHEETS
+        batch = self._singles.take(max(SINGLE, few - len(self._sheets)))
+        batch |= self._sheets.take(few - len(batch))
+        if not batch:
+            return
+        self._idle -= 1
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._threads, self._draw, list(batch.values()))
+        job.add_done_callback(lambda job: self._deliver(list(batch), job.result()))
+
+    def _deliver(self, places: list[_Place], drawn: list[np.ndarray | Exception]) -> None:
+        for place, picture in zip(places, drawn, strict=True):
+            if place.done():  # cancelled while it was drawn
+                continue
+            if isinstance(picture, Exception):
+                place.set_exception(picture)
+            else:
+                place.set_result(picture)
+        self._idle += 1
+        self._draw_next()
+
+    def _draw(self, specs: list[PictureSpec]) -> list[np.ndarray | Exception]:
+        """In a thread: a picture for each, or what went wrong with those of its model."""
+        drawn: dict[int, np.ndarray | Exception] = {}
+        for name in {spec.model for spec in specs}:
+            rows = [row for row, spec in enumerate(specs) if spec.model == name]
+            try:
+                pictures = self._engine.render([specs[row] for row in rows])
+            except Exception as error:
+                drawn |= dict.fromkeys(rows, error)
+            else:
+                drawn |= zip(rows, pictures, strict=True)
+        return [drawn[row] for row in range(len(specs))]
+
+
+_Place = asyncio.Future[np.ndarray]
+
+
+class _Lane:
+    """Who waits for what, in the order of their coming."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: dict[_Place, PictureSpec] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, specs: Sequence[PictureSpec]) -> list[_Place]:
+        """A place for each, or for none of them."""
+        if len(self) + len(specs) > self._most:
+            raise FullError(
+                "Many people are drawing here just now; yours comes as soon as there is room."
+            )
+        loop = asyncio.get_running_loop()
+        places = [loop.create_future() for _ in specs]
+        self._waiting.update(zip(places, specs, strict=True))
+        for place in places:
+            place.add_done_callback(self._leave)
+        return places
+
+    def take(self, count: int) -> dict[_Place, PictureSpec]:
+        """The first that still wait, at most `count`."""
+        still = (place for place in self._waiting if not place.done())
+        return {place: self._waiting.pop(place) for place in list(itertools.islice(still, count))}
+
+    def _leave(self, place: _Place) -> None:
+        """At once where it is cancelled: it makes room."""
+        self._waiting.pop(place, None)
