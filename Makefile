@@ -14,8 +14,10 @@ develop: .venv/develop.done
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/page.done: requirements.txt constraints.txt | .venv/bin/python
+.venv/page.done: requirements.txt constraints.txt package-lock.json | .venv/bin/python
 	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements.txt
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else echo "No npm here: browsers that draw by themselves take onnxruntime-web from a CDN."; fi
 	touch $@
 
 .venv/develop.done: requirements-dev.txt requirements-train.txt .venv/page.done

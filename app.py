@@ -9,12 +9,13 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 from dcgan.engine import Engine, discover
-from dcgan.ui.page import build, launch_options
+from dcgan.ui.page import build, launch_options, warm
 
 engine = Engine(discover(Path(__file__).parent / "weights"))
 demo = build(engine)
 
 if __name__ == "__main__":
+    warm(engine)
     demo.launch(
         server_name=os.environ.get("HOST", "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1"),
         server_port=int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT", "7860")),

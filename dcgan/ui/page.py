@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import gradio as gr
 from gradio.themes import Base, colors
 
+from dcgan.catalogue import describe
 from dcgan.engine import Engine
-from dcgan.ui import api, discriminator, forget, results, server, walk
+from dcgan.ui import api, browser, discriminator, forget, results, server, walk
 from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
 ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
+FIRST = ("stage", "head", "share", "sample", "shelf", "picker", "work", "canvas", "sheet")
+EARLY = '<script type="module" src="dcgan/web/page.js"></script>' + "".join(
+    f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in FIRST
+)
+"""The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
 
 
 def build(engine: Engine) -> gr.Blocks:
@@ -46,6 +53,16 @@ def build(engine: Engine) -> gr.Blocks:
     return page
 
 
+def warm(engine: Engine) -> None:
+    """Has ready what the first visitor asks for: the models, and the first one's pictures."""
+
+    def begin() -> None:
+        first, *_ = describe(engine)
+        engine.render([engine.model(first["name"]).sample(1)])
+
+    threading.Thread(target=begin, name="warm", daemon=True).start()
+
+
 def launch_options(engine: Engine) -> dict[str, Any]:
     """Arguments for `build(engine).launch`: our routes and look, no analytics, no server-side
     rendering (it wants Node and breaks components with modules of their own)."""
@@ -53,12 +70,14 @@ def launch_options(engine: Engine) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 *server.routes(engine),
+                *browser.routes(engine),
                 *walk.routes(engine),
                 *forget.routes(engine),
                 *discriminator.routes(engine),
                 *results.routes(results.RESULTS),
             ]
         },
+        "head": EARLY,
         "css_paths": [server.WEB / "page.css"],
         "theme": Base(
             primary_hue=colors.slate,

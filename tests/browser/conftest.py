@@ -78,7 +78,10 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Iterator[Open]:
-    """Open the page as a new visitor; fails the test for errors and requests to the outside."""
+    """Open the page as a new visitor; fails the test for errors and requests to the outside.
+
+    drawing: who draws, as in web/engine.js; by default the server, which is quicker to begin.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -88,14 +91,17 @@ def visit(browser: Browser, url: str) -> Iterator[Open]:
             complaints.append(message.text)
 
     def open_page(
-        query: str = "", scheme: Literal["light", "dark"] = "light", script: str = "", **options
+        query: str = "",
+        scheme: Literal["light", "dark"] = "light",
+        script: str = "",
+        drawing: Literal["auto", "browser", "server"] = "server",
+        **options,
     ) -> Page:
         options.setdefault("viewport", DESKTOP)
         context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **options)
         contexts.append(context)
         context.set_default_timeout(20_000)
-        if script:
-            context.add_init_script(script)
+        context.add_init_script(f"localStorage.setItem('dcgan.drawing', '\"{drawing}\"'); {script}")
         page = context.new_page()
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -5,6 +5,7 @@ import { Live, sayNorm } from "./live.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
 import { join, noise, parts, sum } from "./spec.js";
+import { decoded } from "./thumb.js";
 
 const SIGNS = [1, -1, 1];
 const SIZE = 3;
@@ -84,7 +85,7 @@ export async function mount(root) {
     const weighted = terms.flatMap(({ images }, index) =>
       images.map((image) => [image, (SIGNS[index] * state.weights[index]) / images.length]),
     );
-    const seen = await Promise.allSettled(weighted.map(([image]) => image.decode()));
+    const seen = await Promise.allSettled(weighted.map(([image]) => decoded(image)));
     if (asked !== addPixels.newest || seen.some(({ status }) => status === "rejected")) return;
     paintSum(pixels, weighted);
   };

@@ -1,6 +1,6 @@
 // A region painted onto a picture, in the cells of a layer, by mouse, finger or keyboard.
 
-import { address } from "./engine-server.js";
+import { fill } from "./engine.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const SHARP = 12; // pixels of the canvas a cell
@@ -28,8 +28,7 @@ export class Brush {
 
   /** text: of the picture beneath; region: an array of cells x cells truths. */
   show(text, cells, region) {
-    const source = address(text);
-    if (this.image.src !== source) this.image.src = source;
+    if (this.image.dataset.text !== text) fill(this.image, text);
     if (cells !== this.#cells) this.#at = [0, 0];
     [this.#cells, this.#region] = [cells, region];
     this.#draw();

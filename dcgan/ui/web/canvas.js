@@ -1,14 +1,17 @@
 // A canvas that shows the newest picture asked for: few requests under way, the rest forgotten.
 
-import { picture } from "./engine-server.js";
+import { picture } from "./engine.js";
 
 const UNDER_WAY = 2; // one is drawn by the server while the one before travels and is painted
+const PATIENCE = 5; // refusals in a row, before the page says why nothing comes
 
 export class Painter {
   #wanted = null; // {spec, number} of the newest picture asked for
   #sent = 0; // number of the newest request
   #painted = 0; // number of the newest picture on the canvas
   #underWay = 0;
+  #refusals = 0; // in a row
+  #resting = false; // the server is busy: nothing is asked for a while
 
   /** onPaint({spec, norm}) after every paint, onError(message) when the newest can't be had. */
   constructor(canvas, { onPaint, onError }) {
@@ -25,22 +28,37 @@ export class Painter {
 
   async #send() {
     const { spec, number } = this.#wanted;
-    if (number === this.#sent || this.#underWay === UNDER_WAY) return;
+    if (this.#resting || number === this.#sent || this.#underWay === UNDER_WAY) return;
     this.#sent = number;
     this.#underWay += 1;
     try {
       const { image, norm } = await picture(spec);
+      this.#refusals = 0;
       if (number > this.#painted) {
         this.#painted = number;
         this.#paint(image);
         this.onPaint({ spec, norm });
       }
     } catch (error) {
-      if (number === this.#wanted.number) this.onError(error.message);
+      if (error.wait) this.#rest(error, number);
+      else if (number === this.#wanted.number) this.onError(error.message);
     } finally {
       this.#underWay -= 1;
       this.#send();
     }
+  }
+
+  /** For as long as a busy server wants it; then asks for the newest picture. */
+  #rest(busy, number) {
+    if (number === this.#sent) this.#sent = 0;
+    if (this.#resting) return;
+    this.#resting = true;
+    this.#refusals += 1;
+    if (this.#refusals % PATIENCE === 0) this.onError(busy.message);
+    setTimeout(() => {
+      this.#resting = false;
+      this.#send();
+    }, busy.wait);
   }
 
   #paint(image) {

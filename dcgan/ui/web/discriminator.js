@@ -1,7 +1,7 @@
 // Discriminator: its score, what its features see in a picture, what they respond to most.
 
 import { Card } from "./discriminator-card.js";
-import { classify, classifyUpload, features, look, lookAtUpload } from "./engine-server.js";
+import { classify, classifyUpload, features, look, lookAtUpload } from "./engine.js";
 import { page } from "./page.js";
 import { introduce } from "./probe.js";
 import { parts } from "./spec.js";

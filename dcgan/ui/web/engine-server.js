@@ -2,6 +2,21 @@
 
 import { follow } from "./work.js";
 
+export const ALONE = false; // no: there is a server (engine-site.js is for where there is none)
+
+/** There is no answer now; later, or elsewhere, there may be. */
+export class Unavailable extends Error {}
+
+/** Too much is asked of the server just now; ask again in `wait` ms. */
+class Busy extends Unavailable {
+  constructor(sentence, seconds) {
+    super(sentence);
+    this.wait = 1000 * (seconds + Math.random()); // or all who were refused would come at once
+  }
+}
+
+const PATIENCE = 5;
+
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
 /** What went wrong, as the server says it, or a sentence where there is no server. */
@@ -11,11 +26,27 @@ async function answer(request) {
     response = await request;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server can't be reached; the page goes on when it is back.");
+    throw new Unavailable("The server can't be reached; the page goes on when it is back.");
   }
   if (response.ok) return response;
   const said = await response.json().catch(() => ({}));
-  throw new Error(said.error ?? `The server answered ${response.status}.`);
+  const sentence = said.error ?? `The server answered ${response.status}.`;
+  if (response.status === 429) {
+    throw new Busy(sentence, Number(response.headers.get("retry-after")) || 1);
+  }
+  throw new Error(sentence);
+}
+
+/** What `ask` gives; while the server is busy it is asked again, PATIENCE times in all. */
+async function patiently(ask) {
+  for (let refusals = 1; ; refusals += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof Busy) || refusals === PATIENCE) throw error;
+      await new Promise((done) => setTimeout(done, error.wait));
+    }
+  }
 }
 
 const post = (path, body, signal) =>
@@ -34,7 +65,7 @@ const ask = (path, parameters) => {
   return url;
 };
 
-/** The models that there are, see `describe` in server.py. */
+/** The models that there are, see `describe` in catalogue.py. */
 export async function models() {
   return (await answer(fetch(at("models")))).json();
 }
@@ -50,7 +81,13 @@ export function address(spec) {
   return ask("picture", { spec }).href;
 }
 
-/** {image, norm} of one picture: bare pixels spare the coding and decoding of a file. */
+/** A picture that will be asked for in a moment: it will be in the browser's cache then. */
+export function expect(spec) {
+  fetch(ask("pixels", { spec })).catch(() => {}); // said where it is asked for
+}
+
+/** {image, norm} of one picture: bare pixels spare the coding and decoding of a file. An error
+ * with `wait` is for those who drag: after so many ms they may want another. */
 export async function picture(spec) {
   const response = await answer(fetch(ask("pixels", { spec })));
   const pixels = new Uint8ClampedArray(await response.arrayBuffer());
@@ -60,7 +97,7 @@ export async function picture(spec) {
 
 /** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */
 export async function sheet(specs, columns, signal) {
-  const response = await post(at("sheet"), { specs, columns }, signal);
+  const response = await patiently(() => post(at("sheet"), { specs, columns }, signal));
   return {
     blob: await response.blob(),
     mean: Number(response.headers.get("x-step-mean")),

@@ -1,7 +1,7 @@
 // What dropping the fitted maps costs, as `python -m training run forget` measured it.
 
 import { Chart, legend } from "./chart.js";
-import { results } from "./engine-server.js";
+import { results } from "./engine.js";
 import { page } from "./page.js";
 
 export const ORDERS = {

@@ -3,7 +3,7 @@
 
 import { BoxSheet } from "./boxes.js";
 import { chosen, offer } from "./classes.js";
-import { activation } from "./engine-server.js";
+import { activation } from "./engine.js";
 import { page } from "./page.js";
 import { between, draw, join, parts, taken, withGains } from "./spec.js";
 

@@ -1,6 +1,6 @@
 // Sets of boxes: those that are shipped with a model, and files (dcgan/boxes.py).
 
-import { checkBoxes, shippedBoxes } from "./engine-server.js";
+import { checkBoxes, shippedBoxes } from "./engine.js";
 import { page } from "./page.js";
 import { parts } from "./spec.js";
 

@@ -1,6 +1,6 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
-import { fitUnits } from "./engine-server.js";
+import { fitUnits } from "./engine.js";
 import { Measured } from "./forget-measured.js";
 import { coarse, Painting } from "./forget-paint.js";
 import { Samples, SEED } from "./forget-samples.js";

@@ -1,6 +1,8 @@
 // The model switch, what of the page is for models with classes only, and how pixels are shown.
 
-import { page, read, write } from "./page.js";
+import { draw, drawer, drawing } from "./engine.js";
+import { page } from "./page.js";
+import { read, write } from "./store.js";
 
 const CRISP = "dcgan.crisp";
 
@@ -16,11 +18,25 @@ export async function mount(root) {
   });
   apply();
 
+  const way = root.querySelector("[data-role=way]");
+  const sayDrawer = () => {
+    const drawn = drawing(page.model);
+    way.value = drawn.way;
+    way.dataset.here = drawn.here;
+    way.title = drawn.here
+      ? `What you drag is drawn in this browser, in ${drawn.time.toFixed(0)} ms a picture.`
+      : "The server draws. When you drag, this browser fetches the network (about 11 MB) and goes " +
+        "on by itself, if it is quick enough.";
+  };
+  way.addEventListener("change", () => draw(way.value));
+
   const useModel = () => {
+    sayDrawer();
     model.value = page.model.name;
     document.documentElement.classList.toggle("dc-classes", page.model.classes > 0);
   };
   page.on("model", useModel);
+  drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
   await page.ready;
   model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));

@@ -1,6 +1,6 @@
 // The maps of a layer: which are dropped, weakened or strengthened, and what excites them.
 
-import { exciting } from "./engine-server.js";
+import { exciting } from "./engine.js";
 import { page } from "./page.js";
 import { number } from "./spec.js";
 import { ExcitingRows } from "./units.js";

@@ -1,8 +1,9 @@
 // What the tabs share: the models, the picture on the stage, the shelf. Changes are events:
 // "model", "picture" (detail: {text, from}), "shelf", "notice" and "error" (detail: sentence).
 
-import * as engine from "./engine-server.js";
+import * as engine from "./engine.js";
 import { draw, fromLink, join, label, parts } from "./spec.js";
+import { read, write } from "./store.js";
 import { Stopped } from "./work.js";
 
 const SHELF = "dcgan.shelf";
@@ -18,11 +19,17 @@ class Page extends EventTarget {
   /** Resolves when the models are known and the first picture is chosen. */
   ready = this.#open();
 
+  constructor() {
+    super();
+    this.ready.catch(() => {}); // said by the stage, when there is one
+  }
+
   async #open() {
     this.models = await engine.models();
     this.model = this.models[0];
     const shared = new URLSearchParams(location.search).get("spec");
     if (!shared || !this.open(shared, "link")) this.show(this.sample(1, 0), "start");
+    engine.expect(this.picture);
   }
 
   /** The text of a picture of the current model (or of one of its stages). Where the model has
@@ -122,23 +129,6 @@ class Page extends EventTarget {
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-}
-
-/** From localStorage, which a browser may refuse in a frame of another site. */
-export function read(key, otherwise) {
-  try {
-    return JSON.parse(localStorage.getItem(key)) ?? otherwise;
-  } catch {
-    return otherwise;
-  }
-}
-
-export function write(key, value) {
-  try {
-    localStorage.setItem(key, JSON.stringify(value));
-  } catch {
-    // refused: the page works, it just does not remember
   }
 }
 

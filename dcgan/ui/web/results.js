@@ -1,7 +1,7 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
 import { Chart, legend } from "./chart.js";
-import { results } from "./engine-server.js";
+import { results } from "./engine.js";
 import { page } from "./page.js";
 import { CURVES } from "./results-curves.js";
 

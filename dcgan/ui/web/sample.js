@@ -118,7 +118,7 @@ export async function mount(root) {
     directions.replaceChildren(...page.model.directions.map(slider));
     const last = page.model.stages.length;
     state.stage = Math.min(state.stage ?? last, last);
-    part("stages").hidden = !last;
+    part("stages").hidden = part("back").hidden = !last;
     stage.max = last;
     stage.value = state.stage;
     sayStage();

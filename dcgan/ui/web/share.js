@@ -1,7 +1,7 @@
 // A picture is its text: keep it, copy it, paste another.
 
 import { copy } from "./clipboard.js";
-import { address } from "./engine-server.js";
+import { address, ALONE, file } from "./engine.js";
 import { page } from "./page.js";
 
 export function mount(root, { spaceId }) {
@@ -16,6 +16,7 @@ export function mount(root, { spaceId }) {
   button("pick").addEventListener("click", () => page.pick(page.picture));
   button("link").addEventListener("click", () => copy(link(page.picture, spaceId), "Link"));
   button("text").addEventListener("click", () => copy(page.picture, "Text"));
+  if (ALONE) button("save").addEventListener("click", save);
   text.addEventListener("focus", () => text.select());
   text.addEventListener("blur", () => (text.value = page.picture));
   text.addEventListener("keydown", (event) => {
@@ -24,6 +25,15 @@ export function mount(root, { spaceId }) {
   });
   page.on("picture", (detail) => show(detail.text));
   if (page.picture) show(page.picture);
+}
+
+async function save(event) {
+  event.preventDefault();
+  const link = document.createElement("a");
+  const url = URL.createObjectURL(await file(page.picture));
+  Object.assign(link, { href: url, download: "dcgan.png" });
+  link.click();
+  URL.revokeObjectURL(url);
 }
 
 /** A text needs no escaping in a link. On the Hub the page is a frame of the Space's address. */

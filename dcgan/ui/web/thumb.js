@@ -1,6 +1,9 @@
 // A small picture that can be pressed.
 
-import { address } from "./engine-server.js";
+import { fill } from "./engine.js";
+
+const PATIENCE = 5;
+const filled = new WeakMap(); // promises, by <img>
 
 export function thumb(text, label) {
   const button = document.createElement("button");
@@ -9,7 +12,20 @@ export function thumb(text, label) {
   button.ariaLabel = label;
   const image = new Image();
   image.alt = "";
-  image.src = address(text);
+  filled.set(image, fill(image, text));
+  filled.get(image).catch(() => {}); // as one of weights that are here no longer: it stays empty
+  let failures = 0; // an <img> does not say why: the server may be busy
+  image.addEventListener("error", () => {
+    failures += 1;
+    const wait = 1000 * failures * (1 + Math.random());
+    if (failures < PATIENCE) setTimeout(() => fill(image, text), wait);
+  });
   button.append(image);
   return button;
+}
+
+/** Resolves when the picture of a thumb can be painted; rejects where it can't be had. */
+export async function decoded(image) {
+  await filled.get(image);
+  return image.decode();
 }

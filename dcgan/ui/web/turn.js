@@ -1,7 +1,7 @@
 // Turn: the vector between two exemplars, added to any head (figure 8).
 
 import { copy } from "./clipboard.js";
-import { sheet } from "./engine-server.js";
+import { sheet } from "./engine.js";
 import { average, Exemplar, random, shipped } from "./exemplar.js";
 import { page } from "./page.js";
 import { draws, ours, plain } from "./picker.js";
@@ -36,6 +36,7 @@ export async function mount(root) {
 
   /** The two mean z's, or null while a side has no picture. */
   const between = () => {
+    if (!state.pair) return null; // the page is not ready
     const means = state.pair.map(({ texts }) => average(texts));
     return means.every(Boolean) ? means.map((text) => parts(text).z) : null;
   };

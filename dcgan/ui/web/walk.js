@@ -1,6 +1,6 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
-import * as engine from "./engine-server.js";
+import * as engine from "./engine.js";
 import { page } from "./page.js";
 import { draws } from "./picker.js";
 import { Sheet } from "./sheet.js";

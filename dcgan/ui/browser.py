@@ -1,0 +1,72 @@
+"""Routes of what a visitor's browser needs to draw by itself; a static site has the same files.
+
+    GET /dcgan/generators/HASH.onnx       the generator whose weights have this hash, whole
+    GET /dcgan/directions/HASH.json       its directions, by name
+    GET /dcgan/runtime/VERSION/FILE       onnxruntime-web, where `make setup` has brought it
+
+All of it never changes, and is to be kept by whoever gets it.
+"""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from dcgan import runtime
+from dcgan.checkpoint import CheckpointError
+from dcgan.engine import Engine, Model
+from dcgan.ui.server import FOREVER, RequestError, answering
+
+KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+
+def routes(engine: Engine) -> list[BaseRoute]:
+    """Routes for `launch(app_kwargs={"routes": ...})`."""
+
+    def named(request: Request) -> Model:
+        digest = request.path_params["digest"]
+        for model in engine.models.values():
+            if model.checkpoint.hash == digest:
+                return model
+        raise RequestError(f"There are no weights {digest[:40]!r} here.", 404)
+
+    async def generator(request: Request) -> Response:
+        content = await run_in_threadpool(_whole, named(request))
+        return Response(content, media_type="application/octet-stream", headers=_forever())
+
+    async def directions(request: Request) -> Response:
+        model = named(request)
+        table = await run_in_threadpool(lambda: model.checkpoint.directions)
+        return JSONResponse(table, headers=_forever())
+
+    async def part(request: Request) -> Response:
+        path = runtime.file(request.path_params["version"], request.path_params["file"])
+        if path is None:
+            raise RequestError("This server has no such file of onnxruntime-web.", 404)
+        headers = {**_forever(), "Vary": "Accept-Encoding"}
+        kind = KINDS[path.suffix]
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return FileResponse(path, media_type=kind, headers=headers)
+        content = await run_in_threadpool(runtime.compressed, path)
+        return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
+
+    return [
+        Route("/dcgan/generators/{digest}.onnx", answering(generator)),
+        Route("/dcgan/directions/{digest}.json", answering(directions)),
+        Route("/dcgan/runtime/{version}/{file}", answering(part)),
+    ]
+
+
+def _forever() -> dict[str, str]:
+    return {"Cache-Control": FOREVER}
+
+
+def _whole(model: Model) -> bytes:
+    from dcgan import export
+
+    try:
+        return export.whole(model.checkpoint)
+    except CheckpointError as error:
+        raise RequestError(f"These weights can't be read here: {error}.", 500) from None

@@ -1,0 +1,197 @@
+// Draws in a thread of the browser, with onnxruntime-web; engine-browser.js asks and is answered.
+//
+// Asked {id, text, network, layer, urgent}: a picture, or a layer's feature maps; urgent ones, which
+// somebody drags, come first. Asked {stop: id}: no longer wanted. Answers {id, pixels, norm}: RGBA;
+// {id, maps}: (C, H, W) in a row; {id, refused: sentence}: a text; {id, failed: sentence}: no way here.
+
+import { evaluate, gains } from "./latent.js";
+import { parse, SpecError } from "./parse.js";
+
+const SESSIONS = 4; // generators kept, the least recently used goes first
+const address = (path) => new URL(`../${path}`, import.meta.url);
+const opened = new Map(); // promises of {session, directions}, by the weights' hash
+const waiting = { urgent: [], patient: [] };
+let working = false;
+let runtime = null; // promise of {ort, backend}
+
+self.addEventListener("message", ({ data }) => {
+  if ("stop" in data) {
+    for (const queue of Object.values(waiting)) {
+      const at = queue.findIndex(({ id }) => id === data.stop);
+      if (at >= 0) queue.splice(at, 1);
+    }
+    return;
+  }
+  waiting[data.urgent ? "urgent" : "patient"].push(data);
+  if (!working) work();
+});
+
+async function work() {
+  working = true;
+  for (let asked; (asked = waiting.urgent.shift() ?? waiting.patient.shift()); ) {
+    try {
+      const answer = await draw(asked);
+      self.postMessage({ id: asked.id, ...answer }, [(answer.pixels ?? answer.maps).buffer]);
+    } catch (error) {
+      const kind = error instanceof SpecError ? "refused" : "failed";
+      self.postMessage({ id: asked.id, [kind]: error.message });
+    }
+    await breath(); // what has come in the meantime may be urgent
+  }
+  working = false;
+}
+
+const { port1, port2 } = new MessageChannel();
+const breath = () =>
+  new Promise((resolve) => {
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+
+async function draw({ text, network, layer }) {
+  const spec = checked(text, network);
+  const [{ ort }, { session, directions }] = await Promise.all([ready(), open(network)]);
+  const z = evaluate(spec.z, { size: network.z_size, prior: network.prior, directions });
+  const tensor = (values, shape) => new ort.Tensor("float32", values, [1, ...shape]);
+  const feeds = { z: tensor(Float32Array.from(z), [z.length]) };
+  if (network.classes) {
+    const classes = new Float32Array(network.classes);
+    classes[spec.label] = 1;
+    feeds.classes = tensor(classes, [classes.length]);
+  }
+  const factors = gains(spec.gains, network.layers);
+  network.layers.forEach(([count], index) => {
+    const given = factors.get(index + 1);
+    feeds[`gain_${index + 1}`] = given
+      ? tensor(given.factors, given.shape)
+      : tensor(new Float32Array(count).fill(1), [count, 1, 1]);
+  });
+  const output = layer ? `layer_${layer}` : "pictures";
+  const { [output]: found } = await session.run(feeds, [output]);
+  const values = await found.getData();
+  if (layer) return { maps: values.slice() };
+  return { pixels: rgba(values, network), norm: Math.hypot(...z) };
+}
+
+/** (C, H, W) in the network's range -> RGBA, as images.to_uint8; grey ones get three channels. */
+function rgba(values, { size, output }) {
+  const cells = size * size;
+  const grey = values.length === cells;
+  const [factor, offset] = output === "tanh" ? [127.5, 127.5] : [255, 0];
+  const pixels = new Uint8ClampedArray(4 * cells).fill(255);
+  for (let channel = 0; channel < 3; channel++) {
+    const from = grey ? 0 : channel * cells;
+    for (let i = 0; i < cells; i++) pixels[4 * i + channel] = values[from + i] * factor + offset;
+  }
+  return pixels;
+}
+
+/** The tree of a text, refused as by read_spec in server.py and Model.check in engine.py. */
+function checked(text, { name, weights, classes }) {
+  let spec;
+  try {
+    spec = parse(text);
+  } catch (error) {
+    throw new SpecError(`this is not the text of a picture: ${error.message}`);
+  }
+  if (spec.weights !== weights) {
+    throw new SpecError(
+      `this picture was made with other weights (${spec.weights}) than the ${name} here ` +
+        `(${weights}) and would look different: draw it with those, or write ${name}@${weights} ` +
+        "to see what these make of it",
+    );
+  }
+  if ((spec.label !== null) !== classes > 0) {
+    throw new SpecError(
+      classes
+        ? `${name} draws ${classes} classes: add :class(0) to :class(${classes - 1})`
+        : `${name} has no classes: leave out class(...)`,
+    );
+  }
+  if (spec.label >= classes && classes) {
+    throw new SpecError(`${name} has classes 0 to ${classes - 1}, not ${spec.label}`);
+  }
+  return spec;
+}
+
+function open(network) {
+  const { weights } = network;
+  const found = opened.get(weights) ?? read(network);
+  opened.delete(weights); // and set again, as the most recent
+  opened.set(weights, found);
+  found.catch(() => opened.delete(weights));
+  for (const oldest of [...opened.keys()].slice(0, -SESSIONS)) {
+    opened.get(oldest).then(({ session }) => session.release());
+    opened.delete(oldest);
+  }
+  return found;
+}
+
+async function read({ weights }) {
+  const [{ ort, backend }, graph, directions] = await Promise.all([
+    ready(),
+    fetched(address(`generators/${weights}.onnx`)).then((response) => response.arrayBuffer()),
+    fetched(address(`directions/${weights}.json`)).then((response) => response.json()),
+  ]);
+  const options = { executionProviders: [backend], graphOptimizationLevel: "all" };
+  const session = await ort.InferenceSession.create(new Uint8Array(graph), options);
+  return { session, directions };
+}
+
+function ready() {
+  if (!runtime) {
+    runtime = start();
+    runtime.catch(() => (runtime = null)); // and tried again for the next picture
+  }
+  return runtime;
+}
+
+/** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers. */
+async function start() {
+  const facts = await fetched(new URL("runtime.json", import.meta.url)).then((r) => r.json());
+  const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
+  const backend = gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm";
+  try {
+    return { ort: await load(facts, backend), backend };
+  } catch (error) {
+    if (backend === "wasm") throw error;
+    return { ort: await load(facts, "wasm"), backend: "wasm" };
+  }
+}
+
+async function load({ version, cdn, backends, integrity }, backend) {
+  const sources = [address(`runtime/${version}/`), cdn].filter(Boolean);
+  const bytes = async (file) => {
+    for (const source of sources) {
+      // a hash does not cover import(): what is imported below is what was checked here
+      const found = fetched(new URL(file, source), { integrity: integrity[file] });
+      const content = await found.then(unpacked).catch(() => null);
+      if (content) return content;
+    }
+    throw new Error(`${file} of onnxruntime-web can't be had here.`);
+  };
+  const { module, binary } = backends[backend];
+  const [code, wasm] = await Promise.all([bytes(module), bytes(binary)]);
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const ort = await import(url);
+  URL.revokeObjectURL(url);
+  Object.assign(ort.env.wasm, { wasmBinary: wasm, numThreads: 1 });
+  ort.env.logLevel = "error";
+  return ort;
+}
+
+/** What a static site keeps as gzip, for servers that do not compress and to be kept small. */
+async function unpacked(response) {
+  const content = await response.arrayBuffer();
+  const [first, second] = new Uint8Array(content, 0, 2);
+  if (first !== 0x1f || second !== 0x8b) return content;
+  const whole = new Blob([content]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(whole).arrayBuffer();
+}
+
+async function fetched(url, options) {
+  const response = await fetch(url, options).catch(() => null);
+  if (!response) throw new Error("What draws this has to be fetched, and there is no connection.");
+  if (!response.ok) throw new Error(`${url} can't be had here (${response.status}).`);
+  return response;
+}

@@ -1,0 +1,88 @@
+"""onnxruntime-web: the version and hashes that browsers are told, and how it is served."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dcgan import checkpoint, export, runtime
+from dcgan.engine import Engine
+from dcgan.ui import browser
+from tests import tiny
+
+FACTS = runtime.facts()
+BINARY = FACTS["backends"]["wasm"]["binary"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    folder = tmp_path_factory.mktemp("tiny")
+    checkpoint.save_directions(tiny.save(folder).folder, {"pc1": [0.5] * 8})
+    return Engine({"tiny": folder})
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine) -> TestClient:
+    return TestClient(Starlette(routes=browser.routes(engine)))
+
+
+def test_browsers_are_told_what_npm_installs() -> None:
+    package = json.loads((runtime.ROOT / "package.json").read_text())
+    assert package["dependencies"]["onnxruntime-web"] == FACTS["version"]
+    if runtime.installed() is None:
+        pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
+    assert runtime.installed() == FACTS, "write it again: python -m dcgan.runtime"
+
+
+def test_the_lock_names_no_address() -> None:
+    lock = (runtime.ROOT / "package-lock.json").read_text()
+    assert "http" not in lock
+    assert json.loads(lock)["packages"]["node_modules/onnxruntime-web"]["integrity"]
+
+
+def test_its_files_are_sent_compressed_and_for_good(client: TestClient) -> None:
+    if runtime.installed() is None:
+        pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
+    original = (runtime.INSTALLED / "dist" / BINARY).read_bytes()
+    address = f"/dcgan/runtime/{FACTS['version']}/{BINARY}"
+    small = client.get(address, headers={"Accept-Encoding": "gzip"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < 0.3 * len(original)
+    assert small.content == original
+    large = client.get(address, headers={"Accept-Encoding": "identity"})
+    assert large.content == original
+    for response in (small, large):
+        assert response.headers["content-type"] == "application/wasm"
+        assert "immutable" in response.headers["cache-control"]
+        assert response.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"0.0.1/{BINARY}", f"{FACTS['version']}/ort.js", f"{FACTS['version']}/..%2Fpackage.json"],
+)
+def test_nothing_else_of_it_is_sent(client: TestClient, name: str) -> None:
+    assert client.get(f"/dcgan/runtime/{name}").status_code == 404
+
+
+def test_without_it_the_answer_is_a_sentence(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runtime, "INSTALLED", tmp_path)
+    response = client.get(f"/dcgan/runtime/{FACTS['version']}/{BINARY}")
+    assert response.status_code == 404
+    assert "no such file" in response.json()["error"]
+
+
+def test_generators_and_directions_are_found_by_hash(client: TestClient, engine: Engine) -> None:
+    weights = engine.model("tiny").checkpoint
+    graph = client.get(f"/dcgan/generators/{weights.hash}.onnx")
+    assert graph.content == export.whole(weights)
+    table = client.get(f"/dcgan/directions/{weights.hash}.json")
+    assert table.json() == {"pc1": [0.5] * 8}
+    assert all("immutable" in found.headers["cache-control"] for found in (graph, table))
+    assert client.get("/dcgan/generators/00000000.onnx").status_code == 404
