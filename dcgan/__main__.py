@@ -9,6 +9,7 @@
     python -m dcgan features weights/faces features.png
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
+    python -m dcgan site runs/site --model faces --model rooms
 
 Texts, and all of this by gradio_client, are in docs/API.md. What goes wrong is one sentence on
 stderr, with exit code 1.
@@ -26,7 +27,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from dcgan import checkpoint, engine, hub, images, units, walks
+from dcgan import checkpoint, engine, hub, images, site, units, walks
 from dcgan.boxes import parse_boxes
 from dcgan.checkpoint import CheckpointError
 from dcgan.photographs import read_photograph
@@ -240,15 +241,41 @@ def push(
     typer.echo(address)
 
 
+@app.command("site")
+@_in_one_sentence()
+def write_site(
+    out: Annotated[Path, typer.Argument(help="A new folder, or a site to bring up to date.")],
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only these models, the first first.")
+    ] = None,
+    stages: Annotated[bool, typer.Option(help="With the stages along the training runs.")] = True,
+    space: Annotated[
+        bool, typer.Option("--space", help="With the card of a static Space.")
+    ] = False,
+    weights: Weights = WEIGHTS,
+) -> None:
+    """Write the page as files for any web server: each visitor's browser draws for itself."""
+    sources = site.choose(_discovered(weights), model, stages)
+    sizes: dict[str, int] = {}
+    for part, count in site.write(engine.Engine(sources), out, space=space):
+        sizes[part] = sizes.get(part, 0) + count
+    for part, count in {**sizes, "all": sum(sizes.values())}.items():
+        typer.echo(f"{part:16} {count / 1e6:6.1f} MB")
+
+
 def _engine(weights: str, model: str) -> engine.Engine:
     """Of the checkpoints in a folder; or of one, whatever name the text gives it."""
     folder = Path(weights)
     if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
         return engine.Engine({model: weights})
-    sources = engine.discover(folder)
+    return engine.Engine(_discovered(weights))
+
+
+def _discovered(weights: str) -> dict[str, Path]:
+    sources = engine.discover(Path(weights))
     if not sources:
         raise CheckpointError(f"{weights} holds no checkpoints: give another folder as --weights")
-    return engine.Engine(sources)
+    return sources
 
 
 if __name__ == "__main__":

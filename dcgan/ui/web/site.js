@@ -1,0 +1,114 @@
+// The page without Gradio and without a server: its parts, its tabs, and that it stays when the
+// connection goes. All modules are here from the start: later there may be a newer site's.
+
+import * as arithmetic from "./arithmetic.js";
+import * as forget from "./forget.js";
+import * as head from "./head.js";
+import { page } from "./page.js";
+import * as picker from "./picker.js";
+import * as sample from "./sample.js";
+import * as share from "./share.js";
+import * as shelf from "./shelf.js";
+import * as stage from "./stage.js";
+import * as turn from "./turn.js";
+import * as walk from "./walk.js";
+import * as work from "./work.js";
+
+const AROUND = { work, head, stage, share, shelf, picker };
+const TABS = { sample, walk, arithmetic, turn, forget };
+const PATIENCE = 3000; // ms that a first visit waits for the service worker, to lose nothing
+
+const rootOf = (name) => document.querySelector(`[data-part=${name}]`);
+
+async function bring(name, { mount }) {
+  try {
+    await mount(rootOf(name), {});
+  } catch (error) {
+    page.fail(error.message);
+  }
+}
+
+// --- tabs; a part comes to life when its tab is first opened
+const buttons = [...document.querySelectorAll("[role=tab]")];
+const nameOf = (button) => button.dataset.tabId;
+const opened = new Set();
+
+function open(name) {
+  for (const button of buttons) {
+    const selected = nameOf(button) === name;
+    button.ariaSelected = String(selected);
+    button.classList.toggle("selected", selected);
+    button.tabIndex = selected ? 0 : -1;
+    document.getElementById(button.getAttribute("aria-controls")).hidden = !selected;
+  }
+  if (opened.has(name)) return;
+  opened.add(name);
+  bring(name, TABS[name]);
+}
+
+function choose(button) {
+  history.replaceState(history.state, "", `#${nameOf(button)}`);
+  open(nameOf(button));
+}
+
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+
+function onKey(event) {
+  const step = STEPS[event.key];
+  if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  const count = buttons.length;
+  const at = buttons.indexOf(event.currentTarget) + step;
+  const next = Number.isFinite(at) ? buttons[(at + count) % count] : buttons.at(step > 0 ? -1 : 0);
+  next.focus();
+  choose(next);
+}
+
+function openByAddress() {
+  const asked = location.hash.slice(1);
+  open(asked in TABS ? asked : nameOf(buttons[0]));
+}
+
+// --- without a connection
+
+/** Resolves when what is fetched from now on is kept; at once where it can't be, or is already. */
+async function keeping() {
+  const { serviceWorker } = navigator; // none without https
+  try {
+    const registration = await serviceWorker.register("service-worker.js");
+    if (serviceWorker.controller || registration.active) return; // or a reload that passes it by
+    await Promise.race([
+      new Promise((done) => serviceWorker.addEventListener("controllerchange", done, { once: true })),
+      new Promise((done) => setTimeout(done, PATIENCE)),
+    ]);
+  } catch {
+    // refused, as in a private window: the page works, as long as there is a connection
+  }
+}
+
+/** Keeps the rest of the page, when the visitor has a picture. */
+async function keepAll() {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => (document.documentElement.dataset.kept = "");
+  const { active } = (await navigator.serviceWorker?.getRegistration()) ?? {};
+  active?.postMessage("keep", [channel.port2]);
+}
+
+function oncePainted(act) {
+  const root = rootOf("stage");
+  const observer = new MutationObserver(() => {
+    observer.disconnect();
+    act();
+  });
+  observer.observe(root, { attributeFilter: ["data-painted"] });
+}
+
+await keeping();
+for (const button of buttons) {
+  button.addEventListener("click", () => choose(button));
+  button.addEventListener("keydown", onKey);
+}
+addEventListener("hashchange", openByAddress);
+oncePainted(() => keepAll().catch(() => {}));
+for (const [name, part] of Object.entries(AROUND)) bring(name, part);
+openByAddress();
