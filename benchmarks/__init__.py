@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any, Literal
 
-import onnxruntime
-import torch
+from training.experiments import figures
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,4 @@ class Figure:
 
 def machine() -> str:
     """What the figures were measured on."""
-    cpu = platform.processor() or platform.machine()
-    versions = f"torch {torch.__version__}, onnxruntime {onnxruntime.__version__}"
-    return f"{cpu}, {os.cpu_count()} cores, {versions}"
+    return f"{figures.machine()}, onnxruntime {version('onnxruntime')}"

@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,9 @@ SCRIPTS = {
     "train_speed": "Training against the plain loop that most people copy (pytorch/examples).",
     "load_speed": "Reading a set of pictures, against a DataLoader over the same files.",
     "draw": "Pictures from the engine, against the network in eager torch.",
+    "start": "From the command to the first picture, against the import of gradio alone.",
     "drag": "From the finger to the picture, against gr.Slider.change -> gr.Image.",
+    "crowd": "Thirty-two people who drag at once, against gr.Slider.change -> gr.Image.",
 }
 KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.json"
 FALL = 0.75
@@ -40,17 +43,17 @@ def main(
     if unknown := set(names or []) - SCRIPTS.keys():
         raise typer.BadParameter(f"there is no {min(unknown)}; choose {', '.join(SCRIPTS)}")
     found = {name: run(name) for name in names or SCRIPTS}
-    kept = json.loads(KEPT.read_text())["figures"]
+    kept = json.loads(KEPT.read_text())
     if write:
         kept |= found
         kept = {name: kept[name] for name in SCRIPTS if name in kept}
-        KEPT.write_text(json.dumps({"machine": machine(), "figures": kept}, indent=2) + "\n")
+        KEPT.write_text(json.dumps(kept, indent=2) + "\n")
         KEPT.with_name("BENCHMARKS.md").write_text(page(kept))
         return
     fallen = [
         f"{figure['name']}: {figure['ratio']} times the peer, it was {before['ratio']}"
-        for name, figures in found.items()
-        for figure, before in zip(figures, kept.get(name, figures), strict=True)
+        for name, measured in found.items()
+        for figure, before in pairs(measured, kept.get(name, measured))
         if figure["ratio"] < FALL * before["ratio"]
     ]
     if fallen:
@@ -59,30 +62,39 @@ def main(
     typer.echo("No figure has fallen by more than a quarter.")
 
 
-def run(name: str) -> list[dict[str, Any]]:
-    """A script's figures, from a process of its own; what it prints is shown."""
+def pairs(
+    measured: dict[str, Any], before: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Figures of the same name."""
+    known = {figure["name"]: figure for figure in before["figures"]}
+    return [(f, known[f["name"]]) for f in measured["figures"] if f["name"] in known]
+
+
+def run(name: str) -> dict[str, Any]:
+    """A script's {date, machine, figures}, from a process of its own; what it prints is shown."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
         command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file)]
         subprocess.run(command, check=True)
-        return json.loads(file.read_text())
+        figures = json.loads(file.read_text())
+    return {"date": str(date.today()), "machine": machine(), "figures": figures}
 
 
-def page(found: dict[str, list[dict[str, Any]]]) -> str:
+def page(found: dict[str, dict[str, Any]]) -> str:
     """docs/BENCHMARKS.md."""
     lines = [
         "# Benchmarks",
         "",
         "Written by `python -m benchmarks --write`; `make bench` runs the same again and fails",
         "where a ratio has fallen by more than a quarter. Ours and the peer take turns in one run.",
-        f"Measured on {machine()}.",
     ]
-    for name, figures in found.items():
-        lines += ["", f"## {name}", "", SCRIPTS[name], "", f"`python -m benchmarks.{name}`", ""]
+    for name, measured in found.items():
+        command = f"`python -m benchmarks.{name}`, {measured['date']}, {measured['machine']}"
+        lines += ["", f"## {name}", "", SCRIPTS[name], "", command, ""]
         lines += ["| figure | ours | peer | times as good |", "|---|---|---|---|"]
         lines += [
             f"| {f['name']} | {f['value']} {f['unit']} | {f['peer']} {f['unit']} | {f['ratio']} |"
-            for f in figures
+            for f in measured["figures"]
         ]
     return "\n".join(lines) + "\n"
 

@@ -3,8 +3,8 @@
     python -m benchmarks.draw [--rounds 30] [--json FILE]      about half a minute
 
 Both draw the same z's of the shipped faces in float32, in turns; times are medians of the whole
-call, z's to pictures before rounding. The engine has its two threads; torch has one, with which it
-is faster for one picture: two of its threads wait for each other wherever anything else runs.
+call, z's to pictures before rounding. Both have one thread, as on the page: two of torch's wait for
+each other wherever anything else runs.
 """
 
 from __future__ import annotations

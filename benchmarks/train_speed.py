@@ -59,9 +59,7 @@ def main(
     print(figure)
     print(machine())
     if file:
-        command = f"python -m benchmarks.train_speed --rounds {rounds}"
-        facts = {**figure.as_dict(), "command": command, "machine": machine()}
-        file.write_text(json.dumps([facts], indent=2) + "\n")
+        file.write_text(json.dumps([figure.as_dict()], indent=2) + "\n")
 
 
 def seconds(step: Callable[[], object]) -> float:

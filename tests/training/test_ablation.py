@@ -189,6 +189,7 @@ def test_each_variant_of_rooms_changes_one_field() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_the_command_trains_a_variant(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

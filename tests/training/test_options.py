@@ -227,6 +227,7 @@ def test_compiled_networks_keep_their_names() -> None:
 
 @torch_warns
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_compiled_networks_learn_the_same(tmp_path: Path, precision: str) -> None:
     """Up to rounding, of which bfloat16 has much: six steps are of up to 2e-4 each."""
