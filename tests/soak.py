@@ -39,6 +39,7 @@ from PIL import Image
 from benchmarks.connection import Answer, Connection
 from dcgan.engine import Engine, discover
 from dcgan.ui.page import build, launch_options
+from tests import loops
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = 16
@@ -84,7 +85,7 @@ def soak(weights: Path, seconds: float, warm: float) -> Found:
     """weights: a folder of models; warm: seconds before these, after which nothing may grow."""
     with tempfile.TemporaryDirectory() as name, serving(weights, Path(name)) as (url, server):
         crowd = Crowd(url)
-        asyncio.run(crowd.tour())
+        loops.run(crowd.tour())
         crowd.run(warm)
         before = settled(server.pid)
         crowd.run(seconds)
@@ -119,7 +120,7 @@ class Crowd:
         visitor.connection.close()
 
     def run(self, seconds: float) -> None:
-        asyncio.run(self._run(time.monotonic() + seconds))
+        loops.run(self._run(time.monotonic() + seconds))
 
     async def _run(self, end: float) -> None:
         visitors = [Visitor(self, number).stay(end) for number in range(CLIENTS - 1)]

@@ -21,7 +21,7 @@ from dcgan.engine import Engine
 from dcgan.spec import Draw, Gain, PictureSpec, parse
 from dcgan.ui import server, together
 from dcgan.ui.together import FullError, Together
-from tests import tiny
+from tests import loops, tiny
 
 
 class Watched(Engine):
@@ -71,7 +71,7 @@ async def begun(engine: Watched, batches: int = 1) -> None:
 def run(engine: Watched, scene: Callable[[Together], Coroutine[Any, Any, None]]) -> None:
     """A scene with one drawer, whose first batch is held until the scene frees it."""
     engine.free.clear()
-    asyncio.run(scene(Together(engine, drawers=1)))
+    loops.run(scene(Together(engine, drawers=1)))
 
 
 def alone(engine: Engine, specs: Sequence[PictureSpec]) -> np.ndarray:
@@ -127,7 +127,7 @@ def test_all_drawers_draw_at_once(engine: Watched) -> None:
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
 
-    asyncio.run(scene())
+    loops.run(scene())
     assert sorted(engine.sizes()) == [1, 1, 3]
 
 
@@ -243,7 +243,7 @@ def visit(engine: Engine, scene: Callable[[httpx.AsyncClient], Awaitable[None]])
         async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
             await scene(client)
 
-    asyncio.run(visiting())
+    loops.run(visiting())
 
 
 def test_bad_texts_among_good_ones_never_reach_a_batch(engine: Watched) -> None:

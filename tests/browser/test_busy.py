@@ -13,7 +13,6 @@ from dcgan.spec import PictureSpec, parse
 from tests.browser.conftest import Open, wait_painted
 
 SENTENCE = "Many people are drawing here just now."
-SERVER = "localStorage.setItem('dcgan.drawing', JSON.stringify('server'))"
 
 
 @dataclass
@@ -61,7 +60,7 @@ def drag(page: Page, first: int, last: int) -> None:
 def test_who_drags_is_not_told_of_refusals_and_has_the_newest_picture_after_them(
     visit: Open,
 ) -> None:
-    page = visit(script=SERVER)
+    page = visit()
     busy = Busy(refusals=3)
     page.route("**/dcgan/pixels?*", busy)
     drag(page, -40, 50)
@@ -76,7 +75,7 @@ def test_who_drags_is_not_told_of_refusals_and_has_the_newest_picture_after_them
 
 
 def test_after_many_refusals_the_page_says_why_nothing_comes_and_goes_on(visit: Open) -> None:
-    page = visit(script=SERVER)
+    page = visit()
     busy = Busy(refusals=7, retry_after="0.01")
     page.route("**/dcgan/pixels?*", busy)
     page.get_by_label("Direction 1", exact=True).fill("1.5")
@@ -86,7 +85,7 @@ def test_after_many_refusals_the_page_says_why_nothing_comes_and_goes_on(visit: 
 
 
 def test_a_sheet_comes_after_refusals(visit: Open) -> None:
-    page = visit(script=SERVER)
+    page = visit()
     busy = Busy(refusals=2, retry_after="0.01")
     page.route("**/dcgan/sheet", busy)
     page.get_by_label("Seed").fill("42")
@@ -97,7 +96,7 @@ def test_a_sheet_comes_after_refusals(visit: Open) -> None:
 
 
 def test_a_small_picture_on_the_shelf_comes_after_refusals(visit: Open) -> None:
-    page = visit(script=SERVER)
+    page = visit()
     busy = Busy(refusals=1)
     page.route("**/dcgan/picture?*", busy)
     page.get_by_role("button", name="Picture 8 of 36").click()

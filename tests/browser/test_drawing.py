@@ -84,7 +84,7 @@ def requests(page: Page) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("model", ["faces", "faces/epoch-1", "rooms", "mnist", "imagenet32"])
+@pytest.mark.parametrize("model", ["faces/epoch-1", "mnist", "imagenet32"])
 def test_its_pictures_are_the_server_s(visit: Open, engine: Engine, model: str) -> None:
     page, asked = visit(), specs(model, engine)
     found = page.evaluate(ASK, {"call": "picture", "texts": [str(spec) for spec in asked]})
@@ -146,6 +146,16 @@ def test_the_browser_takes_over_when_somebody_drags(visit: Open) -> None:
     page.get_by_role("button", name="New pictures").click()
     page.wait_for_selector(".dc-sample .dc-sheet:not([data-ready$='z(1,0)'])")
     assert ["sheet" in address for address in asked] == [True], "many at once are the server's"
+
+
+def test_the_browser_takes_over_from_a_server_that_is_busy(visit: Open) -> None:
+    page = visit(drawing="auto")
+    refusal = {"status": 429, "headers": {"Retry-After": "0.1"}, "json": {"error": "Busy."}}
+    page.route("**/dcgan/pixels?*", lambda route: route.fulfill(**refusal))
+    page.get_by_label("Direction 1", exact=True).fill("2")
+    page.wait_for_function(READY)
+    wait_painted(page, "move(pc1,2,z(1,0))")
+    expect(page.locator(".dc-message")).to_be_empty()
 
 
 def test_every_tab_draws_in_the_browser(visit: Open) -> None:

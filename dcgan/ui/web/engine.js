@@ -118,7 +118,11 @@ export async function picture(spec) {
   const model = modelOf(spec);
   const found =
     follows(spec, model) && (await tryHere(model, browser.picture(spec, model, { urgent: true })));
-  return found || server.picture(spec);
+  return found || server.picture(spec).catch((error) => {
+    const trial = error instanceof server.Unavailable && trials.get(model?.weights);
+    if (trial) trial.moves = MOVES; // a crowd, or no connection: time to draw here
+    throw error;
+  });
 }
 
 /** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */
@@ -130,8 +134,9 @@ export async function sheet(specs, columns, signal) {
   try {
     return await server.sheet(specs, columns, signal);
   } catch (error) {
-    if (!(error instanceof server.Unavailable && isReady(model))) throw error;
-    return here();
+    const instead = error instanceof server.Unavailable && isReady(model) && (await here());
+    if (instead) return instead;
+    throw error;
   }
 }
 
