@@ -150,12 +150,11 @@ def test_the_browser_takes_over_when_somebody_drags(visit: Open) -> None:
 
 def test_the_browser_takes_over_from_a_server_that_is_busy(visit: Open) -> None:
     page = visit(drawing="auto")
-    refusal = {"status": 429, "headers": {"Retry-After": "0.1"}, "json": {"error": "Busy."}}
+    refusal = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"error": "Busy."}}
     page.route("**/dcgan/pixels?*", lambda route: route.fulfill(**refusal))
     page.get_by_label("Direction 1", exact=True).fill("2")
     page.wait_for_function(READY)
     wait_painted(page, "move(pc1,2,z(1,0))")
-    expect(page.locator(".dc-message")).to_be_empty()
 
 
 def test_every_tab_draws_in_the_browser(visit: Open) -> None:
