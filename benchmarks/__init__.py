@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from training.experiments import figures
@@ -38,3 +39,9 @@ class Figure:
 def machine() -> str:
     """What the figures were measured on."""
     return f"{figures.machine()}, onnxruntime {version('onnxruntime')}"
+
+
+def memory(process: int) -> float:
+    """VmRSS of a process in MB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

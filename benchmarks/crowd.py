@@ -30,7 +30,7 @@ from urllib.parse import quote
 import numpy as np
 import typer
 
-from benchmarks import Figure, machine
+from benchmarks import Figure, machine, memory
 from benchmarks.connection import Connection
 from dcgan.engine import Engine, discover
 
@@ -180,12 +180,6 @@ def first_text(url: str) -> str:
 
     facts = next(facts for facts in asyncio.run(models()) if facts["name"] == MODEL)
     return f"v1:{MODEL}@{facts['weights']}:"
-
-
-def memory(process: int) -> float:
-    """VmRSS of a process in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 @contextmanager

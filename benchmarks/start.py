@@ -26,7 +26,7 @@ from typing import Annotated
 import typer
 from playwright.sync_api import Browser, Request, sync_playwright
 
-from benchmarks import Figure, machine
+from benchmarks import Figure, machine, memory
 from benchmarks.drag import CHROMIUM
 
 ALONE = """
@@ -66,7 +66,7 @@ def main(
                 visits.append(time.perf_counter() - visit)
             with app() as (address, process):
                 time.sleep(3)  # what is made ready for the first visitor is ready
-                idle.append(resident(process.pid))
+                idle.append(memory(process.pid))
                 taken, sizes = take_over(browser, address)
                 takes.append(taken)
         browser.close()
@@ -142,12 +142,6 @@ def take_over(browser: Browser, address: str) -> tuple[float, dict[str, int]]:
     taken = time.perf_counter() - begun
     page.close()
     return taken, sizes
-
-
-def resident(pid: int) -> float:
-    """MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

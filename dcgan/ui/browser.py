@@ -9,6 +9,8 @@ All of it never changes, and is to be kept by whoever gets it.
 
 from __future__ import annotations
 
+import functools
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -63,7 +65,9 @@ def _forever() -> dict[str, str]:
     return {"Cache-Control": FOREVER}
 
 
+@functools.lru_cache(maxsize=2)
 def _whole(model: Model) -> bytes:
+    """Kept for the next visitor: an audience comes all at once, for the same model."""
     from dcgan import export
 
     try:

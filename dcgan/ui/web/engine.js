@@ -11,7 +11,7 @@ import { read, write } from "./store.js";
 
 export * from "./engine-server.js";
 
-export const WAYS = ["auto", "browser", "server"];
+const WAYS = ["auto", "browser", "server"];
 const WAY = "dcgan.drawing";
 const MOVES = 10; // dragged pictures of a model, before "auto" sets about it
 const SLOW = 30; // ms: a browser that needs longer for a picture leaves it to the server
