@@ -52,7 +52,7 @@ class Model:
         return self.spec(Draw(seed, index), label=turn % classes if classes else None)
 
     def z(self, spec: PictureSpec) -> latent.Latent:
-        """(z_size,) float64. Raises SpecError for a direction that the model does not have."""
+        """(z_size,) float64. Raises SpecError where `latent.check_z` does."""
         return latent.evaluate(spec.z, self.config.z_size, self.config.prior, self.directions)
 
     def check(self, spec: PictureSpec) -> None:
@@ -72,7 +72,7 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
-        latent.check_directions(spec.z, self.directions)
+        latent.check_z(spec.z, self.config.z_size, self.directions)
         latent.check_gains(spec.gains, self.config.layer_shapes)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:

@@ -7,12 +7,15 @@ import itertools
 import math
 import re
 import reprlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 MAX_MAP = 4095
 MAX_MASK_BYTES = 2048
+MAX_VALUES = 1024
+STEPS = 4096
 
 
 class SpecError(ValueError):
@@ -122,9 +125,7 @@ class Mask:
     """One bit per cell of a layer, row by row, most significant first (as numpy.packbits)."""
 
     def read(self, word: str) -> object:
-        if not re.fullmatch("[A-Za-z0-9_-]+", word) or len(word) % 4 == 1:
-            return word
-        return base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        return _from_base64(word)
 
     def check(self, what: str, value: object) -> bytes:
         if not isinstance(value, bytes) or not 1 <= len(value) <= MAX_MASK_BYTES:
@@ -132,7 +133,31 @@ class Mask:
         return value
 
     def write(self, value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+        return _to_base64(value)
+
+
+class Values:
+    """Numbers from -8 to 8 in steps of 1/STEPS, as int16 with the low byte first."""
+
+    def read(self, word: str) -> object:
+        content = _from_base64(word)
+        if isinstance(content, str) or len(content) % 2:
+            return word
+        return tuple(number / STEPS for (number,) in struct.iter_unpack("<h", content))
+
+    def check(self, what: str, value: object) -> tuple[float, ...]:
+        expected = f"1 to {MAX_VALUES} numbers from -8 to 8, as text in base64url"
+        if (
+            not isinstance(value, tuple | list)
+            or not 1 <= len(value) <= MAX_VALUES
+            or not all(isinstance(x, int | float) and -8 <= x <= 8 for x in value)
+            or any(type(x) is bool for x in value)
+        ):
+            raise unfit(what, expected, value)
+        return tuple(min(math.floor(x * STEPS + 0.5), 8 * STEPS - 1) / STEPS for x in value)
+
+    def write(self, value: tuple[float, ...]) -> str:
+        return _to_base64(b"".join(struct.pack("<h", round(x * STEPS)) for x in value))
 
 
 @dataclass(frozen=True)
@@ -198,6 +223,17 @@ class Many:
 
     def write(self, value: tuple[Any, ...]) -> str:
         return ",".join(map(self.field.write, value))
+
+
+def _from_base64(word: str) -> bytes | str:
+    """Bytes in base64url without its "="; the word itself where it is none."""
+    if not re.fullmatch("[A-Za-z0-9_-]+", word) or len(word) % 4 == 1:
+        return word
+    return base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+
+
+def _to_base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def read(field: Field, argument: object) -> object:

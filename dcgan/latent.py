@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dcgan.config import Prior
 from dcgan.spec import (
+    At,
     Draw,
     Gain,
     Lerp,
@@ -111,13 +112,16 @@ def walk(stations: Sequence[Z], steps: int, closed: bool, spherical: bool) -> li
 def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:
     """The z (size,) that a spec describes.
 
-    directions: the model's, by name, each (size,). Raises SpecError for any other name.
+    directions: the model's, by name, each (size,). Raises SpecError as `check_z` does.
     """
 
     def value(z: Z) -> Latent:
         match z:
             case Draw(seed, index):
                 return draw(seed, index, size, prior)
+            case At(values):
+                _check_values(values, size)
+                return np.array(values)
             case Mean(zs):
                 return np.mean([value(part) for part in zs], axis=0)
             case Sum(terms):
@@ -182,11 +186,18 @@ def check_gains(edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, in
             )
 
 
-def check_directions(z: Z, directions: Mapping[str, Latent]) -> None:
-    """Raises SpecError for the name of a direction that is not among them."""
+def check_z(z: Z, size: int, directions: Mapping[str, Latent]) -> None:
+    """Raises SpecError for a direction that is not among these, or another number of values."""
     for part in z.parts():
+        if isinstance(part, At):
+            _check_values(part.values, size)
         for name, _ in part.steps if isinstance(part, Move) else ():
             _direction(name, directions)
+
+
+def _check_values(values: Sequence[float], size: int) -> None:
+    if len(values) != size:
+        raise SpecError(f"this model's z has {size} values, not the {len(values)} of this at(...)")
 
 
 def _direction(name: str, directions: Mapping[str, Latent]) -> Latent:

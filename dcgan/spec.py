@@ -2,6 +2,7 @@
 
     spec = "v1:" model "@" weights ":" z { ":" edit }
     z    = "z(" seed "," index ")"                           a draw from the model's prior
+         | "at(" values ")"                                  any other, by its values
          | "mean(" z { "," z } ")"                           an exemplar: the mean of 2 to 16
          | "sum(" weight "," z { "," weight "," z } ")"
          | "lerp(" t "," z "," z ")" | "slerp(" t "," z "," z ")"
@@ -36,6 +37,7 @@ from dcgan.fields import (
     Mask,
     Pair,
     SpecError,
+    Values,
     Whole,
     Word,
     read,
@@ -104,7 +106,9 @@ _TERM = Pair(_FACTOR, _LATENT, "a weight and a z")
 _STEP = Pair(_DIRECTION, _FACTOR, "a direction and an amount")
 _LABEL = Whole(0, 9999)
 
-Z: TypeAlias = Annotated["Draw | Mean | Sum | Lerp | Slerp | Noise | Move | Turn | Scale", _LATENT]
+Z: TypeAlias = Annotated[
+    "Draw | At | Mean | Sum | Lerp | Slerp | Noise | Move | Turn | Scale", _LATENT
+]
 Seed: TypeAlias = Annotated[int, Whole(0, 2**53 - 1)]
 Index: TypeAlias = Annotated[int, Whole(0, 2**32 - 1)]
 Fraction: TypeAlias = Annotated[float, Decimal(0, 1)]
@@ -117,6 +121,13 @@ class Draw(_Latent, name="z"):
 
     seed: Seed
     index: Index
+
+
+@dataclass(frozen=True)
+class At(_Latent):
+    """A z that no draw leads to, as one that was found for a photograph; in steps of 1/4096."""
+
+    values: Annotated[tuple[float, ...], Values()]
 
 
 @dataclass(frozen=True)
@@ -227,7 +238,7 @@ class PictureSpec(_Node, name="picture"):
 
 
 _LATENTS: dict[str, type[Z]] = {
-    c.name: c for c in (Draw, Mean, Sum, Lerp, Slerp, Noise, Move, Turn, Scale)
+    c.name: c for c in (Draw, At, Mean, Sum, Lerp, Slerp, Noise, Move, Turn, Scale)
 }
 _EDITS: dict[str, type[Gain | _Class]] = {c.name: c for c in (Gain, _Class)}
 

@@ -14,8 +14,8 @@ from scipy import stats
 
 from dcgan import latent
 from dcgan.config import PAPER, Prior
-from dcgan.latent import draw, draws, evaluate, gains, lerp, slerp, walk, words
-from dcgan.spec import Draw, Gain, Move, Noise, Scale, Slerp, SpecError, Sum, Turn, Z
+from dcgan.latent import check_z, draw, draws, evaluate, gains, lerp, slerp, walk, words
+from dcgan.spec import At, Draw, Gain, Move, Noise, Scale, Slerp, SpecError, Sum, Turn, Z, parse
 from tests.vectors import make
 
 STORED = json.loads(make.FILE.read_text())
@@ -206,6 +206,16 @@ def test_trees_are_the_sums_they_say() -> None:
     np.testing.assert_allclose(value(Slerp(0.5, a, b)), slerp(0.5, za, zb))
     steps = (("smile", 2), ("smile", 0.5))
     np.testing.assert_allclose(value(Move(steps, a)), za + 2.5 * np.arange(8))
+
+
+def test_a_z_by_its_values_is_within_half_a_step() -> None:
+    [z] = draws(1, 0, 1, 100, "normal")
+    again = parse(f"v1:faces@0123abcd:{At(tuple(z))}").z
+    assert np.abs(evaluate(again, 100, "normal", {}) - z).max() <= 0.5 / 4096
+    with pytest.raises(SpecError, match="has 99 values, not the 100"):
+        evaluate(Scale(1, again), 99, "normal", {})
+    with pytest.raises(SpecError, match="has 99 values, not the 100"):
+        check_z(Scale(1, again), 99, {})
 
 
 def test_noise_is_uniform_whatever_the_prior() -> None:

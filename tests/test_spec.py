@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dcgan import spec
 from dcgan.fields import Decimal
 from dcgan.spec import (
+    At,
     Draw,
     Gain,
     Lerp,
@@ -108,6 +109,11 @@ def test_numbers_are_rounded_half_away_from_zero(number: float, text: str) -> No
         (Scale, (True, DRAW), "not True"),
         (Scale, ("2", DRAW), "not '2'"),
         (Scale, (2, "z(1,0)"), "scale's z must be a z such as z(1,0)"),
+        (At, ((),), "at's values must be 1 to 1024 numbers from -8 to 8"),
+        (At, ((0, 8.5),), "at's values must be 1 to 1024 numbers"),
+        (At, ((0, math.nan),), "at's values must be 1 to 1024 numbers"),
+        (At, ((True,),), "at's values must be 1 to 1024 numbers"),
+        (At, ("AAA",), "at's values must be 1 to 1024 numbers"),
         (Mean, (DRAW,), "mean's zs must be 2 to 16 z's"),
         (Mean, ((DRAW,),), "not 1"),
         (Sum, (((1, DRAW, 2),),), "item 1 of sum's terms must be"),

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from dcgan import images, runtime
 from dcgan.engine import Engine
-from dcgan.spec import Draw, Gain, Lerp, Mean, Move, Noise, PictureSpec, Scale, Slerp, Sum, Turn
+from dcgan.spec import At, Draw, Gain, Lerp, Mean, Move, Noise, PictureSpec, Scale, Slerp, Sum, Turn
 from dcgan.ui import server
 from tests.browser.conftest import Open, wait_painted
 
@@ -68,6 +68,7 @@ def specs(model: str, engine: Engine) -> list[PictureSpec]:
     zs = [a, Mean((a, b, c)), Sum(((1, a), (-1, b), (1, c))), Lerp(0.3, a, b), Slerp(0.6, b, c),
           Noise(0.25, 1, 2, a), Turn(0.5, a, b, c), Scale(0.7, b)]  # fmt: skip
     known = engine.model(model)
+    zs.append(At(tuple(known.z(known.spec(b)))))
     if known.directions:
         zs.append(Move(((next(iter(known.directions)), 1.5),), a))
     label = 3 if known.config.classes else None

@@ -19,6 +19,7 @@ from dcgan import latent
 from dcgan.config import Prior
 from dcgan.fields import Decimal
 from dcgan.spec import (
+    At,
     Draw,
     Gain,
     Lerp,
@@ -161,6 +162,13 @@ def test_numbers(run: Run, value: float, text: str) -> None:
     assert run("([text, factor]) => Object.is(parse(text).z.factor, factor)", given)
 
 
+def test_another_number_of_values_is_refused_alike(run: Run) -> None:
+    text = f"{make.HEAD}scale(1,at(AAA))"
+    expected = said(lambda: latent.evaluate(parse(text).z, SIZE, "uniform", {}))
+    assert expected == [False, "this model's z has 7 values, not the 1 of this at(...)"]
+    assert run(f"(given) => said(() => ({EVALUATED})(given))", model(text, "uniform")) == expected
+
+
 PRINTED = "(text) => said(() => print(parse(text)))"
 
 
@@ -243,7 +251,8 @@ def random_z(rng: random.Random, depth: int) -> Z:
 
     seed, index = rng.choice([rng.randrange(9), rng.randrange(2**53)]), rng.randrange(2**32)
     if depth == 0:
-        return Draw(seed, index)
+        point = At(tuple(rng.uniform(-8, 8) for _ in range(SIZE)))
+        return rng.choice([Draw(seed, index), point])
     several = range(rng.randint(2, 3))
     return rng.choice(
         [

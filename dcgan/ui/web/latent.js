@@ -103,12 +103,20 @@ function slerp(t, start, end) {
   return sum([[length * Math.sin((1 - t) * angle), a], [length * Math.sin(t * angle), b]]);
 }
 
-/** The z that a tree of parse.js describes; directions: {name: array}, for any other SpecError. */
+/** The z that a tree of parse.js describes; directions: {name: array}. Throws
+ * SpecError for any other direction, and for other than `size` values. */
 export function evaluate(z, { size, prior, directions }) {
   const value = (z) => {
     switch (z.name) {
       case "z":
         return draw(z.seed, z.index, size, prior);
+      case "at":
+        if (z.values.length !== size) {
+          throw new SpecError(
+            `this model's z has ${size} values, not the ${z.values.length} of this at(...)`,
+          );
+        }
+        return Float64Array.from(z.values);
       case "mean":
         return sum(z.zs.map((part) => [1, value(part)])).map((x) => x / z.zs.length);
       case "sum":

@@ -7,6 +7,8 @@ const MAX_DEPTH = 8;
 const MAX_DRAWS = 64;
 const MAX_MAP = 4095;
 const MAX_MASK_BYTES = 2048;
+const MAX_VALUES = 1024;
+const STEPS = 4096;
 
 /** A text that describes no picture; the message says which and why. */
 export class SpecError extends Error {}
@@ -96,14 +98,35 @@ const MAPS = word(
   runs,
 );
 
+/** Bytes, or null for a text that is none in base64url. */
+function fromBase64(text) {
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return null;
+  const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+}
+
 const MASK = word(
   `1 to ${MAX_MASK_BYTES} bytes, as text in base64url`,
   (text) => {
-    if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return null;
-    const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    return bytes.length > MAX_MASK_BYTES ? null : Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+    const bytes = fromBase64(text);
+    return bytes && within(1, bytes.length, MAX_MASK_BYTES) && bytes;
   },
   base64url,
+);
+
+const VALUES = word(
+  `1 to ${MAX_VALUES} numbers from -8 to 8, as text in base64url`,
+  (text) => {
+    const bytes = fromBase64(text);
+    if (!bytes || bytes.length % 2 || !within(2, bytes.length, 2 * MAX_VALUES)) return null;
+    const view = new DataView(bytes.buffer);
+    return Array.from({ length: bytes.length / 2 }, (_, i) => view.getInt16(2 * i, true) / STEPS);
+  },
+  (values) => {
+    const view = new DataView(new ArrayBuffer(2 * values.length));
+    values.forEach((x, i) => view.setInt16(2 * i, x * STEPS, true));
+    return base64url(new Uint8Array(view.buffer));
+  },
 );
 
 const CHARACTERS = "of the characters a-z, 0-9, _ and -";
@@ -121,6 +144,7 @@ const GAINS = many({ read: (_, gain) => gain }, 0, 32, "gains");
 // the fields of every node, in the order of the text
 const LATENTS = {
   z: { seed: SEED, index: INDEX },
+  at: { values: VALUES },
   mean: { zs: many(LATENT, 2, 16, "z's") },
   sum: { terms: many(TERM, 1, 64, "weighted z's") },
   lerp: { t: FRACTION, start: LATENT, end: LATENT },
