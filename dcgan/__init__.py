@@ -1,6 +1,28 @@
 """See what a DCGAN has learned: networks, latent space and pictures of arXiv 1511.06434."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcgan.api import render, walk
+    from dcgan.checkpoint import load
 
 # ONNX Runtime reports to its makers, unless it is told before it is imported that it shall not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+__all__ = ["load", "render", "walk"]
+
+
+def __getattr__(name: str) -> object:
+    """What `__all__` names, read at first use: the page starts without it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'dcgan' has no attribute {name!r}")
+    from dcgan import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,184 @@
+"""`from dcgan import load, render, walk`: a checkpoint's pictures as arrays that a notebook shows.
+
+Examples are in docs/EXAMPLES.md, and under "Copy Python" on the page.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dcgan import images, walks
+from dcgan.checkpoint import CONFIG, Checkpoint, load
+from dcgan.engine import Model
+from dcgan.spec import VERSION, PictureSpec, SpecError, Z, parse
+
+__all__ = ["load", "render", "walk"]
+
+Picture: TypeAlias = str | PictureSpec | Z
+"""A text such as v1:faces@0123abcd:z(1,0):gain(3,0,7), or what follows the weights in one."""
+
+SHOWN = 100
+SIDE = 384
+
+
+class Pictures(NDArray[np.uint8]):
+    """uint8 (H, W, 3), or (N, H, W, 3) which a notebook shows as a grid, at most SHOWN of them.
+
+    What is computed from it is a plain array. texts: as `render` has drawn them, none for a part.
+    """
+
+    texts: tuple[str, ...]
+
+    def __array_finalize__(self, source: object) -> None:
+        self.texts = ()
+
+    def __array_wrap__(
+        self, array: np.ndarray, context: object = None, return_scalar: bool = False
+    ) -> Any:
+        return array[()] if return_scalar else np.asarray(array)
+
+    def save(self, path: str | Path, scale: int = 1) -> None:
+        """Write it in the format that the path ends with, several pictures as a grid.
+
+        The PNG of one picture has its text in its metadata. scale: of every pixel. Raises
+        ValueError for an ending that Pillow does not know.
+        """
+        path, picture = Path(path), images.enlarge(_sheet(self), scale)
+        if path.suffix == ".png":
+            text = self.texts[0] if len(self.texts) == 1 else None
+            path.write_bytes(images.encode_png(picture, text))
+        else:
+            Image.fromarray(picture).save(path)
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
+        """The file, and the size at which IPython is to show it."""
+        if not _is_shown(self):
+            return None
+        sheet = _sheet(self[:SHOWN] if self.ndim == 4 else self)
+        return images.encode_png(sheet), _size(sheet)
+
+
+class Walk(Pictures):
+    """uint8 (N, H, W, 3): the frames of a walk, which a notebook plays without end."""
+
+    def save(self, path: str | Path, scale: int = 4) -> None:
+        """Write it as .webp or .gif. scale: of every pixel. Raises ValueError for other endings."""
+        frames = [images.enlarge(frame, scale) for frame in np.asarray(self)]
+        images.encode_animation(frames, Path(path), len(frames) / walks.FRAMES_PER_SECOND)
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
+        if not _is_shown(self) or self.ndim == 3:
+            return super()._repr_png_()
+        first, *rest = [Image.fromarray(frame) for frame in np.asarray(self)]
+        buffer = io.BytesIO()
+        duration = 1000 / walks.FRAMES_PER_SECOND
+        first.save(buffer, "PNG", save_all=True, append_images=rest, duration=duration, loop=0)
+        return buffer.getvalue(), _size(self[0])
+
+
+def render(checkpoint: Checkpoint, pictures: Picture | Iterable[Picture]) -> Pictures:
+    """Draw one picture, uint8 (H, W, 3), or several, (N, H, W, 3).
+
+    A text without its beginning, such as "move(pc1,2,z(1,0))" or "z(1,0):class(3)", is one of this
+    checkpoint's. Raises SpecError, in one sentence, for what it can't draw.
+    """
+    if isinstance(pictures, str) or not isinstance(pictures, Iterable):
+        row = render(checkpoint, [pictures])
+        alone = row[0]
+        alone.texts = row.texts
+        return alone
+    model = _model(checkpoint, checkpoint.hash)
+    specs = _specs(model, pictures)
+    drawn = model.render(specs).view(Pictures)
+    drawn.texts = tuple(map(str, specs))
+    return drawn
+
+
+def walk(
+    checkpoint: Checkpoint,
+    stations: Iterable[Picture],
+    seconds: float = 10,
+    *,
+    closed: bool = True,
+    spherical: bool = True,
+) -> Walk:
+    """Walk from picture to picture (figure 4), `walks.FRAMES_PER_SECOND` steps a second.
+
+    closed: back to the first. spherical: on the sphere, not straight. Edits and class are those of
+    the station that was left last. Raises ValueError for fewer than 2 stations, SpecError for what
+    the checkpoint can't draw.
+    """
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")
+    model = _model(checkpoint, checkpoint.hash)
+    specs = walks.frames(_specs(model, stations), seconds, closed, spherical)
+    drawn = model.render(specs).view(Walk)
+    drawn.texts = tuple(map(str, specs))
+    return drawn
+
+
+@functools.lru_cache(maxsize=8)
+def _model(checkpoint: Checkpoint, weights: str) -> Model:
+    """The checkpoint's, read once; anew where a folder has got other weights."""
+    return Model(_name(checkpoint.folder.absolute()), checkpoint)
+
+
+def _name(folder: Path) -> str:
+    """As on the page: faces, or faces/seen-76k for a stage; in the Hub's cache the repository's."""
+    match folder.parts:
+        case (*_, repository, "snapshots", _):
+            names = [repository.rpartition("--")[2]]
+        case (*_, owner, stage) if (folder.parent / CONFIG).is_file():
+            names = [owner, stage]
+        case _:
+            names = [folder.name]
+    return "/".join(re.sub("[^a-z0-9_-]", "-", name.lower())[:64] or "model" for name in names)
+
+
+def _specs(model: Model, pictures: Iterable[Picture]) -> list[PictureSpec]:
+    specs = [_spec(model, str(picture)) for picture in pictures]
+    if not specs:
+        raise SpecError("there is nothing to draw: give a text such as z(1,0), or several")
+    return specs
+
+
+def _spec(model: Model, text: str) -> PictureSpec:
+    if text.lstrip().startswith(f"{VERSION}:"):
+        return parse(text)
+    whole = f"{VERSION}:{model.name}@{model.checkpoint.hash}:{text}"
+    try:
+        return parse(whole)
+    except SpecError as error:
+        raise SpecError(f"{error}, in {whole}") from None
+
+
+def _is_shown(pictures: np.ndarray) -> bool:
+    return (
+        pictures.dtype == np.uint8
+        and pictures.ndim in (3, 4)
+        and pictures.shape[-1] == 3
+        and pictures.size > 0
+    )
+
+
+def _sheet(pictures: np.ndarray) -> np.ndarray:
+    """(H, W, 3): the one picture, or all of them as a grid."""
+    plain = np.ascontiguousarray(pictures)
+    return images.grid(plain) if plain.ndim == 4 else plain
+
+
+def _size(sheet: np.ndarray) -> dict[str, int]:
+    """A whole multiple of its pixels, up to SIDE where it is smaller."""
+    height, width, _ = sheet.shape
+    scale = max(1, SIDE // max(height, width))
+    return {"width": scale * width, "height": scale * height}
