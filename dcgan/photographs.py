@@ -1,4 +1,4 @@
-"""A file that somebody gives, as a discriminator sees it; decoded in memory and never written."""
+"""A file that somebody gives, as the networks see it; decoded in memory and never written."""
 
 from __future__ import annotations
 
@@ -21,10 +21,24 @@ class TooLargeError(PhotographError):
 
 
 def read_photograph(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """An uploaded file as D sees it: (size, size, 3) uint8, and what had to be done to it.
+    """The `middle` of an uploaded file as D sees it, and what had to be done to it; raises as
+    `read_whole`."""
+    image, notes = read_whole(content, 4 * size, channels)
+    return middle(image, size), notes
 
-    The middle square, upright, as colours or greys of 8 bits. Raises PhotographError for a file
-    that is no picture or a broken one, TooLargeError (by its header) for one of too many pixels.
+
+def middle(image: Image.Image, size: int) -> np.ndarray:
+    """The middle square, (size, size, 3) uint8."""
+    square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    return np.asarray(square.convert("RGB"))
+
+
+def read_whole(content: bytes, least: int, channels: int) -> tuple[Image.Image, list[str]]:
+    """All of an uploaded file, upright, in colours or greys of 8 bits, and what had to be done.
+
+    least: a large JPEG is decoded at a part of its size, if no side gets shorter than this. Raises
+    PhotographError for a file that is no picture or a broken one, TooLargeError (by its header)
+    for one of too many pixels.
     """
     try:
         with Image.open(io.BytesIO(content), formats=KINDS) as image:
@@ -34,7 +48,7 @@ def read_photograph(content: bytes, size: int, channels: int) -> tuple[np.ndarra
                     f"This picture has {image.width:,} x {image.height:,} pixels, and at most "
                     f"{MAX_PIXELS // 10**6} million are read: give a smaller copy."
                 )
-            return _as_seen(image, size, channels)
+            return _plain(image, least, channels)
     except PhotographError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -53,11 +67,11 @@ def read_photograph(content: bytes, size: int, channels: int) -> tuple[np.ndarra
         ) from None
 
 
-def _as_seen(image: Image.Image, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
+def _plain(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("The file holds several pictures: this is the first of them.")
-    image.draft(None, (4 * size, 4 * size))  # a large JPEG is decoded at a part of its size
+    image.draft(None, (least, least))
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
         upright = _from_deep_greys(upright)
@@ -67,9 +81,7 @@ def _as_seen(image: Image.Image, size: int, channels: int) -> tuple[np.ndarray, 
         upright = Image.new("RGBA", see_through.size, "white")
         upright.alpha_composite(see_through)
         notes.append("What is transparent in it is white here.")
-    plain = upright.convert("RGB" if channels == 3 else "L")
-    square = ImageOps.fit(plain, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square.convert("RGB")), notes
+    return upright.convert("RGB" if channels == 3 else "L"), notes
 
 
 def _from_deep_greys(image: Image.Image) -> Image.Image:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dcgan.faces import LEFT_EYE, RIGHT_EYE, Box, detect, find_eyes
 from training.landmarks import EYE_LEFT, EYE_RIGHT, Landmarks
-from training.prepare.faces import LEFT_EYE, RIGHT_EYE, Box, Faces, detect, find_eyes
+from training.prepare.faces import Faces
 from training.prepare.pictures import encoded
 
 SIDE = 250

@@ -1,44 +1,14 @@
-"""Faces in photographs, found by OpenCV's cascades, as the paper made its set of 350,000.
-
-The paper names neither cascade nor margin. One cascade alone finds faces in ties and curtains;
-here three look, and a face is what at least two of them see at the same place. Beside a face that
-all three see, another one has to be seen by all three, too.
-"""
+"""The faces of photographs, each a picture to train on (dcgan/faces.py finds them)."""
 
 from __future__ import annotations
 
-import functools
-import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
 
+from dcgan.faces import Box, detect, find_eyes, frame, square
 from training.prepare.pictures import UNREADABLE, encoded, read
-
-CASCADES = ("frontalface_default", "frontalface_alt", "frontalface_alt2")
-EYES = ("lefteye_2splits", "righteye_2splits")
-"""As OpenCV names them: of the one whose eyes these are; his right eye lies left in the picture."""
-SCALE, NEIGHBOURS = 1.1, 3
-"""Steps of the search, and how many neighbouring hits make a box."""
-OVERLAP = 0.3
-"""Boxes that share so much of their union are of one face."""
-IRIS = 0.68
-"""Where in the height of what they find the eye lies: the brow is in it (measured, 88 eyes)."""
-LONGEST = 1024
-"""Larger photographs are searched at this size."""
-LEFT_EYE, RIGHT_EYE = (0.336, 0.415), (0.664, 0.415)
-"""Where eyes come to lie when aligned, as shares of the side, seen from the front."""
-
-
-class Box(NamedTuple):
-    """Corner and side of a square, in pixels."""
-
-    x: float
-    y: float
-    side: float
 
 
 @dataclass(frozen=True)
@@ -47,8 +17,8 @@ class Faces:
 
     smallest: boxes whose side is less, in pixels of the photograph, are left out. margin: added to
     each side of a box, as a share of its side. aligned: turned and scaled until the eyes lie at
-    `LEFT_EYE` and `RIGHT_EYE`, instead of the box; faces whose eyes are not found are left out.
-    largest: at most one face of a photograph.
+    `LEFT_EYE` and `RIGHT_EYE` of dcgan.faces, instead of the box; without eyes a face is left
+    out. largest: at most one face of a photograph.
     """
 
     size: int
@@ -81,87 +51,5 @@ class Faces:
             eyes = find_eyes(grey, box)
             if eyes is None:
                 return None
-            corner, vector = _frame(*eyes)
-        return _square(photograph, corner, vector, self.size)
-
-
-def detect(grey: np.ndarray, smallest: int) -> list[Box]:
-    """Faces in a photograph (H, W) uint8, down to half of `smallest`, so that these can be told."""
-    scale = min(1.0, LONGEST / max(grey.shape))
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    least = max(20, int(scale * smallest / 2))
-    groups: list[dict[str, Box]] = []
-    for name in CASCADES:
-        hits = _cascade(name).detectMultiScale(grey, SCALE, NEIGHBOURS, minSize=(least, least))
-        for x, y, side, _ in hits:
-            box = Box(x, y, side)
-            for group in groups:
-                if _overlap(box, next(iter(group.values()))) > OVERLAP:
-                    group.setdefault(name, box)
-                    break
-            else:
-                groups.append({name: box})
-    agreed = max(map(len, groups), default=0)
-    if agreed < 2:
-        return []
-    kept = [list(group.values()) for group in groups if len(group) == agreed]
-    return [Box(*(np.mean(boxes, axis=0) / scale)) for boxes in kept]
-
-
-def find_eyes(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray] | None:
-    """(x, y) of the eye that lies left in the picture, then of the other; None if one is missing.
-
-    Each is searched for in its quarter of the box; a pair that no upright face has is no pair.
-    """
-    found = []
-    for column, name in enumerate(reversed(EYES)):
-        x, y = round(box.x + column * box.side / 2), round(box.y + 0.15 * box.side)
-        part = grey[max(y, 0) : y + round(0.45 * box.side), max(x, 0) : x + round(box.side / 2)]
-        least = max(8, round(box.side / 8))
-        hits = _cascade(name).detectMultiScale(part, 1.05, NEIGHBOURS, minSize=(least, least))
-        if not len(hits):
-            return None
-        left, top, width, height = max(hits, key=lambda hit: hit[2])
-        found.append(np.array([max(x, 0) + left + width / 2, max(y, 0) + top + IRIS * height]))
-    across, down = found[1] - found[0]
-    upright = 0.25 * box.side < across and abs(down) < math.tan(math.radians(25)) * across
-    return (found[0], found[1]) if upright else None
-
-
-def _frame(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Upper left corner and upper side of the square in which eyes lie where they should."""
-    vector = (right - left) / (RIGHT_EYE[0] - LEFT_EYE[0])
-    down = np.array([-vector[1], vector[0]])
-    return left - LEFT_EYE[0] * vector - LEFT_EYE[1] * down, vector
-
-
-def _square(
-    photograph: Image.Image, corner: np.ndarray, vector: np.ndarray, size: int
-) -> Image.Image:
-    """The square on the right of a vector, in pixels; its edge continues what lies outside."""
-    finer = max(1, math.ceil(float(np.hypot(*vector)) / size))  # pixels of it are averaged
-    across = vector / (size * finer)
-    matrix = np.array([[across[0], -across[1], corner[0]], [across[1], across[0], corner[1]]])
-    drawn = cv2.warpAffine(
-        np.asarray(photograph),
-        matrix,
-        (size * finer, size * finer),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return Image.fromarray(drawn).reduce(finer)
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
-    height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
-    both = max(width, 0) * max(height, 0)
-    return both / (a.side**2 + b.side**2 - both)
-
-
-@functools.cache
-def _cascade(name: str) -> cv2.CascadeClassifier:
-    cv2.setNumThreads(1)  # the processes are many
-    return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")  # pyright: ignore[reportAttributeAccessIssue]  (a module without types)
+            corner, vector = frame(*eyes)
+        return square(photograph, corner, vector, self.size)
