@@ -1,7 +1,8 @@
-"""The examples of docs/API.md, as they stand there, on the shipped weights."""
+"""The examples of docs/API.md and docs/EXAMPLES.md, as they stand there, on the shipped weights."""
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import os
@@ -16,17 +17,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from dcgan import hub, images
+from dcgan import hub, images, judges, load, sight
+from dcgan.engine import Model
 from dcgan.spec import parse
+from training import windows
+from training.landmarks import Landmarks
 
 ADDRESS = "http://127.0.0.1:7860"
+JUDGES = hub.ROOT / "weights" / "judges"
+WINDOWS = hub.ROOT / "weights" / "rooms" / "units-windows.json"
+
+
+def read(name: str) -> str:
+    return (hub.ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> str:
-    text = (hub.ROOT / "docs" / "API.md").read_text(encoding="utf-8")
-    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    found = re.findall(rf"^```{language}\n(.*?)^```", read("API.md"), re.DOTALL | re.MULTILINE)
     assert len(found) == 3
     return "\n".join(found)
 
@@ -124,3 +134,138 @@ def test_gradio_client(address: str, folder: Path, monkeypatch: pytest.MonkeyPat
     assert np.shape(found["best"]["draws"]) == (128, 8)
     assert shape(folder / "api-active.png") == (64, 64, 4)
     assert base64.b64decode(found["face"]["png"].partition(",")[2]) == picture
+    assert set(found["seen"]) == set(json.loads(WINDOWS.read_text())["maps"])
+    offered = found["client"].view_api(print_info=False, return_format="dict")["named_endpoints"]
+    assert not [name for name in offered if f'api_name="{name}"' not in code]
+
+
+# --- docs/EXAMPLES.md
+
+
+EXAMPLES = dict(
+    re.findall(
+        r"^## ([^\n]+)\n.*?^```python\n(.*?)^```", read("EXAMPLES.md"), re.DOTALL | re.MULTILINE
+    )
+)
+FACES = Model("faces", load(hub.ROOT / "weights" / "faces"))
+
+
+def drawn(picture: np.ndarray, text: str) -> bool:
+    """Is this what the page draws?"""
+    [expected] = FACES.render([parse(f"v1:faces@{FACES.checkpoint.hash}:{text}")])
+    return bool((np.abs(picture.astype(int) - expected) <= 1).all())
+
+
+def check_draw(grid: np.ndarray) -> None:
+    assert grid.shape == (36, 64, 64, 3)
+    assert all(drawn(picture, f"z(7,{index})") for index, picture in enumerate(grid))
+    file = Path("face.png").read_bytes()
+    assert images.read_spec(file) == f"v1:faces@{FACES.checkpoint.hash}:z(7,0)"
+    assert drawn(np.asarray(Image.open("face.png"))[::4, ::4], "z(7,0)")
+
+
+def check_walk(frames: np.ndarray) -> None:
+    assert frames.shape == (90, 64, 64, 3)
+    assert [drawn(frames[i], f"z(1,{z})") for i, z in ((0, 0), (30, 3), (60, 5))] == [True] * 3
+    with Image.open("walk.gif") as film:
+        assert (film.format, getattr(film, "n_frames", 1)) == ("GIF", 90)
+
+
+def check_sum(four: np.ndarray) -> None:
+    smiling = judges.measure(judges.load(JUDGES, "b")[0], four)["smiling"]
+    male = judges.measure(judges.load(JUDGES, "b")[0], four)["male"]
+    assert (smiling > 0).tolist() == [True, False, False, True]
+    assert (male > 0).tolist() == [False, False, True, True]
+
+
+def check_turn(nine: np.ndarray) -> None:
+    assert drawn(nine[4], "z(1,0)")
+    yaw = Landmarks().yaw(nine)
+    assert np.isfinite(yaw).all()
+    assert (np.diff(yaw) > -0.05).all()
+    assert yaw[0] < -0.15
+    assert yaw[-1] > 0.15
+
+
+def check_forget(rooms: np.ndarray) -> None:
+    coverage, _ = windows.load(JUDGES)[0](np.asarray(rooms))
+    share = (coverage > windows.FOUND).mean(axis=(1, 2)).reshape(4, 4).mean(axis=1)
+    assert (np.diff(share) < 0).all()
+    assert share[-1] < 0.3 * share[0]
+
+
+def check_lengths(sixteen: np.ndarray) -> None:
+    rows = sixteen.reshape(4, 4, -1).astype(float)
+    assert all(drawn(sixteen[8 + i], f"z(1,{z})") for i, z in enumerate((0, 2, 3, 5)))
+    assert (np.diff(rows.std(axis=2).mean(axis=1)) > 0).all()
+
+
+def check_number(two: np.ndarray) -> None:
+    # the generator itself, in place of the one that draws texts
+    z = np.random.default_rng(0).uniform(-1, 1, 100)
+    every = np.concatenate([z[None], np.where(np.eye(100), -z, z)]).astype(np.float32)
+    with torch.inference_mode():
+        pictures = images.to_uint8(
+            FACES.checkpoint.generator()(torch.from_numpy(every)).numpy(), "tanh"
+        )
+    change = np.abs(pictures[1:].astype(float) - pictures[0]).mean(axis=(1, 2, 3))
+    assert np.abs(two[0].astype(int) - pictures[0]).max() <= 2
+    assert np.abs(two[1].astype(int) - pictures[1 + change.argmax()]).max() <= 2
+
+
+def check_digits(hundred: np.ndarray) -> None:
+    by_class = hundred[..., 0].reshape(10, 10, -1).astype(float)  # hand, class, pixels
+    means = by_class.mean(axis=0)
+    nearest = np.linalg.norm(by_class[:, :, None] - means, axis=3).argmin(axis=2)
+    assert (nearest == np.arange(10)).mean() > 0.8
+    with Image.open("digits.png") as sheet:
+        assert sheet.size == (840, 840)
+
+
+def check_belief(sixteen: np.ndarray) -> None:
+    network = FACES.checkpoint.discriminator()
+    with torch.inference_mode():
+        score = network(sight.inputs(np.asarray(sixteen), FACES.config)).flatten().numpy()
+    assert (np.diff(score) < 1e-3).all()
+    assert score[7] > score[8] + 1
+
+
+def check_stages(rows: np.ndarray) -> None:
+    assert rows.shape == (25, 64, 64, 3)
+    assert all(drawn(rows[20 + i], f"z(1,{i})") for i in range(5))
+    apart = rows.reshape(5, 5, -1).astype(float).std(axis=1).mean(axis=1)
+    assert apart[0] < 0.6 * apart[-1], "at first all faces are nearly one"
+
+
+SEEN = {
+    "Draw": check_draw,
+    "Walk": check_walk,
+    "Add and subtract": check_sum,
+    "Turn a head": check_turn,
+    "Forget windows": check_forget,
+    "Longer and shorter z": check_lengths,
+    "One number of z": check_number,
+    "Digits by their class": check_digits,
+    "What the discriminator believes": check_belief,
+    "Earlier in training": check_stages,
+}
+
+
+def test_there_are_ten_short_examples_and_what_each_shows_is_checked() -> None:
+    assert list(EXAMPLES) == list(SEEN)
+    assert len(EXAMPLES) == 10
+    assert all(len(code.splitlines()) < 12 for code in EXAMPLES.values())
+
+
+@pytest.mark.parametrize("title", SEEN)
+def test_an_example_shows_what_stands_above_it(
+    title: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    *statements, last = ast.parse(EXAMPLES[title]).body
+    assert isinstance(last, ast.Expr)
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(statements, []), title, "exec"), names)
+    pictures = eval(compile(ast.Expression(last.value), title, "eval"), names)
+    assert pictures._repr_png_() is not None, "a notebook would show numbers"
+    SEEN[title](pictures)
