@@ -3,6 +3,7 @@
 import { copy } from "./clipboard.js";
 import { address, ALONE, file } from "./engine.js";
 import { page } from "./page.js";
+import { python } from "./share-python.js";
 
 export function mount(root, { spaceId }) {
   const button = (name) => root.querySelector(`[data-do=${name}]`);
@@ -16,6 +17,9 @@ export function mount(root, { spaceId }) {
   button("pick").addEventListener("click", () => page.pick(page.picture));
   button("link").addEventListener("click", () => copy(link(page.picture, spaceId), "Link"));
   button("text").addEventListener("click", () => copy(page.picture, "Text"));
+  button("python").addEventListener("click", () =>
+    copy(python(page.picture, page.shelf, spaceId), "Python"),
+  );
   if (ALONE) button("save").addEventListener("click", save);
   text.addEventListener("focus", () => text.select());
   text.addEventListener("blur", () => (text.value = page.picture));
