@@ -114,9 +114,8 @@ export async function mount(root) {
   };
 
   // --- where the terms come from
-  const take = (kept) => {
-    state.terms = kept;
-    state.weights = [1, 1, 1];
+  const take = (kept, weights = [1, 1, 1]) => {
+    Object.assign(state, { terms: kept, weights });
     sayWeights();
     for (const [index, term] of terms.entries()) term.show(kept[index]);
     settle();
@@ -144,7 +143,14 @@ export async function mount(root) {
   };
   page.on("model", useModel);
   await page.ready;
+  const use = (kept) => {
+    part("sum").value = kept.sum;
+    take(kept.terms, kept.weights);
+  };
+  const look = () => ({ ...state, sum: part("sum").value });
+  const kept = page.history.keep("arithmetic", look, use);
   useModel();
+  if (kept) use(kept);
 }
 
 const neighbours = (text) => {

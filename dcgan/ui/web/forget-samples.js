@@ -51,7 +51,8 @@ export class Samples {
     document.addEventListener("keydown", (event) => {
       const typing = event.target.matches("input[type=text]");
       if (!root.offsetParent || typing || event.key !== "z") return;
-      if (event.ctrlKey || event.metaKey) this.#undo();
+      if (!event.ctrlKey && !event.metaKey) return;
+      if (this.#undo()) event.preventDefault(); // or the page takes back what was before
     });
     this.part("glow").addEventListener("change", ({ target }) => {
       if (target.checked && this.#state.looked === null) page.say("Press a map to see where it is active.");
@@ -93,8 +94,11 @@ export class Samples {
     this.onChange();
   }
 
+  /** Takes back the last change of boxes; returns whether there was one. */
   #undo() {
-    if (this.#state.before.length) this.#redraw(this.#state.before.pop());
+    if (!this.#state.before.length) return false;
+    this.#redraw(this.#state.before.pop());
+    return true;
   }
 
   #turn(step) {

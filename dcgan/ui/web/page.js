@@ -2,6 +2,7 @@
 // "model", "picture" (detail: {text, from}), "shelf", "notice" and "error" (detail: sentence).
 
 import * as engine from "./engine.js";
+import { History } from "./history.js";
 import { draw, fromLink, join, label, parts } from "./spec.js";
 import { read, write } from "./store.js";
 import { Stopped } from "./work.js";
@@ -16,6 +17,9 @@ class Page extends EventTarget {
   failure = null; // the last, for a stage that comes after it
   shelf = read(SHELF, []).filter((text) => typeof text === "string").slice(0, SHELF_SIZE);
 
+  /** The last moments of the page; tabs keep what is theirs in it. */
+  history = new History(() => ({ picture: this.picture, shelf: this.shelf }));
+
   /** Resolves when the models are known and the first picture is chosen. */
   ready = this.#open();
 
@@ -28,7 +32,8 @@ class Page extends EventTarget {
     this.models = await engine.models();
     this.model = this.models[0];
     const shared = new URLSearchParams(location.search).get("spec");
-    if (!shared || !this.open(shared, "link")) this.show(this.sample(1, 0), "start");
+    const opened = shared ? this.open(shared, "link") : this.#resume();
+    if (!opened) this.show(this.sample(1, 0), "start");
     engine.expect(this.picture);
   }
 
@@ -50,20 +55,44 @@ class Page extends EventTarget {
     this.#tell("picture", { text, from });
   }
 
-  /** Show a pasted text or link; tells "error" and returns false where it is none. */
-  open(pasted, from) {
+  /** Show a pasted text or link; tells "error" and returns false where it is none. before(): called
+   * when the model is the picture's. */
+  open(pasted, from, before = () => {}) {
     try {
       const text = fromLink(pasted);
       const name = parts(text).model.split("/")[0];
       const model = this.models.find((known) => known.name === name);
       if (!model) throw new Error(`There is no model called ${name} on this page.`);
       if (model !== this.model) this.#choose(model, text);
+      before();
       this.show(text, from);
       return true;
     } catch (error) {
       this.fail(error.message);
       return false;
     }
+  }
+
+  /** Undo (-1), or do again (1). */
+  step(by) {
+    const moment = this.history.step(by);
+    if (moment) this.#enter(moment);
+  }
+
+  #enter(moment) {
+    this.#putShelf(moment.shelf);
+    this.open(moment.picture, "history", () => this.history.enter(moment));
+    this.history.settled();
+  }
+
+  /** Goes on where the last visit ended; false where its picture can't be drawn any more. */
+  #resume() {
+    const { present } = this.history;
+    if (!present) return false;
+    const { model, weights } = parts(present.picture);
+    if (this.facts(model)?.weights !== weights) return false;
+    this.#enter({ ...present, shelf: this.shelf });
+    return true;
   }
 
   useModel(name) {
@@ -128,6 +157,7 @@ class Page extends EventTarget {
   }
 
   #tell(type, detail) {
+    if (["model", "picture", "shelf"].includes(type)) this.history.touch();
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

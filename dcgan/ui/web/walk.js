@@ -172,6 +172,14 @@ export async function mount(root, { longest }) {
 
   await page.ready;
   sayDirection();
-  if (!state.stations.length) random();
+  const use = (kept) => {
+    Object.assign(state, kept);
+    for (const name of ["closed", "spherical"]) part(name).checked = state[name];
+    route();
+  };
+  const look = ({ stations, place, closed, spherical }) => ({ stations, place, closed, spherical });
+  const kept = page.history.keep("walk", () => look(state), use);
+  if (kept) use(kept);
+  else if (!state.stations.length) random();
   else route();
 }

@@ -1,0 +1,46 @@
+// Undo and redo of all that the page shows, and the pictures that were on the stage before.
+
+import { page } from "./page.js";
+import { thumb } from "./thumb.js";
+
+export function mount(root) {
+  const button = (name) => root.querySelector(`[data-do=${name}]`);
+  const list = root.querySelector("[data-role=earlier]");
+
+  const draw = () => {
+    button("undo").disabled = !page.history.canUndo;
+    button("redo").disabled = !page.history.canRedo;
+    if (list.hidden) return;
+    const texts = [...new Set(page.history.moments.map(({ picture }) => picture))].reverse();
+    const drawn = new Map([...list.children].map((item) => [item.dataset.text, item]));
+    list.replaceChildren(...texts.map((text) => drawn.get(text) ?? entry(text)));
+  };
+
+  button("undo").addEventListener("click", () => page.step(-1));
+  button("redo").addEventListener("click", () => page.step(1));
+  button("earlier").addEventListener("click", () => {
+    list.hidden = !list.hidden;
+    button("earlier").ariaExpanded = String(!list.hidden);
+    draw();
+  });
+  addEventListener("keydown", (event) => { // of the window: a tab's own Undo comes first
+    const typing = event.target.matches("input[type=text], input[type=number], textarea");
+    if (!root.isConnected || typing || event.defaultPrevented) return;
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    page.step(key === "y" || event.shiftKey ? 1 : -1);
+  });
+  page.history.addEventListener("change", draw);
+  draw();
+}
+
+function entry(text) {
+  const item = document.createElement("li");
+  item.dataset.text = text;
+  const button = thumb(text, "Show this earlier picture");
+  button.addEventListener("click", () => page.open(text, "earlier"));
+  item.append(button);
+  return item;
+}
