@@ -5,6 +5,10 @@ sets.json beside a model's weights; each z is a text as in a picture's spec:
     {"exemplars": {"smiling woman": ["z(1,4)", "z(1,9)", "z(2,7)"], ...},
      "sums": [["smiling woman", "neutral woman", "neutral man"], ...],      A - B + C
      "turns": [["looking left", "looking right"], ...]}                     from, to
+
+And map.json, draws of one seed laid out in a square so that neighbours are alike, row by row:
+
+    {"seed": 1, "draws": [[17, 204, ...], ...]}
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypedDict, cast
 
-from dcgan.spec import VERSION, SpecError, Z, parse
+from dcgan.spec import VERSION, Draw, SpecError, Z, parse
 
 MAX_ZS = 16
 """As many as a mean takes."""
@@ -22,6 +26,11 @@ class Sets(TypedDict):
     exemplars: dict[str, list[str]]
     sums: list[list[str]]
     turns: list[list[str]]
+
+
+class Atlas(TypedDict):
+    seed: int
+    draws: list[list[int]]
 
 
 class SetsError(ValueError):
@@ -61,6 +70,20 @@ def parse_sets(text: str) -> Sets:
             if not isinstance(name, str) or name not in exemplars:
                 raise SetsError(f'"{kind}" names {name!r}, which is not among the exemplars')
     return cast(Sets, sets)
+
+
+def parse_map(text: str) -> Atlas:
+    """Raises SetsError for anything but a square of at least 2 x 2 draws."""
+    try:
+        atlas = json.loads(text)
+        seed, draws = atlas["seed"], atlas["draws"]
+        for number in (number for row in draws for number in row):
+            Draw(seed, number)
+    except (ValueError, TypeError, KeyError) as error:
+        raise SetsError(f"it is no map of draws ({error})") from None
+    if len(draws) < 2 or any(len(row) != len(draws) for row in draws):
+        raise SetsError("its draws must be a square of at least 2 x 2")
+    return {"seed": seed, "draws": draws}
 
 
 def parse_z(text: Any) -> Z:
