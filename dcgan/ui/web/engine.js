@@ -17,6 +17,7 @@ const MOVES = 10; // dragged pictures of a model, before "auto" sets about it
 const SLOW = 30; // ms: a browser that needs longer for a picture leaves it to the server
 const LOADING = "loading";
 const READY = "ready";
+const SLOWER = "slower"; // than the server
 
 let way = server.ALONE ? "browser" : (WAYS.find((known) => known === read(WAY, null)) ?? WAYS[0]);
 let reading = null; // promise of the models
@@ -71,7 +72,7 @@ async function prepare(spec, model, trial) {
       times.push(performance.now() - start);
     }
     trial.time = Math.min(...times);
-    trial.state = way === "auto" && trial.time > SLOW ? "slow" : READY;
+    trial.state = way === "auto" && trial.time > SLOW ? SLOWER : READY;
   } catch (error) {
     giveUp(error, model);
   }
@@ -113,16 +114,31 @@ async function tryHere(model, drawn) {
   }
 }
 
+/** Has what draws the pictures of a text's model here, for a time without a connection. */
+export async function getReady(spec) {
+  const model = modelOf(spec);
+  if (!model || way === "server" || hopeless || isReady(model)) return;
+  if (!trials.has(model.weights)) trials.set(model.weights, { moves: 0 });
+  const trial = trials.get(model.weights);
+  if (!trial.state) await prepare(spec, model, trial);
+}
+
 /** {image, norm} of one picture, for somebody who is waiting for it. */
 export async function picture(spec) {
   const model = modelOf(spec);
-  const found =
-    follows(spec, model) && (await tryHere(model, browser.picture(spec, model, { urgent: true })));
-  return found || server.picture(spec).catch((error) => {
+  const here = () => tryHere(model, browser.picture(spec, model, { urgent: true }));
+  const found = follows(spec, model) && (await here());
+  if (found) return found;
+  try {
+    return await server.picture(spec);
+  } catch (error) {
     const trial = error instanceof server.Unavailable && trials.get(model?.weights);
-    if (trial) trial.moves = MOVES; // a crowd, or no connection: time to draw here
+    if (!trial) throw error;
+    trial.moves = MOVES; // a crowd, or no connection: time to draw here
+    const instead = trial.state === SLOWER && !error.wait && (await here());
+    if (instead) return instead;
     throw error;
-  });
+  }
 }
 
 /** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */

@@ -1,6 +1,7 @@
 // The model switch, what of the page is for models with classes only, and how pixels are shown.
 
 import { draw, drawer, drawing } from "./engine.js";
+import * as lectern from "./lectern.js";
 import { page } from "./page.js";
 import { read, write } from "./store.js";
 
@@ -39,6 +40,8 @@ export async function mount(root) {
   drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
   await page.ready;
+  root.querySelector("[data-do=tour]").addEventListener("click", () => lectern.open(true));
+  root.querySelector("[data-do=lectern]").addEventListener("click", () => lectern.open());
   model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));
   useModel();
 }

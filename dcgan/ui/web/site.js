@@ -4,8 +4,11 @@
 import * as arithmetic from "./arithmetic.js";
 import * as forget from "./forget.js";
 import * as head from "./head.js";
+import * as lectern from "./lectern.js";
 import { page } from "./page.js";
+import * as past from "./past.js";
 import * as picker from "./picker.js";
+import * as plane from "./plane.js";
 import * as sample from "./sample.js";
 import * as share from "./share.js";
 import * as shelf from "./shelf.js";
@@ -14,8 +17,8 @@ import * as turn from "./turn.js";
 import * as walk from "./walk.js";
 import * as work from "./work.js";
 
-const AROUND = { work, head, stage, share, shelf, picker };
-const TABS = { sample, walk, arithmetic, turn, forget };
+const AROUND = { work, head, stage, share, past, shelf, picker, lectern };
+const TABS = { sample, walk, plane, arithmetic, turn, forget };
 const PATIENCE = 3000; // ms that a first visit waits for the service worker, to lose nothing
 
 const rootOf = (name) => document.querySelector(`[data-part=${name}]`);

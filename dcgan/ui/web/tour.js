@@ -1,0 +1,126 @@
+// What the lectern shows: scenes, each a few words and the text of a picture for every place in it,
+// from 0 to 1.
+
+import { fitUnits, shippedBoxes } from "./engine.js";
+import { between, draw, gain, join, mean, parts, sum, turn, withGains } from "./spec.js";
+
+export const SECONDS = 60; // of the tour
+
+const SHOWN = [4, 83, 10, 58, 34, 92, 62]; // draws of seed 1
+const STATIONS = [11, 58, 34, 10, 93];
+const HEADS = [11, 83];
+const ROOMS = [6, 13, 9]; // of those with boxes
+
+const there = (t) => (1 - Math.cos(2 * Math.PI * t)) / 2; // and back
+const soft = (t) => t * t * (3 - 2 * t);
+
+/**
+ * {yours, tour}: scenes of what the visitor has made, and those that together take SECONDS. Each is
+ * {title, words, seconds, at(t), ready()}; ready() fetches what its pictures are made of.
+ */
+export function scenes(page) {
+  const having = (has) => page.models.find(has);
+  const face = having(({ sets }) => sets.turns.length && sets.sums.length) ?? page.model;
+  const room = having(({ boxes }) => boxes.length);
+  const tour = [samples(page, face), walk(page, face)];
+  if (face.sets.sums.length) tour.push(smile(page, face));
+  if (face.sets.turns.length) tour.push(heads(page, face));
+  if (room) tour.push(forget(page, room));
+  const whole = tour.reduce((seconds, scene) => seconds + scene.seconds, 0);
+  for (const scene of tour) scene.seconds *= SECONDS / whole;
+  return { yours: [stage(page), shelf(page)].filter(Boolean), tour };
+}
+
+const stage = ({ picture }) => ({
+  title: "On the stage",
+  words: "A picture is its text; this one is yours.",
+  seconds: 4,
+  at: () => picture,
+});
+
+function shelf({ shelf: kept, picture }) {
+  const { model } = parts(picture);
+  const stations = kept.filter((text) => parts(text).model === model);
+  if (stations.length < 2) return null;
+  return {
+    title: "From the shelf",
+    words: "A walk through the pictures on the shelf.",
+    seconds: 3 * stations.length,
+    at: through(stations),
+  };
+}
+
+/** Around a closed walk. */
+const through = (stations) => (t) => {
+  const far = (t * stations.length) % stations.length;
+  const leg = Math.floor(far);
+  const { z, ...rest } = parts(stations[leg]);
+  const next = parts(stations[(leg + 1) % stations.length]).z;
+  return join({ ...rest, z: between(true, far - leg, z, next) });
+};
+
+function samples(page, model) {
+  const drawn = SHOWN.map((index) => page.text(draw(1, index), model));
+  return {
+    title: "Samples",
+    words: `Drawn from ${model.z_size} random numbers. Nobody looks like this.`,
+    seconds: 10,
+    at: (t) => drawn[Math.min(Math.floor(t * drawn.length), drawn.length - 1)],
+  };
+}
+
+const walk = (page, model) => ({
+  title: "Walk",
+  words: "Between any two pictures lie others. None jumps.",
+  seconds: 14,
+  at: through(STATIONS.map((index) => page.text(draw(1, index), model))),
+});
+
+const exemplar = (model, name) => mean(model.sets.exemplars[name]);
+
+function smile(page, model) {
+  const [names] = model.sets.sums;
+  const [a, b, c] = names.map((name) => exemplar(model, name));
+  return {
+    title: "Arithmetic",
+    words: `${names[0]} − ${names[1]} + ${names[2]}`,
+    seconds: 11,
+    at: (t) => page.text(sum([[there(t), a], [-there(t), b], [1, c]]), model),
+  };
+}
+
+function heads(page, model) {
+  const [names] = model.sets.turns;
+  const [from, to] = names.map((name) => exemplar(model, name));
+  return {
+    title: "Turn",
+    words: "One vector turns every head.",
+    seconds: 11,
+    at: (t) => {
+      const head = HEADS[Math.min(Math.floor(t * HEADS.length), HEADS.length - 1)];
+      const way = (t * HEADS.length) % 1;
+      return page.text(turn(Math.sin(2 * Math.PI * way), from, to, draw(1, head)), model);
+    },
+  };
+}
+
+function forget(page, model) {
+  const found = { rooms: [page.sample(1, 0, model)], gains: () => [] };
+  return {
+    title: "Forget",
+    words: "The same room, without the feature maps that see windows.",
+    seconds: 14,
+    at: (t) => {
+      const { rooms, gains } = found;
+      const at = Math.min(Math.floor(t * rooms.length), rooms.length - 1);
+      return withGains(rooms[at], gains(1 - soft(there(t * rooms.length - at))));
+    },
+    async ready() {
+      const { name, layer, pictures } = await shippedBoxes(model.name, model.boxes[0]);
+      const { maps } = await fitUnits({ version: 1, name, layer, pictures });
+      const boxed = pictures.filter(({ boxes }) => boxes.length);
+      found.rooms = ROOMS.map((index) => boxed[index % boxed.length].spec);
+      found.gains = (factor) => (factor === 1 ? [] : [gain(layer, factor, maps)]);
+    },
+  };
+}
