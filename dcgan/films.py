@@ -1,0 +1,324 @@
+"""Films: frames as MP4, GIF, animated WebP or a strip in a PNG, with their texts in the metadata.
+
+The texts are JSON, {"dcgan": [TEXT, ...], "seconds": S}: the comment of an MP4 or a GIF, the
+description in a WebP's EXIF, and in a PNG where `images.encode_png` has the text of a picture.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import reprlib
+import struct
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dcgan import images
+from dcgan.work import Work
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.filter import Graph
+
+SCALINGS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+SMALLEST, LARGEST = 64, 1024
+LONGEST = 600
+MOST_A_SECOND = 30
+STRIP = 4096
+"""Pixels that a strip is wide at most, before it goes on in another row."""
+STEP = 2**20
+"""Pixels to encode at a time: a tenth of a second or two."""
+DESCRIPTION = 0x010E
+"""Of a picture, in EXIF."""
+
+
+class FilmError(ValueError):
+    """A film that can't be made; the message says what to choose instead."""
+
+
+FORMATS = ("mp4", "gif", "webp", "png")
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a film is to be like. Raises FilmError.
+
+    seconds: of all frames together. size: its height in pixels, an even number. scaling: of
+    SCALINGS; "nearest" leaves pixels squares.
+    """
+
+    format: str
+    seconds: float
+    size: int
+    scaling: str
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise FilmError(f"a film is {_any_of(FORMATS)}, not {reprlib.repr(self.format)}")
+        seconds = self.seconds
+        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
+            raise FilmError(f"a film takes up to {LONGEST} seconds, not {reprlib.repr(seconds)}")
+        if type(self.size) is not int or self.size % 2 or not SMALLEST <= self.size <= LARGEST:
+            raise FilmError(
+                f"a film's size is an even number of pixels from {SMALLEST} to {LARGEST}, "
+                f"not {reprlib.repr(self.size)}"
+            )
+        if self.scaling not in [*SCALINGS]:
+            raise FilmError(
+                f"a film is scaled by {_any_of(SCALINGS)}, not {reprlib.repr(self.scaling)}"
+            )
+
+    def check(self, frames: int) -> None:
+        """Raises FilmError for a single frame, and for more than MOST_A_SECOND a second."""
+        if frames < 2:
+            raise FilmError("a film has 2 frames at least")
+        if frames > MOST_A_SECOND * self.seconds:
+            raise FilmError(
+                f"{frames} frames in {self.seconds:g} seconds are more than {MOST_A_SECOND} a "
+                "second: give them more time"
+            )
+
+    def sides(self, frames: np.ndarray) -> tuple[int, int]:
+        """Width and height; both are even, as H.264 wants them."""
+        _, height, width, _ = frames.shape
+        return 2 * round(self.size * width / height / 2), self.size
+
+    def pace(self, frames: np.ndarray) -> Fraction:
+        """Seconds of a frame."""
+        return Fraction(self.seconds).limit_denominator(1000) / len(frames)
+
+    def scaled(self, frames: np.ndarray) -> Iterator[np.ndarray]:
+        """Each as (height, width, 3) uint8."""
+        for frame in frames:
+            picture = Image.fromarray(frame).resize(self.sides(frames), SCALINGS[self.scaling])
+            yield np.asarray(picture)
+
+
+def encode(frames: np.ndarray, texts: Sequence[str], film: Film) -> Work[bytes]:
+    """The file of a film with frames (N, H, W, 3) uint8; a GIF or WebP repeats for ever.
+
+    texts: of its pictures, frame by frame, from left to right in each. Raises FilmError as
+    `Film.check` does.
+    """
+    film.check(len(frames))
+    words = json.dumps({images.SPEC_KEY: list(texts), "seconds": film.seconds})
+    with tempfile.TemporaryDirectory() as folder:  # an index can be put first in a file only
+        path = Path(folder) / "film"
+        encoding = _strip if film.format == "png" else _moving
+        pixels = 0
+        for number, size in enumerate(encoding(frames, words, film, path), start=1):
+            pixels += size
+            if pixels >= STEP:
+                pixels = 0
+                yield number / len(frames)
+        return path.read_bytes()
+
+
+def read_texts(content: bytes) -> list[str]:
+    """The texts that `encode` has put into a file; none where there are none."""
+    try:
+        said = json.loads(_words(content) or "{}")
+    except ValueError:
+        return []
+    return said.get(images.SPEC_KEY, []) if isinstance(said, dict) else []
+
+
+def _words(content: bytes) -> str | None:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.format == "GIF":
+                return image.info.get("comment", b"").decode()
+            return image.info.get(images.SPEC_KEY) or image.getexif().get(DESCRIPTION)
+    except UnidentifiedImageError:
+        pass
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(io.BytesIO(content)) as container:
+            return container.metadata.get("comment")
+    except FFmpegError:
+        return None
+
+
+# --- files; these yield the pixels of each frame that is done
+
+
+def _strip(frames: np.ndarray, words: str, film: Film, path: Path) -> Iterator[int]:
+    width, height = film.sides(frames)
+    scaled = []
+    for picture in film.scaled(frames):
+        scaled.append(picture)
+        yield width * height
+    rows = math.ceil(len(frames) * width / STRIP)
+    strip = images.grid(np.stack(scaled), math.ceil(len(frames) / rows))
+    path.write_bytes(images.encode_png(strip, words))
+
+
+def _moving(frames: np.ndarray, words: str, film: Film, path: Path) -> Iterator[int]:
+    import av
+
+    coding, pace = _CODINGS[film.format], film.pace(frames)
+    with av.open(path, "w", format=film.format, options=coding.container) as container:
+        container.metadata["comment"] = words  # not kept by a GIF or a WebP
+        stream = container.add_stream(coding.codec, 1 / pace, {"threads": "1", **coding.options})
+        stream.width, stream.height = film.sides(frames)
+        stream.pix_fmt = coding.pixels
+        for number, picture in enumerate(coding.pictures(frames, film)):
+            picture.pts, picture.time_base = number, pace
+            container.mux(stream.encode(picture))
+            yield picture.width * picture.height
+        container.mux(stream.encode(None))
+    if coding.describe:
+        path.write_bytes(coding.describe(path.read_bytes(), words))
+
+
+def _with_comment(gif: bytes, words: str) -> bytes:
+    """Behind the header and the palette; in blocks of 255 bytes, each after its length."""
+    head, flags = 13, gif[10]
+    if flags & 0x80:
+        head += 3 * 2 ** ((flags & 7) + 1)
+    said = words.encode()
+    blocks = [said[start : start + 255] for start in range(0, len(said), 255)]
+    comment = b"".join(bytes([len(block)]) + block for block in blocks)
+    return gif[:head] + b"\x21\xfe" + comment + b"\0" + gif[head:]
+
+
+def _with_exif(webp: bytes, words: str) -> bytes:
+    """At the end, announced in the header (VP8X), which animations have."""
+    exif = Image.Exif()
+    exif[DESCRIPTION] = words
+    body = exif.tobytes().removeprefix(b"Exif\0\0")
+    whole = bytearray(
+        webp + b"EXIF" + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+    )
+    whole[4:8] = struct.pack("<I", len(whole) - 8)
+    whole[20] |= 0x08
+    return bytes(whole)
+
+
+# --- frames, as FFmpeg has them
+
+
+def _rgb(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
+    return _timed(film.scaled(frames), film.pace(frames))
+
+
+def _yuv(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
+    """By the matrix that BT709 names; for small pictures FFmpeg would take another."""
+    from av.video.reformatter import ColorRange, Colorspace
+
+    for frame in _rgb(frames, film):
+        yield frame.reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+
+
+def _few(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
+    """In the 256 colours that suit all frames together, so that nothing flickers."""
+    from av import VideoFormat
+    from av.filter import Graph
+
+    palette, pace = _palette(frames, film), film.pace(frames)
+    inputs = [
+        (*film.sides(frames), VideoFormat("rgb24")),
+        (palette.width, palette.height, palette.format),
+    ]
+    graph = Graph()
+    painter, sink = graph.add("paletteuse", "dither=bayer:bayer_scale=4"), graph.add("buffersink")
+    for place, (width, height, form) in enumerate(inputs):
+        buffer = graph.add_buffer(width=width, height=height, format=form, time_base=pace)
+        buffer.link_to(painter, 0, place)
+    painter.link_to(sink)
+    graph.configure()
+    for frame in (palette, None):
+        graph.vpush(frame, at=1)
+    for frame in chain(_rgb(frames, film), [None]):
+        graph.vpush(frame, at=0)
+        yield from _ready(graph)
+
+
+def _palette(frames: np.ndarray, film: Film) -> VideoFrame:
+    """Of the frames as they were drawn: scaling adds hardly a colour."""
+    from av import VideoFormat
+    from av.filter import Graph
+
+    _, height, width, _ = frames.shape
+    pace = film.pace(frames)
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=pace),
+        graph.add("palettegen", "reserve_transparent=0"),
+        graph.add("buffersink"),
+    ).configure()
+    for frame in chain(_timed(frames, pace), [None]):
+        graph.vpush(frame)
+    [palette] = _ready(graph)
+    return palette
+
+
+def _ready(graph: Graph) -> Iterator[VideoFrame]:
+    """What a graph of filters can give without being given more."""
+    with suppress(BlockingIOError, EOFError):
+        while True:
+            yield graph.vpull()
+
+
+def _timed(pictures: Iterable[np.ndarray], pace: Fraction) -> Iterator[VideoFrame]:
+    from av import VideoFrame
+
+    for number, picture in enumerate(pictures):
+        frame = VideoFrame.from_ndarray(picture)
+        frame.pts, frame.time_base = number, pace
+        yield frame
+
+
+def _any_of(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
+class _Coding(NamedTuple):
+    """How FFmpeg writes a format: with which codec, from which pixels, with which options of the
+    codec and of the file; and what puts words into what it has written."""
+
+    codec: Literal["libx264", "gif", "libwebp_anim"]
+    pixels: str
+    pictures: Callable[[np.ndarray, Film], Iterator[VideoFrame]]
+    options: dict[str, str]
+    container: dict[str, str]
+    describe: Callable[[bytes, str], bytes] | None
+
+
+_BT709 = {
+    "colorspace": "bt709",
+    "color_primaries": "bt709",
+    "color_trc": "bt709",
+    "color_range": "tv",
+}
+_CODINGS = {
+    "mp4": _Coding(
+        "libx264",
+        "yuv420p",
+        _yuv,
+        {"crf": "16", "preset": "veryfast", **_BT709},
+        {"movflags": "faststart"},
+        None,
+    ),
+    "gif": _Coding("gif", "pal8", _few, {}, {"loop": "0"}, _with_comment),
+    "webp": _Coding("libwebp_anim", "bgra", _rgb, {"quality": "90"}, {"loop": "0"}, _with_exif),
+}
