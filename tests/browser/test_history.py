@@ -158,7 +158,8 @@ def test_at_most_fifty_moments_are_kept(visit: Open) -> None:
     page.wait_for_selector("[data-painted$=':z(2,49)']")
     page.get_by_role("button", name="Picture 5 of 36").click()
     page.wait_for_function(
-        "() => JSON.parse(localStorage.getItem('dcgan.history')).moments[49].picture.endsWith(',4)')"
+        """() => JSON.parse(localStorage.getItem('dcgan.history'))
+          .moments[49].picture.endsWith(',4)')"""
     )
     wait_moments(page, 50)
 

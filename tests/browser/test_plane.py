@@ -1,4 +1,4 @@
-"""The Plane tab, in Chromium: a map of samples, a lattice of seeds, the plane through three pictures."""
+"""The Plane tab, in Chromium: a map, a lattice, and the plane through three pictures."""
 
 from __future__ import annotations
 
