@@ -84,8 +84,12 @@ class Judge(Measuring):
         self.score = nn.Linear(cells * config.widths[-1], len(config.outputs))
 
     def forward(self, pictures: Tensor) -> Tensor:
+        return self.score(self.features(pictures))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """What the outputs are sums of, (N, features)."""
         maps = self.blocks(pictures)
-        return self.score((maps if self.config.kind == "plain" else maps.mean((2, 3))).flatten(1))
+        return (maps if self.config.kind == "plain" else maps.mean((2, 3))).flatten(1)
 
 
 class _Plain(nn.Sequential):

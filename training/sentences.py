@@ -14,6 +14,7 @@ from dcgan.spec import SpecError
 from training import ship as shipping
 from training.exemplars import ExemplarError
 from training.loop import TrainingError
+from training.named import NamedError
 from training.sources import DataError
 from training.state import StateError
 
@@ -28,6 +29,7 @@ def in_one_sentence() -> Iterator[None]:
         TrainingError,
         shipping.ShipError,
         ExemplarError,
+        NamedError,
         checkpoint.CheckpointError,
         BoxesError,
         SpecError,

@@ -1,0 +1,221 @@
+"""What does a step along a direction change, and what else?
+
+    python -m training run directions --weights weights/faces --weights weights/rooms \\
+        --data ../shared/data/faces --json results/directions.json
+
+About NN minutes on one core. `python -m training directions` has found the named directions with
+judge "a"; here judge "b", of another architecture and trained on other pictures, sees new samples a
+step before and a step after, and says how much of each thing has changed: in standard deviations of
+its own score over samples, so that smiles and glasses can be compared. Age is said by a linear
+probe on each judge's features, learned from that judge's half of the pictures. Beside the named
+directions stand the principal ones, and random ones of the same length. How far a picture has gone
+is the distance of D's features, as a part of that between two different samples. The other ways to
+find a direction (training/named.py) are fitted again and measured alike.
+
+There is one measure of where a face looks, and one judge of windows: they measure what they have
+found, on other samples.
+
+The paper has no such directions; it names the vector from left to right (figure 8).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from dcgan import checkpoint, latent
+from dcgan.engine import Model
+from training.directions import STANDARD_DEVIATION
+from training.experiments import figures
+from training.named import COUNT, NamedError, changes, drawn, fit, in_spreads, others
+from training.seen import (
+    WINDOWS,
+    Instruments,
+    Seeing,
+    discriminator_features,
+    instruments,
+    stated,
+)
+
+SEED, RANDOM_SEED = 33, 34
+POSITIONS = (-2, -1, 0, 1, 2)
+RANDOM = 8
+SAME = 0.999
+"""Cosine, from which a shipped direction is the one that a way gives."""
+
+
+def run(
+    *,
+    weights: Annotated[list[str], typer.Option(help="Checkpoint folders, once for each.")],
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    data: Annotated[str | None, typer.Option(help="Labelled faces: without them no age.")] = None,
+    heads: Annotated[int, typer.Option(min=2, help="Samples that are moved.")] = 150,
+    few: Annotated[int, typer.Option(min=2, help="Of them, where seeing is slow.")] = 40,
+    samples: Annotated[
+        int | None, typer.Option(min=500, help="That directions are fitted on again.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+) -> None:
+    """What a step along each direction changes, and what else."""
+    started = time.monotonic()
+    facts: dict[str, Any] = {"seed": SEED, "heads": heads, "few": few, "models": {}}
+    for source in weights:
+        opened = checkpoint.load(source)
+        kind = "rooms" if WINDOWS in opened.directions else "faces"
+        model = Model(Path(source).name, opened)
+        seeing = instruments(kind, model, judged_by, data)
+        if not set(seeing.fitting.names) & opened.directions.keys():
+            raise NamedError(
+                f"{source} has no direction with a name: run `python -m training directions "
+                f"{source} --named {kind}` first"
+            )
+        count = samples or COUNT[kind]
+        facts["models"][model.name] = measure(model, seeing, heads, few, count)
+    typer.echo(report(facts))
+    figures.keep(out, facts, started)
+
+
+def measure(model: Model, seeing: Instruments, heads: int, few: int, count: int) -> dict[str, Any]:
+    """What is stated of a model's directions."""
+    sees, fitted = seeing.measuring, fit(model, seeing, count)
+    zs = latent.draws(SEED, 0, heads, model.config.z_size, model.config.prior)
+    of = discriminator_features(model.checkpoint.discriminator())
+    still = drawn(model, zs)
+    base, at = sees(still, few), of(still)
+    spread = {name: float(np.nanstd(score)) for name, score in base.items()}
+    apart = _distance(at, np.roll(at, 1, axis=0))
+
+    def step(vector: np.ndarray) -> dict[str, Any]:
+        change = changes(model, sees, vector, SEED, heads, few)
+        gone = np.mean([_distance(of(drawn(model, zs + s * vector)), at) for s in (-1, 1)])
+        return {"moves": _rounded(in_spreads(change, spread)), "gone": round(gone / apart, 4)}
+
+    found = {name: step(vector) for name, vector in model.directions.items()}
+    named = [name for name in found if name in spread]
+    for name in named:
+        found[name]["stated"] = _stated(model, sees, name, zs, few)
+    chance = [step(vector) for vector in _random(model)]
+    ways = {
+        way: {
+            name: _of_a_way(name, in_spreads(changes(model, sees, v, SEED, heads, few), spread))
+            for name, v in steps.items()
+            if name in named
+        }
+        for way, steps in fitted.ways.items()
+    }
+    return {
+        "weights": model.checkpoint.hash,
+        "images_seen": model.checkpoint.metadata.get("images_seen"),
+        "named": named,
+        "directions": found,
+        "random": {
+            "moves": {
+                name: round(float(np.mean([abs(one["moves"][name]) for one in chance])), 4)
+                for name in spread
+            },
+            "gone": round(float(np.mean([one["gone"] for one in chance])), 4),
+        },
+        "ways": ways,
+        "shipped": {name: _way(fitted.ways, name, model.directions[name]) for name in named},
+        "linear": {name: fitted.linear[name] for name in named},
+        "probes": seeing.worth,
+        "judge": seeing.judge,
+    }
+
+
+def _stated(model: Model, sees: Seeing, name: str, zs: np.ndarray, few: int) -> list[float]:
+    """The mean of what people are told, at each of `POSITIONS`."""
+    means = []
+    for place in POSITIONS:
+        score = sees(drawn(model, zs + place * model.directions[name]), few)[name]
+        means.append(round(float(np.nanmean(stated(sees, name, score))), 4))
+    return means
+
+
+def _random(model: Model) -> Sequence[np.ndarray]:
+    config = model.config
+    zs = latent.draws(RANDOM_SEED, 0, RANDOM, config.z_size, "normal")
+    return STANDARD_DEVIATION[config.prior] * zs / np.linalg.norm(zs, axis=1, keepdims=True)
+
+
+def _distance(rows: np.ndarray, others: np.ndarray) -> float:
+    return float(np.linalg.norm(rows - others, axis=1).mean())
+
+
+def _of_a_way(name: str, moved: dict[str, float]) -> dict[str, float]:
+    return _rounded({"own": moved[name], "others": others(name, moved)})
+
+
+def _way(ways: dict[str, dict[str, np.ndarray]], name: str, vector: np.ndarray) -> str | None:
+    """By which a shipped direction was found; None for none of these."""
+    for way, steps in ways.items():
+        if name in steps and vector @ steps[name] > SAME * (vector @ vector):
+            return way
+    return None
+
+
+def _rounded(found: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def report(facts: dict[str, Any]) -> str:
+    """What is printed, as Markdown."""
+    return "\n\n".join(_of_a_model(name, found) for name, found in facts["models"].items())
+
+
+def _of_a_model(model: str, facts: dict[str, Any]) -> str:
+    named, found = facts["named"], facts["directions"]
+
+    def row(label: str, one: dict[str, Any]) -> list[str]:
+        return [label, *(f"{one['moves'][n]:+.2f}" for n in named), f"{one['gone']:.2f}"]
+
+    chance = facts["random"]
+    rows = [row(name, found[name]) for name in found]
+    rows.append(
+        [
+            f"random, {RANDOM}, sizes alone",
+            *(f"{chance['moves'][n]:.2f}" for n in named),
+            f"{chance['gone']:.2f}",
+        ]
+    )
+    told = [
+        [name, *(f"{value:.2f}" for value in found[name]["stated"]), f"{facts['linear'][name]:.2f}"]
+        for name in named
+    ]
+    ways = [
+        [
+            name,
+            *(
+                f"{one['own']:.2f} / {one['others']:.2f}" if (one := by.get(name)) else "-"
+                for by in facts["ways"].values()
+            ),
+            facts["shipped"][name] or "another",
+        ]
+        for name in named
+    ]
+    parts = [
+        f"**{model}** (weights {facts['weights']}). What one step changes, in standard deviations "
+        "over samples; gone: how far the picture is from where it was, two different samples being "
+        "1 apart.",
+        figures.table(["one step along", *named, "gone"], rows),
+        "What is told of samples that many steps away, as the mean of probabilities (of yaw, of "
+        "-1 to 1; of windows, of their share of the picture), and how well z predicts it linearly "
+        "in samples that were left out:",
+        figures.table(
+            ["steps", *(f"{p:+d}" if p else "0" for p in POSITIONS), "correlation"], told
+        ),
+        "Ways to find a direction: of itself / of all else that is seen, for one step.",
+        figures.table(["way", *facts["ways"], "shipped"], ways),
+    ]
+    if probes := facts["probes"]:
+        said = "; ".join(
+            f"{by}: {', '.join(f'{n} {auc:.2f}' for n, auc in worth.items())}"
+            for by, worth in probes.items()
+        )
+        parts.append(f"Probes on held-out photographs (AUC): {said}.")
+    return "\n\n".join(parts)
