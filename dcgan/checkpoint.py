@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcgan.boxes import BoxesError, BoxSet, parse_boxes
 from dcgan.config import ConfigError, ModelConfig
-from dcgan.sets import Sets, SetsError, none, parse_sets
+from dcgan.sets import Atlas, Sets, SetsError, none, parse_map, parse_sets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +32,12 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH = "generator.onnx"  # see export.py; without it the graph is made when it is needed
 DIRECTIONS = "directions.json"
 SETS = "sets.json"
+MAP = "map.json"
 BOXES = "boxes-*.json"
 UNITS = "units-*.json"  # what `python -m dcgan units` finds for such a set
 PROBE = "probe.*"  # a classifier of D's features, see probe.py
-FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, SETS, BOXES, UNITS, PROBE)
+ENCODER = "encoder.*"  # a guess of a picture's z, see encoder.py
+FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, SETS, MAP, BOXES, UNITS, PROBE, ENCODER)
 GENERATOR, DISCRIMINATOR = NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
@@ -83,6 +85,13 @@ class Checkpoint:
         return directions
 
     @cached_property
+    def directions_hash(self) -> str:
+        """First 8 hex digits of the SHA-256 of the directions: weights may be given more of them,
+        and whoever keeps a table of them has to know which."""
+        table = json.dumps(self.directions, sort_keys=True)
+        return hashlib.sha256(table.encode()).hexdigest()[:8]
+
+    @cached_property
     def boxes(self) -> dict[str, BoxSet]:
         """Sets of boxes drawn in samples, by their names.
 
@@ -114,6 +123,18 @@ class Checkpoint:
             return parse_sets(path.read_text(encoding="utf-8")) if path.is_file() else none()
         except (SetsError, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path} can't be read as sets: {error}") from None
+
+    @cached_property
+    def map(self) -> Atlas | None:
+        """Draws laid out so that neighbours are alike; None where the checkpoint has no map.
+
+        Raises CheckpointError where the file can't be read as such.
+        """
+        path = self.folder / MAP
+        try:
+            return parse_map(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except (SetsError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} can't be read as a map: {error}") from None
 
     @property
     def card(self) -> str:
@@ -318,6 +339,13 @@ def save_sets(folder: str | Path, sets: Sets) -> None:
     text = json.dumps(sets, indent=1) + "\n"
     parse_sets(text)
     write_atomically(Path(folder) / SETS, text.encode())
+
+
+def save_map(folder: str | Path, atlas: Atlas) -> None:
+    """Write map.json. Raises SetsError for what could not be read back."""
+    text = json.dumps(atlas) + "\n"
+    parse_map(text)
+    write_atomically(Path(folder) / MAP, text.encode())
 
 
 def _few(names: list[str]) -> str:

@@ -6,7 +6,7 @@ The addresses are those of the page's own routes, so that the same JavaScript fi
     dcgan/web/...                       the files of dcgan/ui/web that such a page uses
     dcgan/models.json, results.json     what there is to draw from, what was measured
     dcgan/generators/HASH.onnx          see export.whole
-    dcgan/directions/HASH.json
+    dcgan/directions/HASH.json          see Checkpoint.directions_hash; stages have their models'
     dcgan/boxes/HASH.json               sets of boxes that come with a model, and their fits
     dcgan/exciting/HASH.json            for each layer what excites its maps most
     dcgan/runtime/VERSION/...           onnxruntime-web, as gzip; browser-worker.js unpacks it
@@ -43,7 +43,7 @@ LICENCE = hub.ROOT / "LICENSE"
 MARK = "dcgan/site.json"
 PAGE = "page"
 RUNTIME = "onnxruntime-web"
-CHARTED = ("forget",)
+CHARTED = ("forget", "directions")
 """The results that tabs of a site show."""
 ON_CARD = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description", "tags")
 ICON = 512
@@ -136,6 +136,7 @@ def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iter
             yield file
             if model is first and file.name.endswith(".onnx"):
                 to_wait_for = runtime_bytes + len(file.content)
+    yield from _directions(engine)
     yield from _page(engine, facts)
     yield File(PAGE, "index.html", _index(to_wait_for))
 
@@ -148,11 +149,17 @@ def _of_model(model: Model) -> Iterator[File]:
         return File(owner, f"dcgan/{kind}/{weights.hash}.{ending}", content)
 
     yield file("generators", export.whole(weights))
-    yield file("directions", _json(weights.directions))
     if model.name == owner:  # what the Forget tab asks for, which is about models only
         layers = range(1, 1 + len(model.config.layer_shapes))
         yield file("boxes", _json(_boxes(model, layers)))
         yield file("exciting", _json([_exciting(model, layer) for layer in layers]))
+
+
+def _directions(engine: Engine) -> Iterator[File]:
+    tables = {model.checkpoint.directions_hash: model for model in engine.models.values()}
+    for digest, model in tables.items():
+        content = _json(model.checkpoint.directions)
+        yield File(model.name.partition("/")[0], f"dcgan/directions/{digest}.json", content)
 
 
 def _boxes(model: Model, layers: Collection[int]) -> dict[str, Any]:

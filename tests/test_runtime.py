@@ -82,7 +82,21 @@ def test_generators_and_directions_are_found_by_hash(client: TestClient, engine:
     weights = engine.model("tiny").checkpoint
     graph = client.get(f"/dcgan/generators/{weights.hash}.onnx")
     assert graph.content == export.whole(weights)
-    table = client.get(f"/dcgan/directions/{weights.hash}.json")
+    table = client.get(f"/dcgan/directions/{weights.directions_hash}.json")
     assert table.json() == {"pc1": [0.5] * 8}
     assert all("immutable" in found.headers["cache-control"] for found in (graph, table))
-    assert client.get("/dcgan/generators/00000000.onnx").status_code == 404
+    for missing in ("generators/00000000.onnx", "directions/00000000.json"):
+        assert client.get(f"/dcgan/{missing}").status_code == 404
+
+
+def test_more_directions_have_another_address(tmp_path: Path) -> None:
+    weights = tiny.save(tmp_path)
+    known = {"pc1": [0.5] * 8}
+    checkpoint.save_directions(weights.folder, known)
+    before = checkpoint.load(weights.folder).directions_hash
+    checkpoint.save_directions(weights.folder, known | {"smile": [1.0] * 8})
+    after = checkpoint.load(weights.folder)
+    assert after.hash == weights.hash
+    assert after.directions_hash != before
+    checkpoint.save_directions(weights.folder, known)
+    assert checkpoint.load(weights.folder).directions_hash == before

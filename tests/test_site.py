@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dcgan import export, runtime, site, units
+from dcgan import checkpoint, export, runtime, site, units
 from dcgan.__main__ import app
 from dcgan.boxes import Boxed, BoxSet
 from dcgan.engine import Engine, discover
@@ -30,6 +30,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.save(folder / "faces")
     tiny.save(folder / "faces" / "seen-28k", seed=1)
     tiny.save(folder / "rooms", seed=2)
+    for name in ("faces", "faces/seen-28k"):
+        checkpoint.save_directions(folder / name, {"smile": [0.5] * tiny.CONFIG.z_size})
     model = Engine({"faces": folder / "faces"}).model("faces")
     pictures = tuple(Boxed(model.sample(1, i), ((2.0, 2.0, 9.0, 9.0),)) for i in range(4))
     (folder / "faces" / "boxes-eyes.json").write_text(BoxSet("eyes", 2, pictures).to_json())
@@ -83,7 +85,8 @@ def test_a_site_holds_all_that_its_page_asks_for(weights: Path, tmp_path: Path) 
         graph = files[f"dcgan/generators/{weights_hash}.onnx"]
         assert graph == export.whole(model.checkpoint)
         onnx.checker.check_model(onnx.load_from_string(graph))
-        assert json.loads(files[f"dcgan/directions/{weights_hash}.json"]) == {}
+        table = json.loads(files[f"dcgan/directions/{model.checkpoint.directions_hash}.json"])
+        assert table == model.checkpoint.directions
         assert (f"dcgan/boxes/{weights_hash}.json" in files) == ("/" not in name)
     [described, _] = json.loads(files["dcgan/models.json"])
     assert described["name"] == "faces"
@@ -168,7 +171,7 @@ def test_what_a_browser_keeps_at_once_and_what_as_it_is_used(weights: Path, tmp_
     assert {"./", "dcgan/models.json", "dcgan/web/browser-worker.js"} <= page
     assert Counter(name.split("/")[1] for name in forever) == {
         "generators": 3,
-        "directions": 3,
+        "directions": 2,
         "runtime": 4,
     }
     rest = contents(out).keys() - forever - page

@@ -1,7 +1,7 @@
 """Routes of what a visitor's browser needs to draw by itself; a static site has the same files.
 
     GET /dcgan/generators/HASH.onnx       the generator whose weights have this hash, whole
-    GET /dcgan/directions/HASH.json       its directions, by name
+    GET /dcgan/directions/HASH.json       the directions, by name, that have this hash
     GET /dcgan/runtime/VERSION/FILE       onnxruntime-web, where `make setup` has brought it
 
 All of it never changes, and is to be kept by whoever gets it.
@@ -39,8 +39,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return Response(content, media_type="application/octet-stream", headers=_forever())
 
     async def directions(request: Request) -> Response:
-        model = named(request)
-        table = await run_in_threadpool(lambda: model.checkpoint.directions)
+        table = await run_in_threadpool(_directions, engine, request.path_params["digest"])
         return JSONResponse(table, headers=_forever())
 
     async def part(request: Request) -> Response:
@@ -63,6 +62,14 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 def _forever() -> dict[str, str]:
     return {"Cache-Control": FOREVER}
+
+
+def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
+    """Stages have those of their models."""
+    for model in engine.models.values():
+        if model.checkpoint.directions_hash == digest:
+            return model.checkpoint.directions
+    raise RequestError(f"There are no directions {digest[:40]!r} here.", 404)
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""Named directions: found where they were put, alone where others are held, chosen by their deeds."""
+"""Named directions: found where they were put, alone where others are held, and then chosen."""
 
 from __future__ import annotations
 

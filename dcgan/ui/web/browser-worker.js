@@ -127,11 +127,11 @@ function open(network) {
   return found;
 }
 
-async function read({ weights }) {
+async function read({ weights, directions_hash: table }) {
   const [{ ort, backend }, graph, directions] = await Promise.all([
     ready(),
     fetched(address(`generators/${weights}.onnx`)).then((response) => response.arrayBuffer()),
-    fetched(address(`directions/${weights}.json`)).then((response) => response.json()),
+    fetched(address(`directions/${table}.json`)).then((response) => response.json()),
   ]);
   const options = { executionProviders: [backend], graphOptimizationLevel: "all" };
   const session = await ort.InferenceSession.create(new Uint8Array(graph), options);

@@ -3,7 +3,9 @@
 
 import { withText } from "./png.js";
 
-const NEEDED = ["name", "weights", "size", "classes", "z_size", "prior", "layers", "output"];
+const NEEDED = [
+  "name", "weights", "directions_hash", "size", "classes", "z_size", "prior", "layers", "output",
+];
 const SPEC_KEY = "dcgan"; // of the text in a PNG, as in images.py
 const GLOW = [10, 190, 255]; // as in forget.py
 const OPACITY = 0.85;
