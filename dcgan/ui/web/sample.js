@@ -1,11 +1,11 @@
-// Sample: a grid from a seed, directions through the chosen picture, the training run in hindsight.
+// Sample: a grid from a seed, sliders for the chosen picture, the training run in hindsight.
 
 import { ACROSS, chosen, InClasses, offer } from "./classes.js";
 import { page } from "./page.js";
+import { SampleBank } from "./sample-bank.js";
 import { Sheet } from "./sheet.js";
-import { draw, join, move, moves, number, parts, scale } from "./spec.js";
+import { draw, join, number, parts, scale } from "./spec.js";
 
-const REACH = 3; // standard deviations to either side
 const SEEDS = 2 ** 53 - 1;
 const state = { seed: 1, rows: 6, label: null, scale: 1, stage: null };
 
@@ -74,27 +74,7 @@ export async function mount(root) {
     fill();
   });
 
-  // --- directions: the picture on the stage is move(amounts, base)
-  const directions = part("directions");
-  const sliders = () => [...directions.querySelectorAll("input")];
-  const adopt = (text) => {
-    const { steps } = moves(parts(text).z);
-    for (const slider of sliders()) setSlider(slider, steps[slider.name] ?? 0);
-  };
-  const drag = () => {
-    const { z, ...rest } = parts(page.picture);
-    const steps = {};
-    for (const slider of sliders()) {
-      setSlider(slider, Number(slider.value));
-      steps[slider.name] = Number(slider.value);
-    }
-    page.show(join({ ...rest, z: move(steps, moves(z).z) }), "directions");
-  };
-  directions.addEventListener("input", drag);
-  root.querySelector("[data-do=reset]").addEventListener("click", () => {
-    for (const slider of sliders()) slider.value = 0;
-    drag();
-  });
+  const sliders = new SampleBank(root);
 
   const inClasses = new InClasses(part("classes"));
 
@@ -115,7 +95,7 @@ export async function mount(root) {
 
   const useModel = () => {
     part("z-size").textContent = page.model.z_size;
-    directions.replaceChildren(...page.model.directions.map(slider));
+    sliders.useModel();
     const last = page.model.stages.length;
     state.stage = Math.min(state.stage ?? last, last);
     part("stages").hidden = part("back").hidden = !last;
@@ -137,7 +117,7 @@ export async function mount(root) {
       sayStage();
       fill();
     }
-    if (from !== "directions") adopt(text);
+    if (from !== "directions") sliders.adopt(text);
   });
 
   await page.ready;
@@ -146,27 +126,7 @@ export async function mount(root) {
   part("scale").value = state.scale;
   part("scale-value").textContent = number(state.scale);
   useModel();
-  adopt(page.picture);
   inClasses.draw();
-}
-
-function slider(name, index) {
-  const label = document.createElement("label");
-  label.className = "dc-slider";
-  const text = document.createElement("span");
-  text.textContent = /^pc\d+$/.test(name) ? `Direction ${index + 1}` : name;
-  const input = document.createElement("input");
-  input.ariaLabel = text.textContent;
-  Object.assign(input, { type: "range", min: -REACH, max: REACH, step: 0.05, name });
-  const output = document.createElement("output");
-  label.append(text, input, output);
-  setSlider(input, 0);
-  return label;
-}
-
-function setSlider(input, amount) {
-  input.value = amount;
-  input.nextElementSibling.textContent = amount.toFixed(2);
 }
 
 const compact = (count) =>
