@@ -35,10 +35,8 @@ from training.exemplars import SIDES, exemplar
 from training.seen import YAW, Instruments, Seeing
 
 FIT_SEED, CHOICE_SEED = 31, 32
-COUNT = {"faces": 3000, "rooms": 1000}
-"""Samples that a direction is fitted on."""
-LOOKED = 1000
-"""Of them, for what is slow to see."""
+COUNTS = {"faces": (3000, 1000), "rooms": (2500, 2500)}
+"""Samples that a direction is fitted on, and how many of them for what is slow to see."""
 HEADS, FEW = 60, 20
 """Samples that ways are compared on, and how many for what is slow to see."""
 L2 = np.logspace(-1, 4, 11)
@@ -74,7 +72,7 @@ class Fitted:
     worth: dict[str, dict[str, float]]
 
 
-def fit(model: Model, seeing: Instruments, count: int, looked: int = LOOKED) -> Fitted:
+def fit(model: Model, seeing: Instruments, count: int, looked: int) -> Fitted:
     """Every way to every name. Raises NamedError where a score is the same for all samples."""
     config = model.config
     zs = latent.draws(FIT_SEED, 0, count, config.z_size, config.prior)

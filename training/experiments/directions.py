@@ -32,7 +32,7 @@ from dcgan import checkpoint, latent
 from dcgan.engine import Model
 from training.directions import STANDARD_DEVIATION
 from training.experiments import figures
-from training.named import COUNT, NamedError, changes, drawn, fit, in_spreads, others
+from training.named import COUNTS, Fitted, NamedError, changes, drawn, fit, in_spreads, others
 from training.seen import (
     WINDOWS,
     Instruments,
@@ -74,15 +74,18 @@ def run(
                 f"{source} has no direction with a name: run `python -m training directions "
                 f"{source} --named {kind}` first"
             )
-        count = samples or COUNT[kind]
-        facts["models"][model.name] = measure(model, seeing, heads, few, count)
+        count, looked = COUNTS[kind]
+        fitted = fit(model, seeing, samples or count, looked)
+        facts["models"][model.name] = measure(model, seeing, fitted, heads, few)
     typer.echo(report(facts))
     figures.keep(out, facts, started)
 
 
-def measure(model: Model, seeing: Instruments, heads: int, few: int, count: int) -> dict[str, Any]:
+def measure(
+    model: Model, seeing: Instruments, fitted: Fitted, heads: int, few: int
+) -> dict[str, Any]:
     """What is stated of a model's directions."""
-    sees, fitted = seeing.measuring, fit(model, seeing, count)
+    sees = seeing.measuring
     zs = latent.draws(SEED, 0, heads, model.config.z_size, model.config.prior)
     of = discriminator_features(model.checkpoint.discriminator())
     still = drawn(model, zs)
