@@ -20,6 +20,10 @@ class TooLargeError(PhotographError):
     """A file of more pixels than are read."""
 
 
+class NoFaceError(PhotographError):
+    """A photograph without the face that was asked for."""
+
+
 def read_photograph(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
     """The `middle` of an uploaded file as D sees it, and what had to be done to it; raises as
     `read_whole`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator, Sequence
-from typing import Generic, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -16,6 +16,17 @@ Item = TypeVar("Item")
 Work: TypeAlias = Generator[float, None, T]
 """Yields fractions from 0 to 1, a few tenths of a second apart; raises before the first of them
 what is wrong with its arguments."""
+
+
+class Sketch(float):
+    """A fraction, and what there is to see by then: anything that JSON can say."""
+
+    seen: Any
+
+    def __new__(cls, done: float, seen: Any) -> Sketch:
+        made = super().__new__(cls, done)
+        made.seen = seen
+        return made
 
 
 def finish(work: Work[T]) -> T:

@@ -29,10 +29,18 @@ from starlette.routing import BaseRoute, Route
 from dcgan import images
 from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
-from dcgan.photographs import READABLE, PhotographError, TooLargeError, read_photograph
+from dcgan.photographs import read_photograph
 from dcgan.spec import PictureSpec
 from dcgan.ui import slow
-from dcgan.ui.server import RequestError, answering, data_uri, read_body, read_spec, read_whole
+from dcgan.ui.server import (
+    RequestError,
+    answering,
+    data_uri,
+    read_body,
+    read_spec,
+    read_whole,
+    reading,
+)
 from dcgan.work import Work
 
 if TYPE_CHECKING:
@@ -168,12 +176,8 @@ def _probe(model: Model) -> tuple[Probe, Discriminator] | None:
 
 def _photograph(model: Model, content: bytes) -> tuple[np.ndarray, list[str]]:
     """A file as the model's D sees it, and what had to be done to it."""
-    if not content:
-        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
-    try:
+    with reading(content):
         return read_photograph(content, model.config.image_size, model.config.channels)
-    except PhotographError as error:
-        raise RequestError(str(error), 413 if isinstance(error, TooLargeError) else 400) from None
 
 
 def _look(

@@ -7,8 +7,9 @@
     GET  /dcgan/web/...                the page's modules
 
 Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
-status 400 (the request), 404 (no such model) or 413 (too much at once). Pictures and sheets are
-drawn by together.py; where too many wait already, the answer is 429 with Retry-After, in seconds.
+status 400 (the request), 404 (no such model), 413 (too much at once) or 422 (no face). Pictures and
+sheets are drawn by together.py; where too many wait already, the answer is 429 with Retry-After, in
+seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +33,7 @@ from dcgan import images
 from dcgan.boxes import BoxesError
 from dcgan.catalogue import describe
 from dcgan.engine import Engine
+from dcgan.photographs import READABLE, NoFaceError, PhotographError, TooLargeError
 from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
 from dcgan.ui.together import FullError, Together
 
@@ -39,6 +42,8 @@ MAX_SHEET = 128
 MAX_BODY = MAX_SHEET * (MAX_TEXT + 4)
 FOREVER = "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
 RETRY_AFTER = "1"
+_STATUS = {TooLargeError: 413, NoFaceError: 422}
+TYPES = {"mp4": "video/mp4", "zip": "application/zip"}
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -102,8 +107,9 @@ def jpeg(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, fl
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """An image for <img>, and for those who are sent JSON only."""
-    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
+    """A file for <img>, and for those who are sent JSON only; by its ending an image, if not in
+    TYPES."""
+    return f"data:{TYPES.get(kind, f'image/{kind}')};base64," + base64.b64encode(content).decode()
 
 
 def norm(engine: Engine, spec: PictureSpec) -> float:
@@ -218,6 +224,17 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
         if len(body) > limit:
             raise RequestError(f"This is too large: at most {limit / 2**20:.2g} MB are taken.", 413)
     return bytes(body)
+
+
+@contextmanager
+def reading(content: bytes) -> Iterator[None]:
+    """Within it an uploaded file is read; what is wrong with it is a RequestError."""
+    if not content:
+        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
+    try:
+        yield
+    except PhotographError as error:
+        raise RequestError(str(error), _STATUS.get(type(error), 400)) from None
 
 
 def sentence(error: ValueError) -> str:

@@ -1,6 +1,7 @@
 """Answers that take seconds, in lines of JSON: how much is done, again and again, and the result.
 
     {"done": 0.25}
+    {"done": 0.3, "seen": ...}      where there is something to see on the way (`work.Sketch`)
     {"result": ...}
 
 What is wrong with a request is said before the first line, with its status. One thread takes the
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
-from dcgan.work import Work
+from dcgan.work import Sketch, Work
 
 T = TypeVar("T")
 
@@ -72,4 +73,6 @@ def _step(work: Work[T]) -> float | _Result[T]:
 
 def _line(step: float | _Result[Any]) -> str:
     said = {"result": step.value} if isinstance(step, _Result) else {"done": round(step, 3)}
+    if isinstance(step, Sketch):
+        said["seen"] = step.seen
     return json.dumps(said) + "\n"

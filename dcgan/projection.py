@@ -1,0 +1,285 @@
+"""The z of a photograph: of all pictures of a G the one that comes nearest to a given one.
+
+The paper does nothing of the kind. A z is moved by Adam until G's picture is like the given one
+three times over: in its pixels, at several sizes; in what the first layers of D make of it; and as
+a draw of the prior, whose bounds it does not leave. The search begins at several places, what the
+encoder guesses (encoder.py, where the weights come with one) and the nearest of some samples, and
+gives up those that fall behind.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from dcgan import encoder, engine, faces, images, photographs, sight
+from dcgan.engine import Model
+from dcgan.networks import Discriminator, Generator
+from dcgan.photographs import NoFaceError
+from dcgan.spec import At, PictureSpec
+from dcgan.work import Sketch, Work, batches, once, part
+
+SAMPLES, SEED = 1024, 9
+"""Among which the nearest are searched: the first draws of a seed."""
+NEAREST = 5
+"""Of them the search begins at, beside the encoder's guess."""
+STEPS = 150
+KEPT = {0.15: 3, 0.35: 2, 0.6: 1}
+"""How many starts are still followed, from which share of the steps on."""
+RATE = 0.1
+SHRUNK = (1, 2, 4, 8)
+"""How many times smaller the pictures are whose pixels are compared."""
+LAYERS = 3
+"""Of D, from the picture on, that are compared."""
+PIXELS, FEATURES, PRIOR = 1.0, 0.5, 0.01
+"""What the three terms count: the first two as shares of the squared distance between samples."""
+SHOWN = 5
+"""Steps from one picture on the way to the next."""
+SIDE = 16
+"""Of pictures as they are compared with the samples."""
+FEW, ENLARGED = 8, 192
+"""Samples that tell whether a model draws faces, and their side when they are looked through."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """pixels: root mean square difference, in grey levels of 255. features: the same of what D's
+    first layers make of it, as a share of what it is between two samples."""
+
+    pixels: float
+    features: float
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Where a search began, "encoder" or "nearest", and how far that was."""
+
+    kind: str
+    spec: PictureSpec
+    distance: Distance
+
+
+@dataclass(frozen=True)
+class Found:
+    """spec: of the picture (H, W, 3) uint8 that was found. starts: the nearest first."""
+
+    spec: PictureSpec
+    picture: np.ndarray
+    distance: Distance
+    starts: list[Begun]
+
+
+def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray, list[str]]:
+    """What is to be found of a file that somebody gives, (H, W, 3) uint8 of the model's size, and
+    what had to be done to it.
+
+    For models of faces the largest face, cut as those that they were trained on; for others, and
+    where it is asked for, the middle square. What has the model's size already stays as it is.
+    Raises NoFaceError, and as `photographs.read_whole`.
+    """
+    size, channels = model.config.image_size, model.config.channels
+    seeking = not middle and draws_faces(model)
+    least = faces.LONGEST if seeking else 4 * size
+    photograph, notes = photographs.read_whole(content, least, channels)
+    if not seeking or photograph.size == (size, size):
+        return photographs.middle(photograph, size), notes
+    found = faces.cut(photograph, size)
+    if found is None:
+        raise NoFaceError(
+            "No face was found in this picture: give one that shows a face from the front, or have "
+            "its middle square taken."
+        )
+    face, more = found
+    return face, notes + more
+
+
+@functools.lru_cache(maxsize=64)
+def draws_faces(model: Model) -> bool:
+    """Whether faces are found in at least half of some samples."""
+    if model.config.channels != 3:
+        return False
+    pictures = model.render([model.sample(SEED, index) for index in range(FEW)])
+    sides = (ENLARGED, ENLARGED)
+    large = [Image.fromarray(p).resize(sides, Image.Resampling.BICUBIC) for p in pictures]
+    return 2 * sum(bool(faces.detect(np.asarray(p.convert("L")), 64)) for p in large) >= FEW
+
+
+def project(model: Model, picture: np.ndarray, steps: int = STEPS) -> Work[Found]:
+    """The z for a picture (H, W, 3) uint8 of the model's size; the same for the same picture.
+
+    Gives on the way the text of the picture that it is at, as what there is to see. Raises
+    CheckpointError for weights without their D.
+    """
+    samples = yield from part(0, 0.2, _samples(model))
+    goal = _Goal(model, samples, picture)
+    begun = goal.starts()
+    labels = torch.tensor([start.spec.label or 0 for start in begun])
+    z = torch.from_numpy(np.stack([model.z(start.spec) for start in begun])).float()
+    z.requires_grad_()
+    adam = torch.optim.Adam([z], RATE)
+    for step in range(steps):
+        done = step / steps
+        adam.param_groups[0]["lr"] = RATE * (1 - done) ** 0.5
+        losses = goal.losses(z, labels)
+        if step % SHOWN == 0:
+            best = int(losses.argmin())
+            yield Sketch(0.2 + 0.8 * done, str(goal.spec(z[best], int(labels[best]))))
+        adam.zero_grad()
+        losses.sum().backward()
+        adam.step()
+        goal.bound(z)
+        kept = next((count for share, count in reversed(KEPT.items()) if done >= share), len(z))
+        if kept < len(z):
+            rows = losses.detach().argsort()[:kept]
+            z, labels = _followed(adam, z, rows), labels[rows]
+    [spec] = [goal.spec(z[0], int(labels[0]))]
+    ends = [Begun("found", spec, goal.distance(spec)), *begun]
+    best = min(ends, key=lambda end: end.distance.pixels)
+    [found] = model.render([best.spec])
+    return Found(best.spec, found, best.distance, sorted(begun, key=lambda s: s.distance.pixels))
+
+
+def _followed(adam: torch.optim.Adam, z: Tensor, rows: Tensor) -> Tensor:
+    """Some rows of what is searched, with all that the search has learned about them."""
+    kept = z.detach()[rows].requires_grad_()
+    state = adam.state.pop(z)
+    adam.state[kept] = {name: v[rows] if v.dim() else v for name, v in state.items()}
+    adam.param_groups[0]["params"] = [kept]
+    return kept
+
+
+class _Goal:
+    """What a z is to be like, and how far from it one is."""
+
+    def __init__(self, model: Model, samples: _Samples, picture: np.ndarray) -> None:
+        self.model, self.config, self.samples = model, model.config, samples
+        self.generator, self.discriminator = _generator(model), sight.discriminator(model)
+        self.picture = picture
+        self.pixels = sight.inputs(picture[None], model.config)
+
+    def losses(self, z: Tensor, labels: Tensor) -> Tensor:
+        """(N,)."""
+        known = labels if self.config.classes else None
+        drawn = self.generator(z, known)
+        far = PIXELS * _apart(_shrunk(drawn), _shrunk(self.pixels), self.samples.pixels)
+        if FEATURES:
+            seen = _seen(self.discriminator, drawn, known)
+            goal = _seen(self.discriminator, self.pixels.expand_as(drawn), known)
+            far = far + FEATURES * _apart(seen, goal, self.samples.features)
+        return far + PRIOR * z.square().mean(1)
+
+    def bound(self, z: Tensor) -> None:
+        if self.config.prior == "uniform":
+            with torch.no_grad():
+                z.clamp_(-1, 1)
+
+    def spec(self, z: Tensor, label: int) -> PictureSpec:
+        return self.model.spec(At(tuple(z.tolist())), label=label if self.config.classes else None)
+
+    def distance(self, spec: PictureSpec) -> Distance:
+        """Of the picture of a text, as it is drawn."""
+        drawn = self.model.render([spec])
+        seen = sight.inputs(drawn, self.config)
+        known = sight.classes([spec.label], self.config)
+        apart = _apart(
+            _seen(self.discriminator, seen, known),
+            _seen(self.discriminator, self.pixels, known),
+            self.samples.features,
+        )
+        return Distance(
+            float(images.steps(np.stack([self.picture, drawn[0]]))[0]), float(apart.sqrt())
+        )
+
+    def starts(self) -> list[Begun]:
+        small = _small(self.picture[None])
+        order = np.square(self.samples.small - small).mean(1).argsort(kind="stable")
+        found = [("nearest", self.samples.specs[row]) for row in order[:NEAREST]]
+        opened = _encoder(self.model)
+        if opened:
+            with torch.no_grad():
+                z = opened(self.pixels)
+            self.bound(z)
+            found.insert(0, ("encoder", self.spec(z[0], 0)))
+        return [Begun(kind, spec, self.distance(spec)) for kind, spec in found]
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The draws among which starts are searched: specs, `_small` pictures. pixels, features: mean
+    square differences between two samples, one for each size and each layer."""
+
+    specs: list[PictureSpec]
+    small: np.ndarray
+    pixels: Tensor
+    features: Tensor
+
+
+@once
+def _samples(model: Model) -> Work[_Samples]:
+    specs = [model.sample(SEED, index) for index in range(SAMPLES)]
+    discriminator = sight.discriminator(model)
+
+    def draw(some: Sequence[PictureSpec]) -> tuple[np.ndarray, np.ndarray]:
+        pictures = model.render(some)
+        return pictures, _small(pictures)
+
+    drawn = yield from batches(draw, specs, engine.BATCH)
+    some = sight.inputs(drawn[0][0], model.config)
+    known = sight.classes([spec.label for spec in specs[: len(some)]], model.config)
+
+    def usual(maps: Sequence[Tensor]) -> Tensor:
+        return torch.stack([2 * part.var(0).mean() for part in maps])
+
+    with torch.no_grad():
+        return _Samples(
+            specs,
+            np.concatenate([small for _, small in drawn]),
+            usual(_shrunk(some)),
+            usual(_seen(discriminator, some, known)),
+        )
+
+
+def _small(pictures: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 -> (N, values) float32, in grey levels."""
+    found = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
+    return F.adaptive_avg_pool2d(found, min(SIDE, pictures.shape[1])).flatten(1).numpy()
+
+
+def _shrunk(pictures: Tensor) -> list[Tensor]:
+    return [F.avg_pool2d(pictures, times) if times > 1 else pictures for times in SHRUNK]
+
+
+def _seen(discriminator: Discriminator, pictures: Tensor, labels: Tensor | None) -> list[Tensor]:
+    """The maps of D's first layers."""
+    one_hot = None
+    if labels is not None:
+        one_hot = F.one_hot(labels, discriminator.config.classes).float()
+    return list(itertools.islice(discriminator.maps(pictures, one_hot), LAYERS))
+
+
+def _apart(some: Sequence[Tensor], others: Sequence[Tensor], usual: Tensor) -> Tensor:
+    """(N,): the mean over the parts of square differences, each as a share of what is usual."""
+    found = [
+        (a - b).square().mean((1, 2, 3)) / share
+        for a, b, share in zip(some, others, usual, strict=True)
+    ]
+    return torch.stack(found).mean(0)
+
+
+@functools.lru_cache(maxsize=8)
+def _generator(model: Model) -> Generator:
+    return model.checkpoint.generator()
+
+
+@functools.lru_cache(maxsize=8)
+def _encoder(model: Model) -> encoder.Encoder | None:
+    opened = encoder.load(model.checkpoint)
+    return opened and opened[0]
