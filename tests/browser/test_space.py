@@ -103,6 +103,10 @@ def test_a_link_names_the_space(space: str, browser: Browser) -> None:
     expect(page.locator(".dc-message")).to_have_text("Link copied.")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link == "https://huggingface.co/spaces/user/dcgan?spec=" + painted(page)
+    page.get_by_role("button", name="Copy Python").click()
+    expect(page.locator(".dc-message")).to_have_text("Python copied.")
+    first, *_ = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert first == "# Once: hf download user/dcgan --repo-type space --local-dir dcgan"
     context.close()
 
 
