@@ -7,6 +7,7 @@
     python -m dcgan exciting weights/faces maps.png --layer 3
     python -m dcgan look "v1:faces@0123abcd:z(1,0)" look.png --feature 3
     python -m dcgan features weights/faces features.png
+    python -m dcgan project weights/faces photograph.jpg nearest.png
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
     python -m dcgan site runs/site --model faces --model rooms
@@ -18,16 +19,19 @@ stderr, with exit code 1.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from dcgan import checkpoint, engine, hub, images, site, units, walks
+from dcgan import checkpoint, engine, films, hub, images, site, units, walks
+from dcgan.api import page_name
 from dcgan.boxes import parse_boxes
 from dcgan.checkpoint import CheckpointError
 from dcgan.photographs import read_photograph
@@ -35,6 +39,8 @@ from dcgan.spec import VERSION, SpecError, parse
 from dcgan.work import finish
 
 GRID = 64
+WALK = 128
+"""Height of a walk in pixels, or a little more."""
 WEIGHTS = str(hub.ROOT / "weights")
 Weights = Annotated[
     str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
@@ -105,7 +111,7 @@ def sample(
 @_in_one_sentence()
 def walk(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
-    out: Annotated[Path, typer.Option(help="The .webp or .gif to write.")] = Path("walk.webp"),
+    out: Annotated[Path, typer.Option(help=".mp4, .gif, .webp or .png.")] = Path("walk.webp"),
     seed: Annotated[int, typer.Option(help="Stations are its draws.")] = 0,
     stations: Annotated[int, typer.Option(min=2, max=9, help="Of each walk.")] = 5,
     count: Annotated[int, typer.Option(min=1, max=16, help="Walks side by side.")] = 1,
@@ -114,18 +120,31 @@ def walk(
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, max=60)] = 10.0,
     straight: Annotated[bool, typer.Option("--straight", help="Not on the sphere.")] = False,
-    scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge every pixel.")] = 2,
+    size: Annotated[
+        int | None, typer.Option(help="Height in pixels; what gives square ones, by default.")
+    ] = None,
+    scaling: Annotated[str, typer.Option(help=" | ".join(films.SCALINGS))] = "nearest",
 ) -> None:
-    """Closed walks through the latent space as a moving picture (figure 4), each in one class."""
-    model = engine.Model("walk", checkpoint.load(source))
+    """Closed walks through the latent space as a film (figure 4), each in one class.
+
+    A .png has its frames side by side. The texts of all pictures are in the file's metadata.
+    """
+    weights = checkpoint.load(source)
+    model = engine.Model(page_name(weights.folder.absolute()), weights)
     draws = [
         [model.sample(seed, row * stations + i, turn=row) for i in range(stations)]
         for row in range(count)
     ]
     paths = [[parse(text) for text in through]] if through else draws
-    rows = [model.render(walks.frames(path, seconds, True, not straight)) for path in paths]
-    frames = [images.grid(np.stack(faces), len(rows)) for faces in zip(*rows, strict=True)]
-    images.encode_animation([images.enlarge(frame, scale) for frame in frames], out, seconds)
+    side = model.config.image_size
+    film = films.Film(
+        out.suffix.removeprefix("."), seconds, size or side * math.ceil(WALK / side), scaling
+    )
+    rows = [walks.frames(path, seconds, True, not straight) for path in paths]
+    drawn = zip(*map(model.render, rows), strict=True)
+    frames = np.stack([images.grid(np.stack(pictures), len(rows)) for pictures in drawn])
+    texts = [str(spec) for specs in zip(*rows, strict=True) for spec in specs]
+    out.write_bytes(finish(films.encode(frames, texts, film)))
 
 
 @app.command("units")
@@ -218,6 +237,30 @@ def features(
         for network in (survey.trained, survey.random)
     ]
     out.write_bytes(images.encode_png(np.concatenate(sheets, axis=1)))
+
+
+@app.command()
+@_in_one_sentence()
+def project(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
+    photograph: Annotated[Path, typer.Argument(help="A file of yours.")],
+    out: Annotated[Path, typer.Argument(help="A PNG of what comes nearest, with its text.")],
+    middle: Annotated[
+        bool, typer.Option("--middle", help="Take the middle square, seek no face.")
+    ] = False,
+    scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
+) -> None:
+    """What comes nearest to a photograph, of all that G draws; its text and distance as JSON."""
+    from dcgan import projection
+
+    weights = checkpoint.load(source)
+    model = engine.Model(page_name(weights.folder.absolute()), weights)
+    picture, notes = projection.crop(model, photograph.read_bytes(), middle)
+    found = finish(projection.project(model, picture))
+    large = images.enlarge(found.picture, scale)
+    out.write_bytes(images.encode_png(large, str(found.spec)))
+    said = {"spec": str(found.spec), "distance": asdict(found.distance), "notes": notes}
+    typer.echo(json.dumps(said))
 
 
 @app.command()

@@ -20,7 +20,9 @@ from PIL import Image
 from dcgan import images, walks
 from dcgan.checkpoint import CONFIG, Checkpoint, load
 from dcgan.engine import Model
+from dcgan.films import Film, encode
 from dcgan.spec import VERSION, PictureSpec, SpecError, Z, parse
+from dcgan.work import finish
 
 __all__ = ["load", "render", "walk"]
 
@@ -72,9 +74,14 @@ class Walk(Pictures):
     """uint8 (N, H, W, 3): the frames of a walk, which a notebook plays without end."""
 
     def save(self, path: str | Path, scale: int = 4) -> None:
-        """Write it as .webp or .gif. scale: of every pixel. Raises ValueError for other endings."""
-        frames = [images.enlarge(frame, scale) for frame in np.asarray(self)]
-        images.encode_animation(frames, Path(path), len(frames) / walks.FRAMES_PER_SECOND)
+        """Write it as .mp4, .gif or .webp, or side by side as .png, with the texts inside.
+
+        scale: of every pixel. Raises ValueError for other endings and for sizes that no film has.
+        """
+        path, frames = Path(path), np.asarray(self)
+        seconds, size = len(frames) / walks.FRAMES_PER_SECOND, scale * frames.shape[1]
+        film = Film(path.suffix.removeprefix("."), seconds, size, "nearest")
+        path.write_bytes(finish(encode(frames, self.texts, film)))
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
         if not _is_shown(self) or self.ndim == 3:
@@ -130,10 +137,10 @@ def walk(
 @functools.lru_cache(maxsize=8)
 def _model(checkpoint: Checkpoint, weights: str) -> Model:
     """The checkpoint's, read once; anew where a folder has got other weights."""
-    return Model(_name(checkpoint.folder.absolute()), checkpoint)
+    return Model(page_name(checkpoint.folder.absolute()), checkpoint)
 
 
-def _name(folder: Path) -> str:
+def page_name(folder: Path) -> str:
     """As on the page: faces, or faces/seen-76k for a stage; in the Hub's cache the repository's."""
     match folder.parts:
         case (*_, repository, "snapshots", _):

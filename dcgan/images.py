@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -67,20 +65,6 @@ def encode_jpeg(picture: np.ndarray, quality: int = 92) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
-
-
-def encode_animation(frames: Sequence[np.ndarray], path: Path, seconds: float) -> None:
-    """Write (H, W, 3) uint8 frames as an endless .webp or .gif, by the ending of the path.
-
-    Raises ValueError for any other ending.
-    """
-    if path.suffix not in (".webp", ".gif"):
-        raise ValueError(f"an animation ends in .webp or .gif, not {path.suffix or 'nothing'!r}")
-    first, *rest = [Image.fromarray(frame) for frame in frames]
-    duration = round(1000 * seconds / len(frames))
-    first.save(
-        path, save_all=True, append_images=rest, duration=duration, loop=0, quality=80, method=4
-    )
 
 
 def read_spec(png: bytes) -> str | None:

@@ -19,6 +19,7 @@ import dcgan
 from dcgan import checkpoint, images, latent, load, render, walk
 from dcgan.api import SHOWN, SIDE, Pictures, Walk
 from dcgan.checkpoint import Checkpoint, CheckpointError
+from dcgan.films import read_texts
 from dcgan.spec import At, Draw, Mean, SpecError
 from tests import tiny
 from tests.test_classes import DIGITS
@@ -104,9 +105,12 @@ def test_a_walk_has_its_frames(faces: Checkpoint, tmp_path: Path) -> None:
     assert (np.abs(there[[0, -1]].astype(int) - corners[[0, -1]]) <= 1).all()
     assert there.texts[1].startswith(f"v1:faces@{faces.hash}:lerp(")
 
-    frames.save(tmp_path / "walk.gif", scale=2)
+    frames.save(tmp_path / "walk.gif")
     with Image.open(tmp_path / "walk.gif") as film:
-        assert (getattr(film, "n_frames", 1), film.size) == (30, (32, 32))
+        assert (getattr(film, "n_frames", 1), film.size) == (30, (64, 64))
+    assert read_texts((tmp_path / "walk.gif").read_bytes()) == list(frames.texts)
+    with pytest.raises(ValueError, match=re.escape("a film is mp4, gif, webp or png, not 'avi'")):
+        frames.save(tmp_path / "walk.avi")
 
 
 def test_a_notebook_shows_pictures(faces: Checkpoint) -> None:

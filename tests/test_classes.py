@@ -18,8 +18,10 @@ from dcgan import images, saliency, units, walks
 from dcgan.boxes import Boxed, BoxSet
 from dcgan.config import MNIST
 from dcgan.engine import Engine, Model
+from dcgan.films import Film, encode, read_texts
 from dcgan.spec import Draw, Slerp, parse
-from dcgan.ui import discriminator, forget, server, walk
+from dcgan.ui import discriminator, film, forget, server
+from dcgan.work import finish
 from tests import tiny
 from tests.test_cli import done, refused
 
@@ -42,7 +44,7 @@ def model(engine: Engine) -> Model:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> TestClient:
-    tabs = (server, walk, forget, discriminator)
+    tabs = (server, film, forget, discriminator)
     return TestClient(Starlette(routes=[route for tab in tabs for route in tab.routes(engine)]))
 
 
@@ -136,7 +138,7 @@ def test_a_text_without_its_class_is_refused_by_every_route(
     client: TestClient, model: Model, edits: str, words: str
 ) -> None:
     text = f"v1:digits@{model.checkpoint.hash}:z(1,0){edits}"
-    walked = {"stations": [text] * 2, "seconds": 1, "closed": True, "spherical": True, "scale": 1}
+    moving = {"seconds": 1, "format": "webp", "size": 64, "scaling": "nearest"}
     boxed = {"version": 1, "name": "x", "layer": 1, "pictures": [{"spec": text, "boxes": []}]}
     answers = [
         client.get("/dcgan/picture", params={"spec": text}),
@@ -146,7 +148,7 @@ def test_a_text_without_its_class_is_refused_by_every_route(
         client.post("/dcgan/activation?layer=1&map=0", json={"specs": [text], "columns": 1}),
         client.post("/dcgan/boxes", json=boxed),
         client.post("/dcgan/units", json=boxed),
-        client.post("/dcgan/walk", json=walked),
+        client.post("/dcgan/film", json={"specs": [text] * 2, **moving}),
     ]
     for answer in answers:
         assert answer.status_code == 400, answer.url
@@ -162,13 +164,17 @@ def test_the_command_line_draws_classes_in_columns_and_walks_in_one(
     assert (np.asarray(Image.open(grid)) == images.grid(np.load(out), 10)).all()
 
     moving = tmp_path / "walk.webp"
-    asked = ("--count", 2, "--stations", 2, "--seed", 4, "--seconds", 0.2, "--scale", 1)
+    asked = ("--count", 2, "--stations", 2, "--seed", 4, "--seconds", 0.2, "--size", 84)
     done("walk", folder, *asked, "--out", moving)
     ways = [[model.sample(4, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
-    rows = [model.render(walks.frames(way, 0.2, closed=True, spherical=True)) for way in ways]
-    frames = [images.grid(np.stack(pair)) for pair in zip(*rows, strict=True)]
-    images.encode_animation(frames, tmp_path / "expected.webp", 0.2)
-    assert moving.read_bytes() == (tmp_path / "expected.webp").read_bytes()
+    rows = [walks.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    drawn = zip(*map(model.render, rows), strict=True)
+    frames = np.stack([images.grid(np.stack(pair)) for pair in drawn])
+    found = moving.read_bytes()
+    texts = read_texts(found)
+    assert [parse(text).label for text in texts] == [0, 1] * 3
+    film = Film("webp", 0.2, 84, "nearest")
+    assert found == finish(encode(frames, texts, film))
 
 
 def test_the_command_line_says_what_d_has_to_be_told(model: Model, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dcgan import hub, images, saliency, units, walks
 from dcgan.engine import Engine, Model
+from dcgan.films import Film, encode, read_texts
 from dcgan.spec import SpecError, parse
 from dcgan.work import finish
 from tests import tiny
@@ -140,16 +141,48 @@ def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path
     dropped = [f"{faces.sample(2, index)}:gain(1,0,0-3)" for index in range(2)]
     out = tmp_path / "walk.webp"
     stations = [option for text in dropped for option in ("--through", text)]
-    done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out, "--scale", 1)
+    done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out)
     specs = walks.frames([parse(text) for text in dropped], 0.4, closed=True, spherical=True)
     assert [str(spec) for spec in specs[::3]] == [
         str(dataclasses.replace(specs[0], z=specs[i].z)) for i in (0, 3)
     ]
     assert all(spec.gains == specs[0].gains != () for spec in specs)
     with Image.open(out) as moving:
-        assert (getattr(moving, "n_frames", 1), moving.size) == (6, (16, 16))
-    images.encode_animation(list(faces.render(specs)), tmp_path / "expected.webp", 0.4)
-    assert out.read_bytes() == (tmp_path / "expected.webp").read_bytes()
+        assert (getattr(moving, "n_frames", 1), moving.size) == (6, (128, 128))
+    texts = [str(spec) for spec in specs]
+    film = Film("webp", 0.4, 128, "nearest")
+    assert out.read_bytes() == finish(encode(faces.render(specs), texts, film))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "png"])
+def test_a_walk_is_a_film_of_any_format_with_its_texts(
+    faces: Model, tmp_path: Path, kind: str
+) -> None:
+    out, options = tmp_path / f"walk.{kind}", ("--count", 2, "--stations", 2, "--seconds", 0.2)
+    asked = (*options, "--size", 80, "--scaling", "lanczos", "--out", out)
+    done("walk", faces.checkpoint.folder, *asked)
+    ways = [[faces.sample(0, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
+    rows = [walks.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    assert read_texts(out.read_bytes()) == [
+        str(spec) for frame in zip(*rows, strict=True) for spec in frame
+    ]
+    if kind == "png":
+        assert np.asarray(Image.open(out)).shape == (80, 3 * 160, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("walk.avi", (), "a film is mp4, gif, webp or png, not 'avi'"),
+        ("walk.gif", ("--size", 33), "a film's size is an even number of pixels from 64 to 1024"),
+    ],
+)
+def test_a_film_that_can_not_be_made_is_a_sentence(
+    faces: Model, tmp_path: Path, name: str, options: tuple, says: str
+) -> None:
+    out = tmp_path / name
+    assert refused("walk", faces.checkpoint.folder, "--out", out, *options).startswith(says)
+    assert not out.exists()
 
 
 def test_a_walk_takes_each_ways_edits_from_the_station_before_it(faces: Model) -> None:

@@ -135,8 +135,11 @@ def test_a_picture_is_drawn_dragged_and_saved(visitor: Visitor, address: str) ->
     wait_painted(page, ":z(1,0):class(0)")
     page.get_by_role("button", name="Class 7").click()
     wait_painted(page, ":z(1,0):class(7)")
-    for name in ("Load boxes", "Save as a moving picture"):
-        expect(page.get_by_role("button", name=name, include_hidden=True)).to_be_hidden()
+    page.get_by_role("button", name="Put on the shelf").click()
+    for tab in ("Walk", "Arithmetic", "Turn", "Forget"):
+        page.get_by_role("tab", name=tab).click()
+        for name in ("Load boxes", "Save as a film", "Save all"):
+            expect(page.get_by_role("button", name=name)).to_have_count(0)
     expect(page.get_by_label("Drawn")).to_be_hidden()
 
 
@@ -174,6 +177,21 @@ def test_a_walk_a_sum_and_a_turn(visitor: Visitor, address: str) -> None:
         "document.querySelector('[data-painted]').dataset.painted.includes(':slerp(0.2')"
     )
     page.get_by_role("button", name="Pause").click()
+
+
+def test_the_bank_of_sliders(visitor: Visitor, address: str) -> None:
+    page = visitor.open(address)
+    page.wait_for_selector(".dc-sample .dc-sheet[data-ready]")
+    page.get_by_label("Smile", exact=True).fill("2")
+    wait_painted(page, ":move(smile,2,z(1,0))")
+    expect(page.locator("[data-role=effect]")).to_contain_text("a judge that had no part in")
+    page.get_by_text("Keep and share these sliders").click()
+    field = page.get_by_label("or paste a text, press Enter")
+    model = painted(page).split(":")[1]
+    field.fill(f'{{"model": "{model}", "from": ["z(5,0)"], "to": ["z(6,0)"]}}')
+    field.press("Enter")
+    page.get_by_label("Own 1", exact=True).fill("0.5")
+    wait_painted(page, ":turn(0.5,z(5,0),z(6,0),move(smile,2,z(1,0)))")
 
 
 def test_rooms_forget_their_windows(visitor: Visitor, address: str) -> None:

@@ -14,8 +14,9 @@ from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
 from dcgan.engine import BATCH, Engine, Model
-from dcgan.ui.walk import SECONDS
+from dcgan.ui.film import SECONDS
 from tests.browser.conftest import Open, faces_alone, painted, serve, wait_painted
+from tests.browser.test_walk import open_walk
 
 HELD_AT = 3
 LAYER, OTHERS = 3, (1, 2, 4)
@@ -117,6 +118,27 @@ def test_looking_again_is_one_press(
     assert gate.batches == 8
 
 
+def test_a_film_that_is_cancelled_is_drawn_no_further(
+    visit: Open, client: Client, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(model.render, lambda: True)
+    monkeypatch.setattr(model, "render", gate)
+    page = visit()
+    open_walk(page)
+    page.get_by_role("button", name="Save as a film").click()
+    page.get_by_role("dialog").get_by_label("Seconds").fill("20")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    work = page.get_by_role("status", name="Under way")
+    expect(work).to_contain_text("Making the film")
+    page.wait_for_function("document.querySelector('.dc-work progress').value > 0")
+    page.get_by_role("button", name="Cancel").click()
+    expect(work).to_be_empty()
+    expect(page.locator(".dc-message")).to_contain_text("Stopped")
+    gate.opened.set()
+    before, after = batches_later(gate, client)
+    assert before == after < 9
+
+
 def test_a_job_of_gradio_client_says_how_far_it_is_and_stops(
     client: Client, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +175,13 @@ def test_a_bad_call_is_answered_with_the_sentence_of_the_page(client: Client, mo
         ("not a picture that can be read", "look_at", ["aGVsbG8=", "faces"]),
         ("a list of 2 to 9 picture texts", "walk", [[text]]),
         (f"0.1 to {SECONDS} seconds, not 3600", "walk", [[text, text], 3600]),
-        ("enlarged 1 to 4 times, not 0", "walk", [[text, text], 1, True, True, 0]),
+        (
+            "even number of pixels from 64 to 1024, not 4",
+            "walk",
+            [[text] * 2, 1, True, True, "gif", 4],
+        ),
+        ("mp4, gif, webp or png, not 'avi'", "film", [[text] * 3, 1, "avi"]),
+        ("a list of 1 to 99 picture texts", "shelf", [[]]),
     ]:
         with pytest.raises(Exception, match=words):
             client.predict(*arguments, api_name=f"/{name}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, painted, wait_painted
@@ -62,18 +61,6 @@ def test_playing_moves_and_pausing_stops(visit: Open) -> None:
     )
     page.get_by_role("button", name="Put on the shelf").click()
     expect(page.locator(".dc-shelf li")).to_have_count(4)
-
-
-def test_a_walk_is_saved_as_a_moving_picture(visit: Open) -> None:
-    page = walk_over_three(visit)
-    page.get_by_label("Speed").fill("1.5")
-    with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as a moving picture").click()
-    assert saved.value.suggested_filename == "walk.webp"
-    with Image.open(saved.value.path()) as moving:
-        assert getattr(moving, "n_frames", 1) == 30  # three legs, at 1.5 a second
-        assert moving.size == (256, 256)
-        assert moving.info["loop"] == 0
 
 
 def test_smoothness_is_stated_in_numbers(visit: Open) -> None:

@@ -1,6 +1,7 @@
 // Arithmetic: A - B + C of exemplars, beside the same with single z's and on pixels (figure 7).
 
 import { average, Exemplar, random, shipped } from "./exemplar.js";
+import { offer } from "./film.js";
 import { Live, sayNorm } from "./live.js";
 import { page } from "./page.js";
 import { Sheet } from "./sheet.js";
@@ -8,6 +9,7 @@ import { join, noise, parts, sum } from "./spec.js";
 import { decoded } from "./thumb.js";
 
 const SIGNS = [1, -1, 1];
+const LAST = 2; // C, which A − B is added to
 const SIZE = 3;
 const AMPLITUDE = 0.25;
 const SEED = 1; // of the noise
@@ -48,11 +50,12 @@ export async function mount(root) {
     onError: (sentence) => page.fail(sentence),
   });
 
-  /** The sum of the first `count` pictures of each term, without the empty terms; or null. */
-  const total = (count) => {
+  /** The sum of the first `count` pictures of each term, without the empty terms; or null. place:
+   * from C alone, at 0, to all of it. */
+  const total = (count, place = 1) => {
     const filled = state.terms
       .map(({ texts }, index) => ({
-        weight: SIGNS[index] * state.weights[index],
+        weight: SIGNS[index] * state.weights[index] * (index === LAST ? 1 : place),
         picture: average(texts.slice(0, count)),
       }))
       .filter(({ picture }) => picture);
@@ -130,6 +133,11 @@ export async function mount(root) {
   };
   part("sum").addEventListener("change", () => takeShipped(part("sum").value));
   root.querySelector("[data-do=random]").addEventListener("click", takeRandom);
+  root.querySelector("[data-do=film]").addEventListener("click", () => {
+    if (!total(SIZE)) return page.fail("Put pictures into the sum first.");
+    const at = (place) => total(SIZE, place);
+    offer({ name: "sum", title: "Save the sum as a film", closed: false, at });
+  });
 
   const useModel = () => {
     const sums = page.model.sets.sums;

@@ -34,7 +34,7 @@ async function answer(request) {
   if (response.status === 429) {
     throw new Busy(sentence, Number(response.headers.get("retry-after")) || 1);
   }
-  throw new Error(sentence);
+  throw Object.assign(new Error(sentence), { status: response.status });
 }
 
 /** What `ask` gives; while the server is busy it is asked again, PATIENCE times in all. */
@@ -105,10 +105,18 @@ export async function sheet(specs, columns, signal) {
   };
 }
 
-/** {webp, specs}: a walk as a moving picture (dcgan/ui/walk.py). */
-export function walk(stations, options) {
-  const body = { stations, ...options };
-  return follow("Drawing the walk ...", (signal) => post(at("walk"), body, signal));
+/** A film of texts (dcgan/ui/film.py), as a file; options: {seconds, format, size, scaling}. */
+export async function film(specs, options) {
+  const body = { specs, ...options };
+  const found = await follow("Making the film ...", (signal) => post(at("film"), body, signal));
+  return (await fetch(found[options.format])).blob();
+}
+
+/** The pictures of texts, with all that draws them again, as a zip (dcgan/ui/shelf.py). */
+export async function packed(specs) {
+  const send = (signal) => post(at("shelf"), { specs }, signal);
+  const { zip } = await follow("Packing the shelf ...", send);
+  return (await fetch(zip)).blob();
 }
 
 // --- Forget (dcgan/ui/forget.py)
@@ -176,4 +184,15 @@ export async function classify(spec) {
 /** The same for a file, of which the server keeps nothing. */
 export async function classifyUpload(file, model) {
   return (await answer(fetch(ask("probe", { model }), { method: "POST", body: file }))).json();
+}
+
+// --- Yours (dcgan/ui/yours.py)
+
+/** {spec, distance, starts, ...}: the picture that comes nearest to a file's. The server keeps
+ * nothing of the file. cut: "face" or "middle"; an error's status is 422 where there is no face.
+ * onSeen({crop} or {spec}): what is looked for, and what it is at. */
+export function project(file, model, cut, signal, onSeen) {
+  const url = ask("project", { model, cut });
+  const send = (stop) => answer(fetch(url, { method: "POST", body: file, signal: stop }));
+  return follow("Searching for its z ...", send, signal, onSeen);
 }

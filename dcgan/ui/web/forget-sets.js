@@ -1,5 +1,6 @@
 // Sets of boxes: those that are shipped with a model, and files (dcgan/boxes.py).
 
+import { download } from "./download.js";
 import { checkBoxes, shippedBoxes } from "./engine.js";
 import { page } from "./page.js";
 import { parts } from "./spec.js";
@@ -52,11 +53,8 @@ export class Sets {
     const lines = pictures.map((picture) => `  ${JSON.stringify(picture)}`).join(",\n");
     const head = JSON.stringify({ version: 1, name, layer }).slice(0, -1);
     const text = `${head},"pictures":[\n${lines}\n]}\n`;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = `boxes-${name.replace(/[^\w-]+/g, "-")}.json`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    const file = new Blob([text], { type: "application/json" });
+    download(file, `boxes-${name.replace(/[^\w-]+/g, "-")}.json`);
   }
 
   async #load(input) {

@@ -1,8 +1,11 @@
 // What the edits do beside the samples: to the picture on the stage, by one switch, and to the shelf.
 
+import { offer } from "./film.js";
 import { UNNAMED } from "./forget-sets.js";
 import { page } from "./page.js";
-import { parts, withGains } from "./spec.js";
+import { faded, parts, withGains } from "./spec.js";
+
+const NOTHING = "No map is dropped yet: draw boxes and find the maps.";
 
 export class Stage {
   #state = null;
@@ -20,6 +23,7 @@ export class Stage {
     const press = (name, act) => root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
     press("edit-shelf", () => this.#editShelf());
     press("restore-shelf", () => this.#rewriteShelf([]));
+    press("film", () => this.#film());
   }
 
   /** state: {model, name, pictures, edits}, see forget.js. */
@@ -61,11 +65,19 @@ export class Stage {
     this.part("present-words").hidden = !present.disabled;
   }
 
+  /** The picture without the edits, and with them. */
+  #film() {
+    const [text, gains] = [page.picture, this.#texts];
+    if (!gains.length) return this.onError(NOTHING);
+    const at = (place) => withGains(text, faded(gains, place));
+    offer({ name: "edit", title: "Save the edit as a film", closed: false, at });
+  }
+
   // --- shelf
   #ofModel = (text) => parts(text).model === this.#state.model.name;
 
   #editShelf() {
-    if (!this.#texts.length) this.onError("No map is dropped yet: draw boxes and find the maps.");
+    if (!this.#texts.length) this.onError(NOTHING);
     else if (!page.shelf.some(this.#ofModel)) {
       this.onError(`The shelf holds no pictures of ${this.#state.model.name}.`);
     } else this.#rewriteShelf(this.#texts);

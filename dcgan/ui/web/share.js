@@ -1,6 +1,7 @@
 // A picture is its text: keep it, copy it, paste another.
 
 import { copy } from "./clipboard.js";
+import { download } from "./download.js";
 import { address, ALONE, file } from "./engine.js";
 import { page } from "./page.js";
 import { python } from "./share-python.js";
@@ -33,11 +34,7 @@ export function mount(root, { spaceId }) {
 
 async function save(event) {
   event.preventDefault();
-  const link = document.createElement("a");
-  const url = URL.createObjectURL(await file(page.picture));
-  Object.assign(link, { href: url, download: "dcgan.png" });
-  link.click();
-  URL.revokeObjectURL(url);
+  download(await file(page.picture), "dcgan.png");
 }
 
 /** A text needs no escaping in a link. On the Hub the page is a frame of the Space's address. */

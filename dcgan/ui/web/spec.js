@@ -120,6 +120,15 @@ export function gain(layer, factor, maps, cells = null) {
   return `gain(${[layer, number(factor), runs(maps), ...(cells ? [mask(cells)] : [])].join(",")})`;
 }
 
+/** gain(...) texts on the way to them: at 0 nothing is changed, at 1 they are as they stand. */
+export function faded(gains, place) {
+  if (place <= 0) return [];
+  return gains.map((text) => {
+    const [layer, factor, ...rest] = taken(text).values;
+    return `gain(${[layer, number(1 + (factor - 1) * place), ...rest].join(",")})`;
+  });
+}
+
 /** The class of a text's picture; undefined where the text has none. */
 export function label(text) {
   const edit = parts(text).edits.map(taken).find(({ name }) => name === "class");

@@ -1,8 +1,10 @@
 // Turn: the vector between two exemplars, added to any head (figure 8).
 
+import { bank } from "./bank.js";
 import { copy } from "./clipboard.js";
 import { sheet } from "./engine.js";
 import { average, Exemplar, random, shipped } from "./exemplar.js";
+import { offer } from "./film.js";
 import { page } from "./page.js";
 import { draws, ours, plain } from "./picker.js";
 import { Sheet } from "./sheet.js";
@@ -65,6 +67,12 @@ export async function mount(root) {
   button("reset").addEventListener("click", () => {
     if (between()) show(0, held(page.picture));
   });
+  button("film").addEventListener("click", () => {
+    if (!between()) return page.fail("Put a picture on both sides of the turn first.");
+    const head = held(page.picture);
+    const at = (place) => turned(2 * place - 1, head);
+    offer({ name: "turn", title: "Save the turn as a film", closed: false, at });
+  });
   button("head").addEventListener("click", () => page.show(draws(1)[0], "head"));
   page.on("picture", ({ text }) => adopt(text));
 
@@ -98,6 +106,7 @@ export async function mount(root) {
   // --- where the pair comes from; the picture on the stage stays as it is
   const usePair = (pair) => {
     state.pair = pair;
+    page.history.touch();
     for (const [index, end] of ends.entries()) end.show(pair[index]);
     adopt(page.picture);
     fill();
@@ -121,6 +130,19 @@ export async function mount(root) {
     };
     part("pair").value = "";
     usePair(taken(z).values.slice(1, 3).map(exemplar));
+  });
+
+  // --- the pair as one of the visitor's own directions
+  button("slider").addEventListener("click", () => {
+    if (!between()) return;
+    const [from, to] = state.pair.map(({ texts }) => texts.map((text) => parts(text).z));
+    const [first, last] = state.pair.map(({ name }) => name);
+    try {
+      bank.add({ name: first && last && `${first} – ${last}`, from, to });
+      page.say("The pair is a slider on the Sample tab now.");
+    } catch (error) {
+      page.fail(error.message);
+    }
   });
 
   // --- the turn as text
@@ -158,7 +180,14 @@ export async function mount(root) {
   };
   page.on("model", useModel);
   await page.ready;
+  const use = (kept) => {
+    part("pair").value = kept.chosen;
+    usePair(kept.pair);
+  };
+  const look = () => ({ pair: state.pair, chosen: part("pair").value });
+  const kept = page.history.keep("turn", look, use);
   useModel();
+  if (kept) use(kept);
 }
 
 /** The z's [[from...], [to...]] of a pasted turn; throws an Error with a sentence for people. */

@@ -1,6 +1,6 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
-import * as engine from "./engine.js";
+import { offer } from "./film.js";
 import { page } from "./page.js";
 import { draws } from "./picker.js";
 import { Sheet } from "./sheet.js";
@@ -10,7 +10,6 @@ import { thumb } from "./thumb.js";
 const FRAMES = 24;
 const MIN = 2;
 const MAX = 9;
-const SCALE = 4; // of a saved walk
 const state = {
   stations: [],
   place: 0,
@@ -20,7 +19,7 @@ const state = {
   forwards: true,
 };
 
-export async function mount(root, { longest }) {
+export async function mount(root) {
   const part = (name) => root.querySelector(`[data-role=${name}]`);
   const button = (name) => root.querySelector(`[data-do=${name}]`);
   const place = part("place");
@@ -146,24 +145,14 @@ export async function mount(root, { longest }) {
     part("speed-value").textContent = number(state.speed);
   });
 
-  // --- as a file: as long as it takes to play, if the server makes that long a one
-  const save = async () => {
+  // --- as a file that takes as long as the walk does when it plays
+  button("film").addEventListener("click", () => {
     setPlaying(false);
-    const { stations, closed, spherical, speed } = state;
-    const seconds = Math.min(legs() / speed, longest);
-    button("save").disabled = true;
-    try {
-      const found = await engine.walk(stations, { seconds, closed, spherical, scale: SCALE });
-      const link = document.createElement("a");
-      Object.assign(link, { href: found.webp, download: "walk.webp" });
-      link.click();
-    } catch (error) {
-      page.caught(error);
-    } finally {
-      button("save").disabled = false;
-    }
-  };
-  button("save").addEventListener("click", save);
+    const { closed, speed } = state;
+    const seconds = Math.round((closed ? 1 : 2) * legs() / speed);
+    const at = (place) => textAt(legs() * place);
+    offer({ name: "walk", title: "Save the walk as a film", closed, at, seconds });
+  });
 
   page.on("picture", ({ from }) => {
     if (from !== "walk") setPlaying(false);

@@ -1,0 +1,118 @@
+"""Route of films: pictures that the tabs compose (figures 4, 6, 7, 8) as a file, to be kept.
+
+POST /dcgan/film    {"specs": [TEXT, ...], "seconds": S, "format": F, "size": N, "scaling": H}
+
+Answered in lines, see slow.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dcgan import engine as drawing
+from dcgan import films, walks
+from dcgan.engine import Engine
+from dcgan.films import Film, FilmError
+from dcgan.spec import MAX_TEXT, PictureSpec
+from dcgan.ui import slow
+from dcgan.ui.server import (
+    RequestError,
+    answering,
+    data_uri,
+    read_body,
+    read_json,
+    read_spec,
+    sentence,
+)
+from dcgan.work import Work, batches, part
+
+FIELDS = ("specs", "seconds", "format", "size", "scaling")
+STATIONS = 9
+SECONDS = 20
+FRAMES = SECONDS * walks.FRAMES_PER_SECOND
+MAX_BODY = FRAMES * (MAX_TEXT + 4)
+PIXELS = {"mp4": 160, "webp": 160, "gif": 40, "png": 16}
+"""Of all frames together, in millions: half a minute of one processor, or a file of some 15 MB."""
+
+
+def routes(engine: Engine) -> list[BaseRoute]:
+    """Routes for `launch(app_kwargs={"routes": ...})`."""
+
+    async def moving(request: Request) -> Response:
+        body = await read_body(request, MAX_BODY)
+        asked = read_json(body, '{"specs": [...], "seconds": 4, "format": "mp4"}')
+        return await slow.answer(film(engine, **{name: asked.get(name) for name in FIELDS}))
+
+    return [Route("/dcgan/film", answering(moving), methods=["POST"])]
+
+
+def film(
+    engine: Engine, specs: object, seconds: object, format: object, size: object, scaling: object
+) -> Work[dict[str, Any]]:
+    """{FORMAT: data URI, "specs": the texts of its frames}."""
+    if not isinstance(specs, list) or not 2 <= len(specs) <= FRAMES:
+        raise RequestError(f'"specs" must be a list of 2 to {FRAMES} picture texts.')
+    wanted = _read_film(seconds, format, size, scaling)
+    return (yield from _film(engine, [read_spec(text, engine) for text in specs], wanted))
+
+
+def walk(
+    engine: Engine,
+    stations: object,
+    seconds: object,
+    closed: object,
+    spherical: object,
+    format: object,
+    size: object,
+    scaling: object,
+) -> Work[dict[str, Any]]:
+    """A `film` of a walk, `walks.FRAMES_PER_SECOND` frames a second."""
+    if not isinstance(stations, list) or not 2 <= len(stations) <= STATIONS:
+        raise RequestError(f'"stations" must be a list of 2 to {STATIONS} picture texts.')
+    if not isinstance(closed, bool) or not isinstance(spherical, bool):
+        raise RequestError('"closed" and "spherical" must be true or false.')
+    wanted = _read_film(seconds, format, size, scaling)
+    ends = [read_spec(text, engine) for text in stations]
+    specs = walks.frames(ends, wanted.seconds, closed, spherical)
+    return (yield from _film(engine, specs, wanted))
+
+
+def _read_film(seconds: Any, format: Any, size: Any, scaling: Any) -> Film:
+    with _for_people():
+        wanted = Film(format, seconds, size, scaling)
+    if not 0.1 <= wanted.seconds <= SECONDS:
+        raise RequestError(f"A film takes 0.1 to {SECONDS} seconds, not {wanted.seconds:g}.")
+    return wanted
+
+
+@contextmanager
+def _for_people() -> Iterator[None]:
+    try:
+        yield
+    except FilmError as error:
+        raise RequestError(sentence(error)) from None
+
+
+def _film(engine: Engine, specs: Sequence[PictureSpec], wanted: Film) -> Work[dict[str, Any]]:
+    engine.size(specs)
+    with _for_people():
+        wanted.check(len(specs))
+    pixels = len(specs) * wanted.size**2 / 1e6
+    if pixels > PIXELS[wanted.format]:
+        raise RequestError(
+            f"{len(specs)} frames of {wanted.size} x {wanted.size} are {pixels:.0f} million "
+            f"pixels, and a {wanted.format} has at most {PIXELS[wanted.format]} here: choose a "
+            "smaller size, or fewer seconds."
+        )
+    texts = [str(spec) for spec in specs]
+    pictures = yield from part(0, 0.3, batches(engine.render, specs, drawing.BATCH))
+    frames = np.concatenate(pictures)
+    content = yield from part(0.3, 1, films.encode(frames, texts, wanted))
+    return {wanted.format: data_uri(content, wanted.format), "specs": texts}

@@ -1,0 +1,10 @@
+// A file that the page has made, kept by the browser among its downloads.
+
+const A_WHILE = 60_000; // ms, until when the browser has read it
+
+export function download(blob, name) {
+  const link = document.createElement("a");
+  Object.assign(link, { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), A_WHILE);
+}
