@@ -38,6 +38,7 @@ from PIL import Image
 
 from benchmarks.connection import Answer, Connection
 from dcgan.engine import Engine, discover
+from dcgan.films import FORMATS
 from dcgan.ui.page import build, launch_options
 from tests import loops
 
@@ -154,6 +155,8 @@ CALLS: dict[str, Callable[[str, dict[str, Any]], tuple[Any, ...]]] = {
     "render": lambda text, model: (text,),
     "sheet": lambda text, model: ([text] * 5, 3),
     "walk": lambda text, model: ([text, text], 0.3, False),
+    "film": lambda text, model: ([text] * 4, 0.3, "mp4", 64),
+    "shelf": lambda text, model: ([text],),
     "boxes": lambda text, model: (model["name"], "rubbish"),
     "exciting": lambda text, model: (model["name"], 1),
     "activation": lambda text, model: ([text] * 2, 1, 0, 2),
@@ -235,10 +238,12 @@ async def sees_a_sheet(visitor: Visitor) -> None:
     await visitor.post("/dcgan/sheet", body)
 
 
-async def walks(visitor: Visitor) -> None:
-    stations = [visitor.text() for _ in range(3)]
-    asked = {"seconds": 0.5, "closed": True, "spherical": True, "scale": 2}
-    lasting(await visitor.post("/dcgan/walk", {"stations": stations, **asked}))
+async def keeps_files(visitor: Visitor) -> None:
+    kind = visitor.chance.choice(FORMATS)
+    asked = {"seconds": 0.5, "format": kind, "size": 128, "scaling": "bicubic"}
+    specs = [visitor.text() for _ in range(8)]
+    lasting(await visitor.post("/dcgan/film", {"specs": specs, **asked}))
+    lasting(await visitor.post("/dcgan/shelf", {"specs": specs}))
 
 
 async def paints_boxes(visitor: Visitor) -> None:
@@ -322,8 +327,8 @@ async def sends_rubbish(visitor: Visitor) -> None:
         ("POST", "/dcgan/sheet", b"[" * 50_000),
         ("POST", "/dcgan/sheet", json.dumps({"specs": [good, 5, None]}).encode()),
         ("POST", "/dcgan/sheet", json.dumps({"specs": [good] * 129}).encode()),
-        ("POST", "/dcgan/walk", json.dumps({"stations": {"a": 1}}).encode()),
-        ("POST", "/dcgan/walk", b'{"stations": [1, 2], "seconds": NaN}'),
+        ("POST", "/dcgan/film", json.dumps({"specs": {"a": 1}}).encode()),
+        ("POST", "/dcgan/film", b'{"specs": [1, 2], "seconds": NaN}'),
         ("POST", "/dcgan/units", b'{"version": 1, "name": 7, "pictures": [[]]}'),
         ("POST", "/dcgan/units", at_random),
         ("POST", at("/dcgan/activation", layer=1, map=0), at_random),
@@ -350,7 +355,7 @@ async def speaks_no_http(visitor: Visitor) -> None:
 
 
 DEEDS: dict[Callable[[Visitor], Awaitable[None]], int] = {
-    drags: 8, sees_pictures: 4, sees_a_sheet: 2, opens_the_page: 1, walks: 1, paints_boxes: 1,
+    drags: 8, sees_pictures: 4, sees_a_sheet: 2, opens_the_page: 1, keeps_files: 1, paints_boxes: 1,
     sees_what_excites: 1, sees_where_maps_fire: 1, looks: 1, looks_at_a_file: 1,
     asks_the_probe: 1, goes_away: 4, sends_rubbish: 6, speaks_no_http: 1,
 }  # fmt: skip

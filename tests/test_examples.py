@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from PIL import Image
 
 from dcgan import hub, images, judges, load, sight
 from dcgan.engine import Model
+from dcgan.films import read_texts
 from dcgan.spec import parse
 from training import windows
 from training.landmarks import Landmarks
@@ -94,6 +96,10 @@ def test_the_command_line(folder: Path) -> None:
     assert text.endswith(":gain(3,0,1.5.7-9)")
     with Image.open(folder / "walk.webp") as walk:
         assert (getattr(walk, "n_frames", 1), walk.size) == (30, (128, 128))
+    three = read_texts((folder / "walks.mp4").read_bytes())
+    assert three[:3] == [f"v1:faces@5dd6e077:slerp(0,z(0,{i}),z(0,{i + 1}))" for i in (0, 5, 10)]
+    assert (folder / "walks.txt").read_text().splitlines() == three
+    assert len(three) == 3 * 30
 
     said = {name: json.loads((folder / f"{name}.json").read_text())
             for name in ("units", "exciting", "look", "photograph")}  # fmt: skip
@@ -126,6 +132,15 @@ def test_gradio_client(address: str, folder: Path, monkeypatch: pytest.MonkeyPat
     with Image.open(folder / "api-walk.webp") as walk:
         assert getattr(walk, "n_frames", 1) == 30
     assert len(found["walk"]["specs"]) == 30
+    assert read_texts((folder / "api-walk.webp").read_bytes()) == found["walk"]["specs"]
+    assert read_texts((folder / "api-turn.mp4").read_bytes()) == [
+        str(parse(text)) for text in found["turn"]
+    ]
+    with zipfile.ZipFile(folder / "api-shelf.zip") as packed:
+        listed = json.loads(packed.read("shelf.json"))["pictures"]
+    assert [parse(picture["spec"]) for picture in listed] == [
+        parse(t) for t in found["turn"][:17:4]
+    ]
     dropped = parse(f"{found['FACES']}:z(1,0):{found['drop']}").gains
     assert all(parse(spec).gains == dropped for spec in found["walk"]["specs"])
     assert found["look"]["feature"] == 3

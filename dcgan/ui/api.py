@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import gradio as gr
 from gradio.events import api
@@ -22,12 +22,14 @@ from dcgan.boxes import BoxesError
 from dcgan.catalogue import describe
 from dcgan.engine import Engine
 from dcgan.spec import SpecError
-from dcgan.ui import discriminator, forget, server, slow
-from dcgan.ui import walk as walking
+from dcgan.ui import discriminator, forget, server, slow, yours
+from dcgan.ui import film as filming
+from dcgan.ui import shelf as shelving
 from dcgan.ui.server import RequestError, check_sheet, check_whole, data_uri, read_spec, sentence
 from dcgan.work import Work
 
 AT_ONCE = 4
+Lasting: TypeAlias = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
 def endpoints(engine: Engine) -> None:
@@ -50,18 +52,6 @@ def endpoints(engine: Engine) -> None:
             specs, columns = check_sheet(texts, columns, engine)
             jpeg, mean, largest = server.jpeg([*engine.render(specs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
-
-    async def walk(
-        stations: list[str],
-        seconds: float = 10,
-        closed: bool = True,
-        spherical: bool = True,
-        scale: int = 2,
-    ) -> dict[str, Any]:
-        """A walk through pictures as a moving one: {"webp": data URI, "specs": its frames}."""
-        with _for_people():
-            moving = walking.walk(engine, stations, seconds, closed, spherical, scale)
-            return await _finish(moving)
 
     def boxes(model: str, name: str) -> dict[str, Any]:
         """A set of boxes that is shipped with a model, to draw with or to give to /fit."""
@@ -116,8 +106,61 @@ def endpoints(engine: Engine) -> None:
 
     for fast in (models, render, sheet, boxes, activation):
         api(fast, api_name=fast.__name__, concurrency_limit=AT_ONCE, concurrency_id="fast")
-    for lasting in (walk, fit, exciting, look, look_at, features):
+    others = (*_files(engine), _project(engine))
+    for lasting in (fit, exciting, look, look_at, features, *others):
         api(lasting, api_name=lasting.__name__, concurrency_limit=AT_ONCE, concurrency_id="slow")
+
+
+def _files(engine: Engine) -> list[Lasting]:
+    """What is made to be kept."""
+
+    async def walk(
+        stations: list[str],
+        seconds: float = 10,
+        closed: bool = True,
+        spherical: bool = True,
+        format: str = "webp",
+        size: int = 128,
+        scaling: str = "nearest",
+    ) -> dict[str, Any]:
+        """A walk through pictures as a film: {its format: data URI, "specs": its frames}."""
+        with _for_people():
+            look = format, size, scaling
+            return await _finish(filming.walk(engine, stations, seconds, closed, spherical, *look))
+
+    async def film(
+        texts: list[str],
+        seconds: float = 4,
+        format: str = "mp4",
+        size: int = 256,
+        scaling: str = "nearest",
+    ) -> dict[str, Any]:
+        """Pictures as the frames of a film, which is mp4, gif, webp, or a strip as png.
+
+        The answer is as that of /walk. size: in pixels; scaling: nearest, bicubic or lanczos.
+        """
+        with _for_people():
+            return await _finish(filming.film(engine, texts, seconds, format, size, scaling))
+
+    async def shelf(texts: list[str]) -> dict[str, Any]:
+        """Pictures, their texts and a script that draws them again: {"zip": data URI}."""
+        with _for_people():
+            return await _finish(shelving.pack(engine, texts))
+
+    return [walk, film, shelf]
+
+
+def _project(engine: Engine) -> Lasting:
+    async def project(picture: str, model: str, cut: str = yours.CUTS[0]) -> dict[str, Any]:
+        """What comes nearest to a file of yours, as base64 or data URI: {"spec", "distance", ...}.
+
+        cut: "face", or "middle" for the middle square.
+        """
+        with _for_people():
+            content = _content(picture)
+            return await _finish(yours.project(engine.model(model), content, cut))
+
+    return project
 
 
 @contextmanager

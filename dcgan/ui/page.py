@@ -11,7 +11,7 @@ from gradio.themes import Base, colors
 
 from dcgan.catalogue import describe
 from dcgan.engine import Engine
-from dcgan.ui import api, browser, discriminator, forget, results, server, walk
+from dcgan.ui import api, browser, discriminator, film, forget, results, server, shelf, yours
 from dcgan.ui.components import part
 
 TITLE = "What a DCGAN has learned"
@@ -31,15 +31,20 @@ def build(engine: Engine) -> gr.Blocks:
             with gr.Column(elem_classes="dc-left", min_width=280):
                 part("stage")
                 part("share", spaceId=os.environ.get("SPACE_ID"))
+                part("past")
             with gr.Column(elem_classes="dc-right", min_width=280), gr.Tabs():
                 with gr.Tab("Sample", id="sample"):
                     part("sample")
                 with gr.Tab("Walk", id="walk"):
-                    part("walk", longest=walk.SECONDS)
+                    part("walk")
+                with gr.Tab("Plane", id="plane"):
+                    part("plane")
                 with gr.Tab("Arithmetic", id="arithmetic"):
                     part("arithmetic")
                 with gr.Tab("Turn", id="turn"):
                     part("turn")
+                with gr.Tab("Yours", id="yours"):
+                    part("yours", largest=discriminator.MAX_UPLOAD)
                 with gr.Tab("Forget", id="forget"):
                     part("forget")
                 with gr.Tab("Discriminator", id="discriminator"):
@@ -48,6 +53,8 @@ def build(engine: Engine) -> gr.Blocks:
                     part("results", html=results.html(results.REPORT))
         part("shelf")
         part("picker")
+        part("film", longest=film.SECONDS)
+        part("lectern")
         part("work")
         api.endpoints(engine)
     return page
@@ -71,9 +78,11 @@ def launch_options(engine: Engine) -> dict[str, Any]:
             "routes": [
                 *server.routes(engine),
                 *browser.routes(engine),
-                *walk.routes(engine),
+                *film.routes(engine),
+                *shelf.routes(engine),
                 *forget.routes(engine),
                 *discriminator.routes(engine),
+                *yours.routes(engine),
                 *results.routes(results.RESULTS),
             ]
         },

@@ -1,15 +1,18 @@
 // The pictures that the visitor has picked: the same shelf on every tab.
 
+import { download } from "./download.js";
+import { packed } from "./engine.js";
 import { page } from "./page.js";
 import { thumb } from "./thumb.js";
 
 export function mount(root) {
   const items = root.querySelector("[data-role=items]");
   const clear = root.querySelector("[data-do=clear]");
+  const save = root.querySelector("[data-do=save]");
 
   const draw = () => {
     items.replaceChildren(...page.shelf.map((text, index) => item(text, index + 1)));
-    clear.hidden = !page.shelf.length;
+    clear.hidden = save.hidden = !page.shelf.length;
     mark();
   };
 
@@ -24,6 +27,13 @@ export function mount(root) {
     if (!text) return;
     if (event.target.closest("[data-do=drop]")) page.drop(text);
     else page.open(text, "shelf");
+  });
+  save.addEventListener("click", async () => {
+    try {
+      download(await packed(page.shelf), "shelf.zip");
+    } catch (error) {
+      page.caught(error);
+    }
   });
   clear.addEventListener("click", () => page.clearShelf());
   page.on("shelf", draw);

@@ -1,0 +1,63 @@
+"""Draws the pictures of shelf.json, which lies beside this script, again.
+
+    python redraw.py CHECKPOINT ... [--out FOLDER] [--scale N]
+
+A CHECKPOINT is its folder, a folder of several, or a repository on the Hub, as user/repo. Run it
+where `import dcgan` finds the package that drew them, as in a clone of its repository. The same
+weights give the same pictures; each PNG has its text inside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from dcgan import load, render
+from dcgan.checkpoint import CONFIG, Checkpoint
+from dcgan.engine import discover
+from dcgan.spec import parse
+
+SHELF = Path(__file__).with_name("shelf.json")
+
+
+def main() -> None:
+    given = argparse.ArgumentParser(description="Draws the pictures of a shelf again.")
+    given.add_argument("checkpoint", nargs="+", help="a folder, a folder of several, or user/repo")
+    given.add_argument("--out", type=Path, default=Path("redrawn"), help="a folder for the PNGs")
+    given.add_argument("--scale", type=int, default=1, help="of every pixel")
+    asked = given.parse_args()
+    try:
+        redraw(asked.checkpoint, asked.out, asked.scale)
+    except (OSError, ValueError) as error:
+        sys.exit(f"Error: {error}")
+
+
+def redraw(sources: list[str], out: Path, scale: int) -> None:
+    """Raises ValueError for a picture whose weights are in none of the checkpoints."""
+    shelf = json.loads(SHELF.read_text(encoding="utf-8"))
+    known = {found.hash: found for source in sources for found in checkpoints(source)}
+    out.mkdir(parents=True, exist_ok=True)
+    for picture in shelf["pictures"]:
+        spec = parse(picture["spec"])
+        if spec.weights not in known:
+            raise ValueError(
+                f"{picture['file']} is of {spec.model} with the weights {spec.weights}: "
+                f"give that checkpoint, too; here there is {', '.join(known)}"
+            )
+        render(known[spec.weights], spec).save(out / picture["file"], scale)
+
+
+def checkpoints(source: str) -> Iterator[Checkpoint]:
+    """The one that it is, and those that lie in it."""
+    folder = Path(source)
+    inside = discover(folder).values()
+    if (folder / CONFIG).is_file() or not inside:
+        yield load(source)
+    yield from map(load, inside)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Route of the shelf: all that is on it, as a zip.
+
+POST /dcgan/shelf    {"specs": [TEXT, ...]}
+
+Answered in lines, see slow.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dcgan import shelf
+from dcgan.engine import Engine
+from dcgan.ui import slow
+from dcgan.ui.server import RequestError, answering, data_uri, read_body, read_json, read_spec
+from dcgan.work import Work
+
+PICTURES = 99
+
+
+def routes(engine: Engine) -> list[BaseRoute]:
+    """Routes for `launch(app_kwargs={"routes": ...})`."""
+
+    async def packed(request: Request) -> Response:
+        asked = read_json(await read_body(request), '{"specs": [...]}')
+        return await slow.answer(pack(engine, asked.get("specs")))
+
+    return [Route("/dcgan/shelf", answering(packed), methods=["POST"])]
+
+
+def pack(engine: Engine, specs: object) -> Work[dict[str, Any]]:
+    """{"zip": data URI}, see `shelf.pack`."""
+    if not isinstance(specs, list) or not 1 <= len(specs) <= PICTURES:
+        raise RequestError(f'"specs" must be a list of 1 to {PICTURES} picture texts.')
+    content = yield from shelf.pack(engine, [read_spec(text, engine) for text in specs])
+    return {"zip": data_uri(content, "zip")}
