@@ -112,15 +112,18 @@ def draws_faces(model: Model) -> bool:
     return 2 * sum(bool(faces.detect(np.asarray(p.convert("L")), 64)) for p in large) >= FEW
 
 
-def project(model: Model, picture: np.ndarray, steps: int = STEPS) -> Work[Found]:
+def project(
+    model: Model, picture: np.ndarray, steps: int = STEPS, *, guessed: bool = True
+) -> Work[Found]:
     """The z for a picture (H, W, 3) uint8 of the model's size; the same for the same picture.
 
-    Gives on the way the text of the picture that it is at, as what there is to see. Raises
-    CheckpointError for weights without their D.
+    Gives on the way the text of the picture that it is at, as what there is to see. guessed: begin
+    at the encoder's guess, too, where there is one. Raises CheckpointError for weights without
+    their D.
     """
     samples = yield from part(0, 0.2, _samples(model))
     goal = _Goal(model, samples, picture)
-    begun = goal.starts()
+    begun = goal.starts(guessed)
     labels = torch.tensor([start.spec.label or 0 for start in begun])
     z = torch.from_numpy(np.stack([model.z(start.spec) for start in begun])).float()
     z.requires_grad_()
@@ -198,11 +201,11 @@ class _Goal:
             float(images.steps(np.stack([self.picture, drawn[0]]))[0]), float(apart.sqrt())
         )
 
-    def starts(self) -> list[Begun]:
+    def starts(self, guessed: bool) -> list[Begun]:
         small = _small(self.picture[None])
         order = np.square(self.samples.small - small).mean(1).argsort(kind="stable")
         found = [("nearest", self.samples.specs[row]) for row in order[:NEAREST]]
-        opened = _encoder(self.model)
+        opened = _encoder(self.model) if guessed else None
         if opened:
             with torch.no_grad():
                 z = opened(self.pixels)

@@ -19,8 +19,9 @@ export class Stopped extends Error {
   }
 }
 
-/** The result of a request, `ask(signal)`, that is answered in lines; words: what is being done. */
-export async function follow(words, ask, signal = null) {
+/** The result of a request, `ask(signal)`, that is answered in lines; words: what is being done.
+ * onSeen(seen): what there is to see on the way, if anything. */
+export async function follow(words, ask, signal = null, onSeen = () => {}) {
   const stop = new AbortController();
   const job = { words, done: null, stop };
   const soon = setTimeout(() => draw(jobs.add(job)), SOON);
@@ -30,6 +31,7 @@ export async function follow(words, ask, signal = null) {
     for await (const line of lines(response)) {
       if ("result" in line) return line.result;
       job.done = line.done;
+      if ("seen" in line) onSeen(line.seen);
       draw();
     }
     throw new Error("The server went away before it was done; try again.");

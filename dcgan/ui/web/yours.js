@@ -1,0 +1,168 @@
+// Yours: the picture that comes nearest to a photograph of the visitor's, and what becomes of it.
+
+import { project } from "./engine.js";
+import { average, shipped } from "./exemplar.js";
+import { Live } from "./live.js";
+import { page } from "./page.js";
+import { join, parts, turn } from "./spec.js";
+import { Stopped } from "./work.js";
+
+const NO_FACE = 422;
+const ZS = 4; // of either end of a turn
+const FROM = "yours";
+const state = { file: null, found: null, amounts: {} }; // found: the answer, of `found.model`
+
+export async function mount(root, { largest }) {
+  const part = (name) => root.querySelector(`[data-role=${name}]`);
+  const button = (name) => root.querySelector(`[data-do=${name}]`);
+  const drawn = new Live(button("show"), {
+    onClick: (text) => page.show(text, FROM),
+    onPaint: () => {},
+  });
+  drawn.root.ariaLabel = "What is drawn: show it";
+  let asked = null; // AbortController of the newest search
+  let leading = false; // the stage shows what is found, until the visitor shows something else
+
+  const show = (text) => {
+    part("drawn").hidden = false;
+    drawn.show(text);
+    if (leading) page.show(text, FROM);
+  };
+  const see = (seen) => {
+    if (typeof seen === "string") show(seen);
+    else crop(seen);
+  };
+  const crop = ({ crop: picture, notes }) => {
+    part("invite").hidden = true;
+    part("cropped").hidden = false;
+    part("crop").src = picture;
+    part("told").hidden = false;
+    part("notes").textContent = notes.join(" ");
+  };
+
+  const search = async (file, cut) => {
+    asked?.abort();
+    const { signal } = (asked = new AbortController());
+    const { model } = page;
+    Object.assign(state, { file, found: null, amounts: {} });
+    for (const name of ["found", "refused", "drawn"]) part(name).hidden = true;
+    part("distance").textContent = part("compared").textContent = "";
+    part("drop").ariaBusy = "true";
+    leading = true;
+    try {
+      const found = await project(file, model.name, cut, signal, (seen) => signal.aborted || see(seen));
+      if (signal.aborted) return;
+      state.found = { ...found, model };
+      state.file = null;
+      tell();
+    } catch (error) {
+      if (signal.aborted) return;
+      part("refused").hidden = error.status !== NO_FACE;
+      if (error instanceof Stopped) page.say(error.message);
+      else page.fail(error.message);
+    } finally {
+      if (asked.signal === signal) part("drop").ariaBusy = "false";
+    }
+  };
+
+  /** What was found, how far it is, and what can be done with it. */
+  const tell = () => {
+    const { found } = state;
+    if (!found || found.model !== page.model) return;
+    crop(found);
+    show(current());
+    part("distance").textContent = distance(found);
+    part("compared").textContent = compared(found);
+    part("found").hidden = false;
+    part("turns").replaceChildren(...page.model.sets.turns.map(slider));
+  };
+
+  /** The found picture, turned as the sliders say. */
+  const current = () => {
+    const { z, ...rest } = parts(state.found.spec);
+    const turned = page.model.sets.turns.reduce((inner, names, index) => {
+      const [from, to] = names.map((name) => parts(average(shipped(name, ZS).texts)).z);
+      return turn(state.amounts[index] ?? 0, from, to, inner);
+    }, z);
+    return join({ ...rest, z: turned });
+  };
+
+  const slider = ([from, to], index) => {
+    const row = document.createElement("label");
+    row.className = "dc-slider";
+    const name = document.createElement("span");
+    name.textContent = `${from} – ${to}`;
+    const input = document.createElement("input");
+    Object.assign(input, { type: "range", min: -1.5, max: 1.5, step: 0.05 });
+    input.value = state.amounts[index] ?? 0;
+    const output = document.createElement("output");
+    const say = () => (output.textContent = Number(input.value).toFixed(2));
+    say();
+    input.addEventListener("input", () => {
+      state.amounts[index] = Number(input.value);
+      say();
+      page.show(current(), FROM);
+    });
+    row.append(name, input, output);
+    return row;
+  };
+
+  button("shelf").addEventListener("click", () => page.pick(current()));
+  button("reset").addEventListener("click", () => {
+    state.amounts = {};
+    leading = true;
+    tell();
+  });
+  button("middle").addEventListener("click", () => search(state.file, "middle"));
+
+  // --- how a photograph gets here
+  const take = (file) => {
+    if (!file) return;
+    if (file.size > largest) {
+      page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
+      return;
+    }
+    search(file, "face");
+  };
+  part("file").addEventListener("change", ({ target }) => {
+    take(target.files[0]);
+    target.value = ""; // so that the same file can be given again
+  });
+  const on = (type, does) =>
+    part("drop").addEventListener(type, (event) => {
+      event.preventDefault();
+      does(event);
+    });
+  const mark = (over) => part("drop").classList.toggle("dc-over", over);
+  on("dragover", () => mark(true));
+  on("dragleave", () => mark(false));
+  on("drop", ({ dataTransfer }) => {
+    mark(false);
+    if (dataTransfer.files.length) take(dataTransfer.files[0]);
+    else page.fail("That was no file: drop a picture from a folder of yours.");
+  });
+
+  page.on("picture", ({ from }) => {
+    if (from !== FROM) leading = false;
+  });
+  page.on("model", () => {
+    asked?.abort();
+    for (const name of ["found", "refused", "drawn", "cropped", "told"]) part(name).hidden = true;
+    part("invite").hidden = false;
+    tell();
+  });
+  await page.ready;
+  tell();
+}
+
+const distance = ({ distance: { pixels, features } }) =>
+  `It is ${pixels.toFixed(1)} grey levels of 255 away from yours (root mean square), and in what the ` +
+  `discriminator sees ${features.toFixed(2)} of the distance between two samples.`;
+
+function compared({ starts, samples }) {
+  const [nearest] = starts.filter(({ kind }) => kind === "nearest");
+  return (
+    `The best of ${starts.length} starts; the nearest of ${samples.toLocaleString("en")} samples is ` +
+    `${nearest.pixels.toFixed(1)} grey levels away.`
+  );
+}
