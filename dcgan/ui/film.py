@@ -7,6 +7,7 @@ Answered in lines, see slow.py.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -85,11 +86,10 @@ def walk(
 
 
 def _read_film(seconds: Any, format: Any, size: Any, scaling: Any) -> Film:
+    if not isinstance(seconds, int | float) or not 0.1 <= seconds <= SECONDS:
+        raise RequestError(f"A film takes 0.1 to {SECONDS} seconds, not {reprlib.repr(seconds)}.")
     with _for_people():
-        wanted = Film(format, seconds, size, scaling)
-    if not 0.1 <= wanted.seconds <= SECONDS:
-        raise RequestError(f"A film takes 0.1 to {SECONDS} seconds, not {wanted.seconds:g}.")
-    return wanted
+        return Film(format, seconds, size, scaling)
 
 
 @contextmanager
