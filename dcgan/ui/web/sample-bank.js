@@ -36,20 +36,21 @@ export class SampleBank {
         list.addEventListener(event, ({ target }) => this.#say(target.closest("label")));
       }
     }
-    this.part("named").addEventListener("click", ({ target }) => {
+    this.part("bank-named").addEventListener("click", ({ target }) => {
       const index = target.closest("[data-drop]")?.dataset.drop;
       if (index !== undefined) this.#drop(Number(index));
     });
     this.#on("reset", "click", () => {
       const { z } = bank.apart(parts(page.picture).z);
       this.#show({ steps: {}, amounts: bank.own.map(() => 0), z });
+      this.adopt(page.picture);
     });
     this.#share();
     bank.addEventListener("change", () => this.useModel());
   }
 
   get #lists() {
-    return [this.part("named"), this.part("directions")];
+    return [this.part("bank-named"), this.part("directions")];
   }
 
   get #sliders() {
@@ -60,7 +61,7 @@ export class SampleBank {
   useModel() {
     const { directions } = page.model;
     const named = directions.filter((name) => !PRINCIPAL.test(name));
-    this.part("named").replaceChildren(
+    this.part("bank-named").replaceChildren(
       ...named.map((name) => slider(PLAIN[name] ?? name, REACH, { name })),
       ...bank.own.map(({ name }, index) => own(name, index)),
     );
@@ -105,7 +106,7 @@ export class SampleBank {
   /** The picture keeps what the slider has made of it. */
   #drop(index) {
     bank.drop(index);
-    this.part("named").querySelector("input")?.focus();
+    this.part("bank-named").querySelector("input")?.focus();
   }
 
   // --- what a step was measured to change
