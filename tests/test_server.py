@@ -79,6 +79,8 @@ def test_models_are_described(client: TestClient, engine: Engine) -> None:
     assert described["name"] == "tiny"
     assert described["weights"] == engine.model("tiny").checkpoint.hash
     assert (described["images_seen"], described["stages"]) == (30_000, [])
+    assert described["directions"] == []
+    assert described["directions_hash"] == engine.model("tiny").checkpoint.directions_hash
 
 
 @pytest.mark.parametrize(

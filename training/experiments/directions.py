@@ -187,7 +187,7 @@ def _of_a_model(model: str, facts: dict[str, Any]) -> str:
         ]
     )
     told = [
-        [name, *(f"{value:.2f}" for value in found[name]["stated"]), f"{facts['linear'][name]:.2f}"]
+        [name, *(f"{value:.3f}" for value in found[name]["stated"]), f"{facts['linear'][name]:.2f}"]
         for name in named
     ]
     ways = [
