@@ -1,11 +1,23 @@
 // The model switch, what of the page is for models with classes only, and how pixels are shown.
 
 import { draw, drawer, drawing } from "./engine.js";
+import * as language from "./language.js";
 import * as lectern from "./lectern.js";
 import { page } from "./page.js";
 import { read, write } from "./store.js";
 
 const CRISP = "dcgan.crisp";
+const FIGURES = {
+  sample: "Figures 2 and 3 of the paper: samples after one and after five epochs",
+  walk: "Figure 4 of the paper: walks between draws",
+  plane: "Figure 4 of the paper, in two dimensions",
+  arithmetic: "Figure 7 of the paper: arithmetic with the means of three z's",
+  turn: "Figure 8 of the paper: a turn vector from four exemplars of either side",
+  yours: "Not in the paper: a photograph's nearest picture",
+  forget: "Figure 6 of the paper: rooms without the maps that see windows",
+  discriminator: "Figure 5 of the paper: what the discriminator's features respond to",
+  results: "Tables 1 and 2 and figures 6 to 8 of the paper, measured here",
+};
 
 export async function mount(root) {
   const model = root.querySelector("[data-role=model]");
@@ -19,6 +31,7 @@ export async function mount(root) {
   });
   apply();
 
+  language.mount(root.querySelector("[data-role=language]"));
   const way = root.querySelector("[data-role=way]");
   const sayDrawer = () => {
     const drawn = drawing(page.model);
@@ -39,6 +52,9 @@ export async function mount(root) {
   page.on("model", useModel);
   drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
+  for (const [name, figure] of Object.entries(FIGURES)) {
+    document.querySelector(`[role=tab][data-tab-id=${name}]`)?.setAttribute("title", figure);
+  }
   await page.ready;
   root.querySelector("[data-do=tour]").addEventListener("click", () => lectern.open(true));
   root.querySelector("[data-do=lectern]").addEventListener("click", () => lectern.open());

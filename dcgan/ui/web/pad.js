@@ -11,9 +11,9 @@ export class Pad {
 
   /** root: with [data-role=pictures] and [data-role=here]; onMove(x, y): the pointer is there, in
    * the cells' coordinates; onError(sentence). */
-  constructor(root, { label, onMove, onError }) {
+  constructor(root, { onMove, onError }) {
     const part = (name) => root.querySelector(`[data-role=${name}]`);
-    Object.assign(this, { root, label, onError, pictures: part("pictures"), here: part("here") });
+    Object.assign(this, { root, onError, pictures: part("pictures"), here: part("here") });
     const moved = (event) => {
       const { left, top, width, height } = root.getBoundingClientRect();
       const across = this.#place((event.clientX - left) / width);
@@ -41,11 +41,11 @@ export class Pad {
     const parts = Array.from({ length: Math.ceil(side / rows) }, (_, index) =>
       texts.slice(index * rows * side, (index + 1) * rows * side),
     );
-    const sheets = parts.map((part, index) => {
+    const sheets = parts.map((part) => {
       const root = document.createElement("div");
       root.className = "dc-sheet";
-      const label = `${this.label}, from ${index * rows * side + 1} on, picture`;
-      return [new Sheet(root, { columns: side, label, onClick() {}, onError: this.onError }), part];
+      const options = { columns: side, label: "Cell", onClick() {}, onError: this.onError };
+      return [new Sheet(root, options), part];
     });
     this.pictures.replaceChildren(...sheets.map(([sheet]) => sheet.root));
     this.pictures.inert = true; // one drags over it; the sliders beside it are for the keyboard

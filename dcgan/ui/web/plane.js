@@ -22,11 +22,7 @@ export async function mount(root) {
   const kinds = [...root.querySelectorAll("input[type=radio]")];
   const sliders = { x: part("across"), y: part("down") };
   const fail = (sentence) => page.fail(sentence);
-  const pad = new Pad(part("pad"), {
-    label: "Plane",
-    onMove: (x, y) => go(x, y),
-    onError: fail,
-  });
+  const pad = new Pad(part("pad"), { onMove: (x, y) => go(x, y), onError: fail });
 
   const cells = () => {
     if (state.kind === "map") return page.model.map.draws;

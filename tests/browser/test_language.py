@@ -1,0 +1,105 @@
+"""The page in Korean: nothing that a visitor sees stays English, and the way back."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Open, wait_painted
+from tests.test_language import KOREAN
+
+ENGLISH = r"""() => {
+  const found = new Set();
+  const english = (text) => /[A-Za-z]{3}/.test(text) && !/[가-힣]/.test(text);
+  const walker = document.createTreeWalker(document.querySelector('.gradio-container'),
+    NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode()); ) {
+    const element = node.parentElement;
+    const aside = 'script, style, .dc-report, .dc-contents, footer, [lang]:not(html)';
+    if (element.closest(aside)) continue;
+    const text = node.data.trim().replace(/\s+/g, ' ');
+    if (element.checkVisibility() && english(text)) found.add(text);
+  }
+  for (const name of ['aria-label', 'title']) {
+    for (const element of document.querySelectorAll(`.dc-part [${name}], [role=tab][${name}]`)) {
+      const text = element.getAttribute(name);
+      const seen = !element.closest('.dc-report, .dc-contents') && element.checkVisibility();
+      if (seen && english(text)) found.add(text);
+    }
+  }
+  return [...found];
+}"""
+SAME = {"Ctrl Z", "Ctrl Shift Z", "imagenet32", "faces", "rooms", "mnist"}
+READY = {
+    "sample": ".dc-sample .dc-sheet[data-ready]",
+    "walk": ".dc-walk .dc-sheet[data-ready]",
+    "plane": ".dc-pad .dc-sheet[data-ready]",
+    "arithmetic": ".dc-arithmetic .dc-sheet[data-ready]",
+    "turn": ".dc-turn .dc-sheet[data-ready]",
+    "yours": ".dc-yours",
+    "forget": ".dc-forget .dc-sheet[data-ready]",
+    "discriminator": ".dc-discriminator",
+    "results": ".dc-report h2",
+}
+
+
+def english(page: Page) -> set[str]:
+    return set(page.evaluate(ENGLISH)) - SAME
+
+
+def test_all_that_the_tabs_say_is_korean(visit: Open) -> None:
+    page = visit(locale="ko-KR")
+    for tab, ready in READY.items():
+        page.locator(f"[role=tab][data-tab-id={tab}]").click()
+        page.wait_for_selector(ready)
+        page.wait_for_timeout(1000)
+        assert not english(page), tab
+
+
+def test_it_is_said_in_korean_what_happens(visit: Open) -> None:
+    page = visit(locale="ko-KR", viewport=PHONE)
+    page.get_by_label(KOREAN["Seed"], exact=True).fill("abc")
+    page.keyboard.press("Enter")
+    expect(page.locator(".dc-message")).to_have_text(
+        '시드는 0부터 9007199254740991까지의 정수입니다. "abc"은(는) 아닙니다.'
+    )
+    page.get_by_role("button", name="그림 5 / 36").click()
+    wait_painted(page, ":z(1,4)")
+    expect(page.locator(".dc-facts")).to_contain_text("학습한 이미지")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert page.evaluate("document.documentElement.lang") == "ko"
+
+
+def test_the_language_is_chosen_kept_and_taken_back(visit: Open) -> None:
+    page = visit()
+    page.get_by_label("Language").select_option("ko")
+    expect(page.get_by_role("tab", name="표본", exact=True)).to_be_visible()
+    page.reload()
+    page.wait_for_selector("[data-painted]")
+    expect(page.get_by_role("button", name=KOREAN["New pictures"])).to_be_visible()
+    page.get_by_label(KOREAN["Language"]).select_option("en")
+    expect(page.get_by_role("button", name="New pictures")).to_be_visible()
+    expect(page.get_by_role("tab", name="Sample", exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.get_by_role("button", name="Picture 5 of 36").click()  # and goes on in English
+    expect(page.get_by_role("button", name="Show picture 1 of the shelf")).to_be_visible()
+
+
+def test_a_set_is_chosen_by_its_korean_name(visit: Open) -> None:
+    page = visit(locale="ko-KR")
+    page.get_by_role("tab", name=KOREAN["Arithmetic"]).click()
+    page.get_by_role("button", name="A, 1번 그림: 다른 것 고르기").click()
+    page.get_by_label(KOREAN["A whole set"]).select_option("안경 쓴 남자")
+    expect(page.locator("[data-term='0'] h2")).to_contain_text("안경 쓴 남자")
+
+
+def test_every_tab_says_how_to_read_it_and_which_figure_it_is(visit: Open) -> None:
+    page = visit()
+    for tab, ready in READY.items():
+        button = page.locator(f"[role=tab][data-tab-id={tab}]")
+        assert "paper" in (button.get_attribute("title") or "")
+        button.click()
+        page.wait_for_selector(ready)
+        how = page.locator(".dc-how:visible")
+        how.locator("summary").click()
+        sentences = how.locator("p").inner_text().split(". ")
+        assert len(sentences) == 2, tab
