@@ -8,11 +8,13 @@
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
     python -m training evaluate weights/faces --real ../shared/data/faces
     python -m training report runs/faces
-    python -m training directions weights/faces
+    python -m training directions weights/faces --named faces --data ../shared/data/faces
+    python -m training map weights/faces
     python -m training export weights/faces
     python -m training judges --data ../shared/data/faces --out weights/judges
     python -m training windows --data ../shared/data/rooms --out weights/judges
     python -m training exemplars weights/faces
+    python -m training encoder weights/faces
     python -m training run NAME --help
     python -m training results
     python -m training recipes
@@ -37,28 +39,34 @@ from dcgan.judges import load as load_judge
 from training import evaluation, guide, hardware, results
 from training import report as reporting
 from training import ship as shipping
+from training.atlas import atlas
 from training.collapse import SAMPLES, spread, survey
 from training.data import load_images, shown
 from training.directions import principal_directions
 from training.distances import FEATURES
+from training.encoder import MINUTES, train_encoder
 from training.exemplars import pick, sheet
 from training.experiments import (
     arithmetic,
     cifar10,
+    directions,
     duplicates,
     forget,
     guidelines,
     memorisation,
     mnist,
+    projection,
     rooms,
     svhn,
     turn,
 )
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, OnCollapse, Run
+from training.named import COUNTS, choose, fit
 from training.prepare.commands import app as preparing
 from training.prepare.commands import remove_duplicates
 from training.recipes import RECIPES, Option, Recipe, describe
+from training.seen import instruments
 from training.sentences import in_one_sentence
 from training.theano import import_theano as import_from_theano
 from training.windows import EPOCHS as WINDOW_EPOCHS
@@ -74,8 +82,10 @@ EXPERIMENTS = {
     "forget": forget,
     "arithmetic": arithmetic,
     "turn": turn,
+    "directions": directions,
     "mnist": mnist,
     "rooms": rooms,
+    "projection": projection,
 }
 
 app = typer.Typer(
@@ -101,6 +111,10 @@ def _recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {name!r}; choose {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def _with_stages(folder: Path) -> list[Path]:
+    return [folder, *sorted(path.parent for path in folder.glob(f"*/{checkpoint.CONFIG}"))]
 
 
 @app.command()
@@ -244,6 +258,17 @@ def evaluate(
     typer.echo(json.dumps(facts))
 
 
+@app.command("map")
+@in_one_sentence()
+def lay_out(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+) -> None:
+    """Lay draws out so that neighbours are alike, and write map.json beside the weights."""
+    found, nearness = atlas(Model("map", checkpoint.load(weights)))
+    checkpoint.save_map(weights, found)
+    typer.echo(json.dumps({"neighbours": nearness}))
+
+
 @app.command("export")
 @in_one_sentence()
 def write_graphs(
@@ -251,20 +276,37 @@ def write_graphs(
 ) -> None:
     """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
     for folder in weights:
-        for path in [folder, *sorted(p.parent for p in folder.glob(f"*/{checkpoint.CONFIG}"))]:
+        for path in _with_stages(folder):
             typer.echo(export.write(checkpoint.load(path)))
 
 
-@app.command()
+@app.command("directions")
 @in_one_sentence()
-def directions(
+def write_directions(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    *,
+    kind: Annotated[
+        Literal["faces", "rooms"] | None,
+        typer.Option("--named", help="What it draws: directions that judges find, by name, too."),
+    ] = None,
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    data: Annotated[
+        str | None, typer.Option(help="Labelled faces, for age and to compare with.")
+    ] = None,
 ) -> None:
-    """Add the principal directions of the first layer's output, pc1 to pc8, to a checkpoint."""
+    """Add directions to a checkpoint and its stages: the principal ones, and those with names."""
     opened = checkpoint.load(weights)
     found = principal_directions(opened.generator())
-    checkpoint.save_directions(opened.folder, {**opened.directions, **found})
-    typer.echo(f"{opened.folder / checkpoint.DIRECTIONS}: {', '.join(found)}")
+    if kind:
+        model = Model(kind, opened)
+        seeing = instruments(kind, model, judged_by, data)
+        chosen = choose(model, seeing, fit(model, seeing, *COUNTS[kind]))
+        found = {name: step.round(6).tolist() for name, (_, step) in chosen.items()} | found
+        typer.echo("; ".join(f"{name}: {way}" for name, (way, _) in chosen.items()))
+    kept = {name: step for name, step in opened.directions.items() if name not in found}
+    for folder in _with_stages(weights):
+        checkpoint.save_directions(folder, {**kept, **found})
+    typer.echo(f"{weights / checkpoint.DIRECTIONS}: {', '.join(found)}")
 
 
 @app.command()
@@ -307,6 +349,17 @@ def exemplars(
     if picture:
         checkpoint.write_atomically(picture, encode_png(sheet(model, sets)))
     typer.echo(f"{weights / checkpoint.SETS}: {', '.join(sets['exemplars'])}")
+
+
+@app.command()
+@in_one_sentence()
+def encoder(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    *,
+    minutes: Annotated[float, typer.Option(min=0.01, help="To train for.")] = MINUTES,
+) -> None:
+    """Train an encoder on a checkpoint's own samples; what it is worth comes last, as JSON."""
+    typer.echo(json.dumps(train_encoder(weights, typer.echo, minutes)))
 
 
 @app.command()

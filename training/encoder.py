@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -155,16 +156,19 @@ def section(network: Encoder, facts: dict[str, Any]) -> str:
     """The encoder's part of a card."""
     held_out = facts["held_out"]
     count = sum(p.numel() for p in network.parameters())
-    return f"""{TITLE}
-
-encoder.safetensors guesses the z of a picture, where a search for it may start; it is of no use
-without this G. {count:,} parameters ({", ".join(map(str, network.widths))} maps), made by
-`python -m training encoder` from {facts["samples"]:,} samples of G in {facts["minutes"]:.0f} minutes;
-it has seen no photograph. On {held_out["samples"]} samples that it was not trained on its values
-correlate with the true ones by {held_out["correlation"]}, the median error has
-{held_out["relative_error"]} of z's length, and what G makes of it is {held_out["pixels"]} grey levels
-of 255 away (root mean square, median). The terms of the weights hold for it, too: it is not for
-identifying people."""
+    text = (
+        "encoder.safetensors guesses the z of a picture, where a search for it may start "
+        f"(dcgan/projection.py); it is of no use without this G. {count:,} parameters, made by "
+        f"`python -m training encoder` from {facts['samples']:,} samples of G in "
+        f"{facts['minutes']:g} minutes of CPU training; it has seen no photograph. On "
+        f"{held_out['samples']} samples that it was not trained on its values correlate with the "
+        f"true ones by {held_out['correlation']}, the median error has "
+        f"{held_out['relative_error']} of z's length, and what G makes of it is "
+        f"{held_out['pixels']} grey levels of 255 away (root mean square, median). The terms of "
+        "the weights hold for it, too: it is not for identifying people."
+    )
+    lines = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+    return f"{TITLE}\n\n{lines}"
 
 
 def with_section(card: str, text: str) -> str:
