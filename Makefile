@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 PIP_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run setup develop browser check test test-all bench clean
+.PHONY: run setup develop browser check test test-space test-all bench clean
 
 run: setup
 	$(BIN)/python app.py
@@ -41,6 +41,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-re
 
 test: check browser
 	$(PYTEST)
+
+# A rehearsal of the Space, in an environment that has what requirements.txt names and no more.
+test-space: browser
+	$(BIN)/pytest -m "" tests/browser/test_space.py
 
 test-all: check browser
 	$(PYTEST) -m ""

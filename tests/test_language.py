@@ -16,6 +16,9 @@ SAME = re.compile(r"z|Y|GIF|MP4|WebP|Ctrl (Shift )?Z|v1:.*|PNG|\W*")
 """What is written alike in both languages."""
 
 
+TABS = re.findall(r'gr\.Tab\("\w+", id="(\w+)"', (WEB.parent / "page.py").read_text())
+
+
 class Texts(HTMLParser):
     """What of a part is seen or read out."""
 
@@ -51,6 +54,15 @@ def texts(path: Path) -> set[str]:
 def test_a_part_has_its_korean(path: Path) -> None:
     missing = {t for t in texts(path) if t not in KOREAN and not SAME.fullmatch(t)}
     assert not missing
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_says_in_two_sentences_how_to_read_it(tab: str) -> None:
+    part = (WEB / f"{tab}.html").read_text(encoding="utf-8")
+    (how,) = re.findall(r"<summary>How to read this</summary><p>(.+?)</p></details>", part)
+    assert len(re.findall(r"[.:] [A-Z]|\.$", how)) == 2
+    (figure,) = re.findall(rf'^  {tab}: "(.+)",$', (WEB / "head.js").read_text(), re.MULTILINE)
+    assert "paper" in figure
 
 
 def test_every_entry_is_still_said_somewhere() -> None:

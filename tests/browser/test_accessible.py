@@ -10,6 +10,7 @@ from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.browser.test_arithmetic import open_arithmetic
 from tests.browser.test_discriminator import open_discriminator
 from tests.browser.test_forget import open_forget
+from tests.browser.test_plane import open_plane
 from tests.browser.test_results import open_results
 from tests.browser.test_turn import open_turn
 from tests.browser.test_walk import open_walk
@@ -17,8 +18,10 @@ from tests.browser.test_walk import open_walk
 OPENERS = {
     "Sample": lambda page: None,  # the page opens there
     "Walk": open_walk,
+    "Plane": open_plane,
     "Arithmetic": open_arithmetic,
     "Turn": open_turn,
+    "Yours": lambda page: page.get_by_role("tab", name="Yours").click(),
     "Forget": open_forget,
     "Discriminator": open_discriminator,
     "Results": open_results,
@@ -29,7 +32,7 @@ OPENERS = {
     ("scheme", "viewport"),
     [
         pytest.param("light", DESKTOP, id="desktop-light"),
-        pytest.param("dark", PHONE, id="phone-dark"),
+        pytest.param("dark", PHONE, id="phone-dark", marks=pytest.mark.long),
         pytest.param("dark", DESKTOP, id="desktop-dark", marks=pytest.mark.long),
         pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.long),
     ],

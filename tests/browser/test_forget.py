@@ -92,7 +92,7 @@ def test_boxes_are_drawn_undone_deleted_and_cleared(visit: Open) -> None:
     draw(page, 0, (0.3, 0.7, 0.7, 0.9))
     draw(page, 3, (0.9, 0.9, 0.5, 0.5))  # from the lower right, too
     expect(status(page)).to_contain_text("3 boxes in 2 pictures")
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo box").click()
     expect(status(page)).to_contain_text("2 boxes in 1 picture.")
     page.get_by_role("button", name="Delete box").click()
     expect(page.locator(".dc-message")).to_contain_text("Press a box first")
@@ -102,7 +102,7 @@ def test_boxes_are_drawn_undone_deleted_and_cleared(visit: Open) -> None:
     page.get_by_role("button", name="Clear").click()
     expect(status(page)).to_contain_text("Press and drag over a picture")
     page.keyboard.press("Control+z")
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo box").click()
     expect(status(page)).to_contain_text("2 boxes in 1 picture.")
     page.get_by_role("button", name="Further samples").click()
     expect(page.locator(".dc-pager").first).to_contain_text("13 to 24")
@@ -281,7 +281,7 @@ def test_sets_are_saved_and_loaded(visit: Open, tmp_path: Path) -> None:
     expect(status(again)).to_contain_text("3 boxes in 3 pictures")
     expect(status(again)).to_contain_text("positive weight")
     expect(again.get_by_label("Name", exact=True)).to_have_value("Eyes & brows")
-    again.get_by_role("button", name="Undo").click()
+    again.get_by_role("button", name="Undo box").click()
     expect(status(again)).to_contain_text("1 box in 1 picture.")
 
 

@@ -90,16 +90,3 @@ def test_a_set_is_chosen_by_its_korean_name(visit: Open) -> None:
     page.get_by_role("button", name="A, 1번 그림: 다른 것 고르기").click()
     page.get_by_label(KOREAN["A whole set"]).select_option("안경 쓴 남자")
     expect(page.locator("[data-term='0'] h2")).to_contain_text("안경 쓴 남자")
-
-
-def test_every_tab_says_how_to_read_it_and_which_figure_it_is(visit: Open) -> None:
-    page = visit()
-    for tab, ready in READY.items():
-        button = page.locator(f"[role=tab][data-tab-id={tab}]")
-        assert "paper" in (button.get_attribute("title") or "")
-        button.click()
-        page.wait_for_selector(ready)
-        how = page.locator(".dc-how:visible")
-        how.locator("summary").click()
-        sentences = how.locator("p").inner_text().split(". ")
-        assert len(sentences) == 2, tab

@@ -1,7 +1,8 @@
 """A rehearsal of the Space: only requirements.txt, a fresh HOME, port 7860, nothing else writable.
 
 Takes minutes where packages have to be fetched, so it has a virtual environment of its own that
-is kept between runs (.venv/space), made anew when requirements.txt changes.
+is kept between runs (.venv/space), made anew when requirements.txt changes. `make test-space` runs
+it alone, and CI does.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def space(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.long
 def test_the_space_serves_its_page_and_pictures(space: str) -> None:
     with urllib.request.urlopen(space) as response:
         assert b"gradio" in response.read()
@@ -94,6 +96,7 @@ def test_the_space_serves_its_page_and_pictures(space: str) -> None:
     assert answer["spec"] == text
 
 
+@pytest.mark.long
 def test_a_link_names_the_space(space: str, browser: Browser) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()

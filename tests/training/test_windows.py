@@ -73,6 +73,7 @@ def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
         load_masks(tmp_path, 32, "window_mask")
 
 
+@pytest.mark.long
 def test_a_judge_learns_where_windows_are() -> None:
     said: list[str] = []
     judge = WindowJudge(train(masked(64), 4, said.append))
