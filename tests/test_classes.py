@@ -83,10 +83,9 @@ def test_a_table_of_classes_is_a_sheet(client: TestClient, model: Model) -> None
     assert len(np.unique(model.render(specs[:10]), axis=0)) == 10
 
 
-def test_a_walk_keeps_the_class_of_the_station_it_left(client: TestClient, model: Model) -> None:
+def test_a_walk_keeps_the_class_of_the_station_it_left(engine: Engine, model: Model) -> None:
     stations = [str(model.sample(1, 0, turn=3)), str(model.sample(1, 1, turn=7))]
-    asked = {"stations": stations, "seconds": 0.4, "closed": True, "spherical": True, "scale": 1}
-    found = result(client.post("/dcgan/walk", json=asked))
+    found = finish(film.walk(engine, stations, 0.4, True, True, "webp", 84, "nearest"))
     assert [parse(text).label for text in found["specs"]] == [3] * 3 + [7] * 3
     assert parse(found["specs"][1]).z == Slerp(1 / 3, Draw(1, 0), Draw(1, 1))
 
