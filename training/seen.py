@@ -1,8 +1,8 @@
 """What pictures show, in numbers: by these named directions are found, and measured.
 
-Of faces what a judge was trained to say; age, which it was not, by a linear probe on the judge's
-own features, from CelebA's label `young`; and where the face looks, by its landmarks. The same
-labels can be read from D's features instead (`probes`). Of rooms, how much of them is window.
+Of faces what a judge was trained to say; age, which it was not, by a linear probe on features, from
+CelebA's label `young`; and where the face looks, by its landmarks. All labels can be read from D's
+features, too (`probes`). Of rooms, how much of them is window.
 """
 
 from __future__ import annotations
@@ -62,26 +62,33 @@ class Seeing(Protocol):
         ...
 
 
-class Faces:
-    """A judge, probes on its features, and landmarks."""
+class Reading:
+    """Linear probes: pictures (N, H, W, 3) uint8 -> scores (N,) by the names of directions."""
 
-    def __init__(self, judge: Judge, probes: Mapping[str, Pipeline]) -> None:
-        self._judge, self._probes, self._landmarks = judge, probes, Landmarks()
-        known = {name: label for name, (label, _) in LABELS.items()}
-        columns = {label: column for column, label in enumerate(judge.config.outputs)}
-        self._columns = {name: columns[known[name]] for name in LABELS if known[name] in columns}
-        self.judged = (*self._columns, *probes)
+    def __init__(self, of: Features, probes: Mapping[str, Pipeline]) -> None:
+        self._of, self._probes, self.names = of, probes, tuple(probes)
+
+    def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        rows = self._of(pictures)
+        return {name: probe.decision_function(rows) for name, probe in self._probes.items()}
+
+
+class Faces:
+    """A judge, probes for what it was not trained to say, and landmarks."""
+
+    def __init__(self, judge: Judge, reading: Reading | None) -> None:
+        self._judge, self._reading, self._landmarks = judge, reading, Landmarks()
+        columns = set(judge.config.outputs)
+        self._labels = {name: label for name, (label, _) in LABELS.items() if label in columns}
+        self.judged = (*self._labels, *(reading.names if reading else ()))
         self.names = (*self.judged, YAW)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
-        found = judge_features(self._judge)(pictures)
-        with torch.inference_mode():
-            logits = self._judge.score(torch.from_numpy(found)).numpy()
-        scores = {name: logits[:, column] for name, column in self._columns.items()}
-        scores |= {name: probe.decision_function(found) for name, probe in self._probes.items()}
+        logits = judges.measure(self._judge, pictures)
+        scores = {name: logits[label] for name, label in self._labels.items()}
         yaw = np.full(len(pictures), np.nan)
         yaw[:looked] = self._landmarks.yaw(pictures[:looked])
-        return {**scores, YAW: yaw}
+        return {**scores, **(self._reading(pictures) if self._reading else {}), YAW: yaw}
 
 
 class Rooms:
@@ -180,7 +187,7 @@ class Instruments:
     """What sees: `fitting` finds and chooses directions, `measuring` says what they are worth.
 
     by_labels: scores of the probes on D's features, where there are labels. worth: of all probes,
-    by whose features they use; judge: what the measuring judge is worth.
+    by what they read; judge: what the measuring judge is worth.
     """
 
     fitting: Seeing
@@ -193,26 +200,27 @@ class Instruments:
 def instruments(kind: str, model: Model, folder: Path, data: str | None) -> Instruments:
     """kind: "faces" or "rooms". data: labelled faces, without which there is no age.
 
+    Age is found by a probe on judge a's features, and measured by one on D's features that has
+    learned from the other half of the pictures. (Judge b's own features say of age hardly more than
+    hair, glasses and the like do: an AUC of 0.78, where those labels alone give 0.73.)
+
     Raises CheckpointError for judges that are not there, DataError for data without labels.
     """
     if kind == "rooms":
         judge, facts = windows.load(folder)
         return Instruments(Rooms(judge), Rooms(judge), None, {}, facts)
-    loaded = {name: judges.load(folder, name) for name in "ab"}
-    (fitting, _), (measuring, facts) = loaded = [judges.load(folder, name) for name in "ab"]
+    (fitting, _), (measuring, facts) = (judges.load(folder, name) for name in "ab")
     if data is None:
-        return Instruments(Faces(fitting, {}), Faces(measuring, {}), None, {}, facts)
-    real, faces, worth = Labelled(data), {}, {}
-    for name, (judge, _) in zip("ab", loaded, strict=True):
-        missing = [n for n in LABELS if LABELS[n][0] not in judge.config.outputs]
-        of, half = judge_features(judge), real.halves[name]
-        probed, worth[f"judge {name}"] = probes(of, half, real.held_out, missing)
-        faces[name] = Faces(judge, probed)
+        return Instruments(Faces(fitting, None), Faces(measuring, None), None, {}, facts)
+    real, worth = Labelled(data), {}
+
+    def read(by: str, of: Features, half: str, names: Sequence[str]) -> Reading:
+        found, worth[by] = probes(of, real.halves[half], real.held_out, names)
+        return Reading(of, found)
+
     of_d = discriminator_features(model.checkpoint.discriminator())
-    by_d, worth["D"] = probes(of_d, real.halves["a"], real.held_out, list(LABELS))
-
-    def by_labels(pictures: np.ndarray) -> dict[str, np.ndarray]:
-        rows = of_d(pictures)
-        return {name: probe.decision_function(rows) for name, probe in by_d.items()}
-
-    return Instruments(faces["a"], faces["b"], by_labels, worth, facts)
+    unsaid = [n for n, (label, _) in LABELS.items() if label not in fitting.config.outputs]
+    finds = read("judge a", judge_features(fitting), "a", unsaid)
+    labelled = read("D", of_d, "a", list(LABELS))
+    measures = read("D, from the other half", of_d, "b", unsaid)
+    return Instruments(Faces(fitting, finds), Faces(measuring, measures), labelled, worth, facts)

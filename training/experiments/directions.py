@@ -6,11 +6,12 @@
 About NN minutes on one core. `python -m training directions` has found the named directions with
 judge "a"; here judge "b", of another architecture and trained on other pictures, sees new samples a
 step before and a step after, and says how much of each thing has changed: in standard deviations of
-its own score over samples, so that smiles and glasses can be compared. Age is said by a linear
-probe on each judge's features, learned from that judge's half of the pictures. Beside the named
-directions stand the principal ones, and random ones of the same length. How far a picture has gone
-is the distance of D's features, as a part of that between two different samples. The other ways to
-find a direction (training/named.py) are fitted again and measured alike.
+its own score over samples, so that smiles and glasses can be compared. Age, which no judge was
+trained to say, was found by a linear probe on judge a's features, and is measured by one on D's,
+which has learned from the other half of the labelled pictures. Beside the named directions stand
+the principal ones, and random ones of the same length. How far a picture has gone is the distance
+of D's features, as a part of that between two different samples. The other ways to find a direction
+(training/named.py) are fitted again and measured alike.
 
 There is one measure of where a face looks, and one judge of windows: they measure what they have
 found, on other samples.
@@ -54,8 +55,8 @@ def run(
     weights: Annotated[list[str], typer.Option(help="Checkpoint folders, once for each.")],
     judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
     data: Annotated[str | None, typer.Option(help="Labelled faces: without them no age.")] = None,
-    heads: Annotated[int, typer.Option(min=2, help="Samples that are moved.")] = 150,
-    few: Annotated[int, typer.Option(min=2, help="Of them, where seeing is slow.")] = 40,
+    heads: Annotated[int, typer.Option(min=2, help="Samples that are moved.")] = 100,
+    few: Annotated[int, typer.Option(min=2, help="Of them, where seeing is slow.")] = 30,
     samples: Annotated[
         int | None, typer.Option(min=500, help="That directions are fitted on again.")
     ] = None,
