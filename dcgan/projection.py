@@ -86,10 +86,8 @@ def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray
     Raises NoFaceError, and as `photographs.read_whole`.
     """
     size, channels = model.config.image_size, model.config.channels
-    seeking = not middle and draws_faces(model)
-    least = faces.LONGEST if seeking else 4 * size
-    photograph, notes = photographs.read_whole(content, least, channels)
-    if not seeking or photograph.size == (size, size):
+    photograph, notes = photographs.read_whole(content, faces.LONGEST, channels)
+    if middle or photograph.size == (size, size) or not draws_faces(model):
         return photographs.middle(photograph, size), notes
     found = faces.cut(photograph, size)
     if found is None:

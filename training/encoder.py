@@ -160,7 +160,7 @@ def section(network: Encoder, facts: dict[str, Any]) -> str:
         "encoder.safetensors guesses the z of a picture, where a search for it may start "
         f"(dcgan/projection.py); it is of no use without this G. {count:,} parameters, made by "
         f"`python -m training encoder` from {facts['samples']:,} samples of G in "
-        f"{facts['minutes']:g} minutes of CPU training; it has seen no photograph. On "
+        f"{facts['minutes']:g} minutes; it has seen no photograph. On "
         f"{held_out['samples']} samples that it was not trained on its values correlate with the "
         f"true ones by {held_out['correlation']}, the median error has "
         f"{held_out['relative_error']} of z's length, and what G makes of it is "

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from dcgan import projection
 from dcgan.engine import Engine
@@ -20,7 +20,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "SAMPLES", 64)
 
 
-def give(page: Page, file: dict[str, object]) -> None:
+def give(page: Page, file: FilePayload) -> None:
     page.get_by_label("Choose a photograph").set_input_files(file)
 
 
@@ -82,5 +82,7 @@ def test_what_is_no_picture_is_said(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Yours").click()
     give(page, {"name": "words.png", "mimeType": "image/png", "buffer": b"These are words."})
-    expect(page.locator(".dc-stage")).to_contain_text("not a picture that can be read")
+    expect(page.locator(".dc-stage")).to_contain_text(
+        "not a picture that can be read", timeout=60_000
+    )
     expect(page.get_by_role("button", name="Take the middle square")).to_be_hidden()
