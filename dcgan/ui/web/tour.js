@@ -8,7 +8,8 @@ export const SECONDS = 60; // of the tour
 
 const SHOWN = [4, 83, 10, 58, 34, 92, 62]; // draws of seed 1
 const STATIONS = [11, 58, 34, 10, 93];
-const HEADS = [11, 83];
+const HEADS = [83, 11];
+const FAR = 0.7; // how far they turn
 const ROOMS = [6, 13, 9]; // of those with boxes
 
 const there = (t) => (1 - Math.cos(2 * Math.PI * t)) / 2; // and back
@@ -99,7 +100,7 @@ function heads(page, model) {
     at: (t) => {
       const head = HEADS[Math.min(Math.floor(t * HEADS.length), HEADS.length - 1)];
       const way = (t * HEADS.length) % 1;
-      return page.text(turn(Math.sin(2 * Math.PI * way), from, to, draw(1, head)), model);
+      return page.text(turn(FAR * Math.sin(2 * Math.PI * way), from, to, draw(1, head)), model);
     },
   };
 }
