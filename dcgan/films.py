@@ -37,6 +37,7 @@ SCALINGS = {
 }
 SMALLEST, LARGEST = 64, 1024
 LONGEST = 600
+WIDEST = 8192
 MOST_A_SECOND = 30
 STRIP = 4096
 """Pixels that a strip is wide at most, before it goes on in another row."""
@@ -112,9 +113,12 @@ def encode(frames: np.ndarray, texts: Sequence[str], film: Film) -> Work[bytes]:
     """The file of a film with frames (N, H, W, 3) uint8; a GIF or WebP repeats for ever.
 
     texts: of its pictures, frame by frame, from left to right in each. Raises FilmError as
-    `Film.check` does.
+    `Film.check` does, and for frames that would be wider than WIDEST.
     """
     film.check(len(frames))
+    width, _ = film.sides(frames)
+    if width > WIDEST:
+        raise FilmError(f"a film is {WIDEST} pixels wide at most, not {width}: give a smaller size")
     words = json.dumps({images.SPEC_KEY: list(texts), "seconds": film.seconds})
     with tempfile.TemporaryDirectory() as folder:  # an index can be put first in a file only
         path = Path(folder) / "film"

@@ -178,6 +178,12 @@ def test_what_no_film_can_be_is_said(arguments: tuple, words: str) -> None:
         Film(*arguments)
 
 
+def test_too_wide_frames_are_refused() -> None:
+    wide = np.zeros((2, 16, 16 * 9, 3), np.uint8)
+    with pytest.raises(FilmError, match="8192 pixels wide at most, not 9216: give a smaller size"):
+        finish(encode(wide, TEXTS[:2], Film("webp", 1, 1024, "nearest")))
+
+
 def test_too_few_and_too_many_frames_are_refused() -> None:
     with pytest.raises(FilmError, match="2 frames at least"):
         finish(encode(loop()[:1], TEXTS[:1], Film("webp", 1, 64, "nearest")))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dcgan import hub
 from dcgan.engine import Engine, Model
 from dcgan.films import FORMATS, Film, encode, read_texts
 from dcgan.ui import film
@@ -105,6 +108,14 @@ def test_no_json_and_too_much_of_it_is_said(client: TestClient) -> None:
         assert answer.json()["error"]
     answer = client.post("/dcgan/film", content=b" " * (film.MAX_BODY + 1))
     assert (answer.status_code, "at most 1.2 MB" in answer.json()["error"]) == (413, True)
+
+
+def test_the_page_starts_without_ffmpeg() -> None:
+    """It takes 40 MB of memory."""
+    code = "import sys, dcgan.ui.page; print('av' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=hub.ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
 
 
 def test_a_walk_is_a_film_of_the_way(engine: Engine, model: Model) -> None:

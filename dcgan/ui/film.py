@@ -109,7 +109,7 @@ def _film(engine: Engine, specs: Sequence[PictureSpec], wanted: Film) -> Work[di
         raise RequestError(
             f"{len(specs)} frames of {wanted.size} x {wanted.size} are {pixels:.0f} million "
             f"pixels, and a {wanted.format} has at most {PIXELS[wanted.format]} here: choose a "
-            "smaller size, or fewer seconds."
+            "smaller size, or fewer frames."
         )
     texts = [str(spec) for spec in specs]
     pictures = yield from part(0, 0.3, batches(engine.render, specs, drawing.BATCH))
