@@ -117,11 +117,11 @@ def project(
 
     Gives on the way the text of the picture that it is at, as what there is to see. guessed: begin
     at the encoder's guess, too, where there is one. Raises CheckpointError for weights without
-    their D.
+    their D, and for an encoder that does not fit them.
     """
-    samples = yield from part(0, 0.2, _samples(model))
-    goal = _Goal(model, samples, picture)
-    begun = goal.starts(guessed)
+    guess = _encoder(model) if guessed else None
+    goal = _Goal(model, (yield from part(0, 0.2, _samples(model))), picture)
+    begun = goal.starts(guess)
     labels = torch.tensor([start.spec.label or 0 for start in begun])
     z = torch.from_numpy(np.stack([model.z(start.spec) for start in begun])).float()
     z.requires_grad_()
@@ -141,7 +141,7 @@ def project(
         if kept < len(z):
             rows = losses.detach().argsort()[:kept]
             z, labels = _followed(adam, z, rows), labels[rows]
-    [spec] = [goal.spec(z[0], int(labels[0]))]
+    spec = goal.spec(z[0], int(labels[0]))
     ends = [Begun("found", spec, goal.distance(spec)), *begun]
     best = min(ends, key=lambda end: end.distance.pixels)
     [found] = model.render([best.spec])
@@ -165,17 +165,25 @@ class _Goal:
         self.generator, self.discriminator = _generator(model), sight.discriminator(model)
         self.picture = picture
         self.pixels = sight.inputs(picture[None], model.config)
+        self._maps: dict[int, list[Tensor]] = {}
 
     def losses(self, z: Tensor, labels: Tensor) -> Tensor:
         """(N,)."""
         known = labels if self.config.classes else None
         drawn = self.generator(z, known)
-        far = PIXELS * _apart(_shrunk(drawn), _shrunk(self.pixels), self.samples.pixels)
-        if FEATURES:
-            seen = _seen(self.discriminator, drawn, known)
-            goal = _seen(self.discriminator, self.pixels.expand_as(drawn), known)
-            far = far + FEATURES * _apart(seen, goal, self.samples.features)
-        return far + PRIOR * z.square().mean(1)
+        pixels = _apart(_shrunk(drawn), _shrunk(self.pixels), self.samples.pixels)
+        seen = _seen(self.discriminator, drawn, known)
+        features = _apart(seen, self._seen(labels), self.samples.features)
+        return PIXELS * pixels + FEATURES * features + PRIOR * z.square().mean(1)
+
+    def _seen(self, labels: Tensor) -> list[Tensor]:
+        """What D makes of the picture when it is told each of these classes."""
+        for label in labels.tolist():
+            if label not in self._maps:
+                known = sight.classes([label], self.config)
+                self._maps[label] = _seen(self.discriminator, self.pixels, known)
+        maps = zip(*(self._maps[label] for label in labels.tolist()), strict=True)
+        return [torch.cat(layer) for layer in maps]
 
     def bound(self, z: Tensor) -> None:
         if self.config.prior == "uniform":
@@ -188,25 +196,21 @@ class _Goal:
     def distance(self, spec: PictureSpec) -> Distance:
         """Of the picture of a text, as it is drawn."""
         drawn = self.model.render([spec])
-        seen = sight.inputs(drawn, self.config)
         known = sight.classes([spec.label], self.config)
-        apart = _apart(
-            _seen(self.discriminator, seen, known),
-            _seen(self.discriminator, self.pixels, known),
-            self.samples.features,
-        )
+        seen = _seen(self.discriminator, sight.inputs(drawn, self.config), known)
+        goal = self._seen(torch.tensor([spec.label or 0]))
         return Distance(
-            float(images.steps(np.stack([self.picture, drawn[0]]))[0]), float(apart.sqrt())
+            float(images.steps(np.stack([self.picture, drawn[0]]))[0]),
+            float(_apart(seen, goal, self.samples.features).sqrt()),
         )
 
-    def starts(self, guessed: bool) -> list[Begun]:
+    def starts(self, guess: encoder.Encoder | None) -> list[Begun]:
         small = _small(self.picture[None])
         order = np.square(self.samples.small - small).mean(1).argsort(kind="stable")
         found = [("nearest", self.samples.specs[row]) for row in order[:NEAREST]]
-        opened = _encoder(self.model) if guessed else None
-        if opened:
+        if guess is not None:
             with torch.no_grad():
-                z = opened(self.pixels)
+                z = guess(self.pixels)
             self.bound(z)
             found.insert(0, ("encoder", self.spec(z[0], 0)))
         return [Begun(kind, spec, self.distance(spec)) for kind, spec in found]

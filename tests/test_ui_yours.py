@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,12 @@ def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine)
         assert response.status_code == 422
         assert "No face was found" in response.json()["error"]
         assert lines(client.post("/dcgan/project?model=tiny&cut=middle", content=flat))
+
+
+def test_an_encoder_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
+    tiny.save(tmp_path)
+    (tmp_path / "encoder.json").write_text("{}")
+    broken = TestClient(Starlette(routes=yours.routes(Engine({"tiny": tmp_path}))))
+    response = broken.post("/dcgan/project?model=tiny", content=encoded(halves()))
+    assert response.status_code == 500
+    assert "encoder.json is not an encoder of version 1" in response.json()["error"]

@@ -44,21 +44,25 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
     """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture."""
-    from dcgan import projection
+    from dcgan import projection, sight
 
     if cut not in CUTS:
         raise RequestError(f'"cut" is {" or ".join(CUTS)}, not {str(cut)[:40]!r}.')
-    with reading(content):
-        picture, notes = projection.crop(model, content, middle=cut == "middle")
-    searching = projection.project(model, picture, projection.STEPS)
     try:
-        first = next(searching)
+        sight.discriminator(model)
     except CheckpointError:
         raise RequestError(
             f"There is no discriminator to compare pictures with for {model.name}: the stages of "
             "a training run are kept without theirs. Go to the end of training.",
             404,
         ) from None
+    with reading(content):
+        picture, notes = projection.crop(model, content, middle=cut == "middle")
+    searching = projection.project(model, picture, projection.STEPS)
+    try:
+        first = next(searching)
+    except CheckpointError as error:
+        raise RequestError(f"The encoder can't be read here: {error}.", 500) from None
     seen = {"crop": data_uri(images.encode_png(picture), "png"), "notes": notes}
     yield Sketch(first, seen)
     while True:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,6 +50,8 @@ NEAR, EXACT = 4.0, 0.2
 PART = 4
 """Pictures that a process is given at a time."""
 ROWS = 8
+SHARES = (0.4, 0.5, 0.9, 1.0)
+"""Of --minutes, by which the searches end: for photographs, without the encoder; for samples."""
 WAYS = {
     "search": "the search",
     "alone": "the same without the encoder",
@@ -65,6 +68,9 @@ def run(
     count: Annotated[int, typer.Option(min=2, help="Photographs, and as many samples.")] = 200,
     alone: Annotated[int, typer.Option(min=2, help="Searched without the encoder, too.")] = 50,
     processes: Annotated[int, typer.Option(help="That search; -1: one a core.")] = -1,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="After which no further search is begun.")
+    ] = math.inf,
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
     figure: Annotated[
         Path | None, typer.Option(help="PNG to draw; it shows people: not for publishing.")
@@ -96,13 +102,19 @@ def run(
         "found_again": {"pixels": NEAR, "relative_error": EXACT},
         "kinds": {},
     }
+    shares = iter(SHARES)
     rows = []
-    for kind, some in pictures.items():
-        ways = {"search": _searched(weights, some, True, processes)}
+
+    def search(some: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
+        return _searched(weights, some, guessed, processes, started + 60 * minutes * next(shares))
+
+    for kind, given in pictures.items():
+        ways = {"search": search(given, True)}
+        some = given[: len(ways["search"])]
         guesses = [row["encoder"] for row in ways["search"]]
+        without = search(some[:alone], False)
         if all(guesses):
-            ways["encoder"] = guesses
-            ways["alone"] = _searched(weights, some[:alone], False, processes)
+            ways["encoder"], ways["alone"] = guesses, without
         nearest = _nearest(some, drawn)
         near = [
             images.steps(np.stack([a, drawn[row]]))[0] for a, row in zip(some, nearest, strict=True)
@@ -115,17 +127,23 @@ def run(
         found = model.render([parse(row["text"]) for row in ways["search"][:ROWS]])
         rows += [some[:ROWS], found, drawn[nearest[:ROWS]]]
     typer.echo(report(facts))
-    figures.keep(out, facts, started, {"held-out": count})
+    searched = facts["kinds"]["photographs"]["search"]["count"]
+    figures.keep(out, facts, started, {"held-out": searched})
     if figure:
         sheet = images.grid(np.concatenate(rows), ROWS)
         checkpoint.write_atomically(figure, images.encode_png(images.enlarge(sheet, 2)))
 
 
 def _searched(
-    weights: str, pictures: np.ndarray, guessed: bool, processes: int
+    weights: str, pictures: np.ndarray, guessed: bool, processes: int, until: float
 ) -> list[dict[str, Any]]:
+    """Of the first ROWS pictures, and of more as far as the time is enough."""
     parts = np.split(pictures, range(PART, len(pictures), PART))
-    calls = (delayed(_search)(weights, part, guessed) for part in parts)
+    calls = (
+        delayed(_search)(weights, part, guessed)
+        for number, part in enumerate(parts)
+        if number * PART < ROWS or time.monotonic() < until
+    )
     return [row for part in in_processes(calls, processes, 1) for row in part]
 
 
