@@ -239,6 +239,22 @@ def test_look_draws_and_says_what_d_makes_of_a_picture(
     assert "not a picture that can be read" in refused("look", file, out, "--weights", weights)
 
 
+def test_project_finds_a_sample_again_and_writes_what_its_text_draws(
+    weights: Path, faces: Model, tmp_path: Path
+) -> None:
+    out, again, file = (tmp_path / name for name in ("near.png", "again.png", "face.png"))
+    [picture] = faces.render([faces.sample(8, 2)])
+    file.write_bytes(images.encode_png(picture))
+    said = json.loads(done("project", faces.checkpoint.folder, file, out))
+    assert said["distance"]["pixels"] < 4
+    assert said["notes"] == []
+    done("render", said["spec"], again, "--weights", weights)
+    assert out.read_bytes() == again.read_bytes()
+    file.write_bytes(b"words")
+    says = refused("project", faces.checkpoint.folder, file, out)
+    assert "not a picture that can be read" in says
+
+
 def test_features_are_the_papers_figure(faces: Model, tmp_path: Path) -> None:
     out = tmp_path / "features.png"
     done("features", faces.checkpoint.folder, out, "--first", 6)
