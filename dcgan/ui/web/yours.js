@@ -117,6 +117,7 @@ export async function mount(root, { largest }) {
 
   // --- how a photograph gets here
   const take = (file) => {
+    part("file").value = ""; // so that the same file can be given again
     if (!file) return;
     if (file.size > largest) {
       page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
@@ -124,10 +125,7 @@ export async function mount(root, { largest }) {
     }
     search(file, "face");
   };
-  part("file").addEventListener("change", ({ target }) => {
-    take(target.files[0]);
-    target.value = ""; // so that the same file can be given again
-  });
+  part("file").addEventListener("change", ({ target }) => take(target.files[0]));
   const on = (type, does) =>
     part("drop").addEventListener(type, (event) => {
       event.preventDefault();
@@ -153,6 +151,7 @@ export async function mount(root, { largest }) {
   });
   await page.ready;
   tell();
+  take(part("file").files[0]); // given before this module was there
 }
 
 const distance = ({ distance: { pixels, features } }) =>
