@@ -54,6 +54,11 @@ def tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
+def open_yours(page: Page) -> None:
+    tab(page, "Yours")
+    page.wait_for_selector(".dc-yours [aria-label='What is drawn: show it']", state="attached")
+
+
 def has(page: Page, part: str) -> None:
     page.wait_for_function(
         "part => document.querySelector('[data-painted]').dataset.painted.includes(part)", arg=part
@@ -224,7 +229,7 @@ def test_11_silly_things_do_no_harm(visitor: Visit) -> None:
     second.wait_for_selector("[data-painted]")
     second.get_by_role("button", name="Clear").first.click()
     second.close()
-    tab(page, "Yours")
+    open_yours(page)
     page.get_by_label("Choose a photograph").set_input_files(
         {"name": "empty.png", "mimeType": "image/png", "buffer": b""}
     )
@@ -261,7 +266,7 @@ def test_an_own_face_smiles_and_turns(visitor: Visit, engine: Engine) -> None:
     model = engine.model("faces")
     [picture] = model.render([model.sample(31, 4)])
     page = visitor()
-    tab(page, "Yours")
+    open_yours(page)
     began = time.monotonic()
     page.get_by_label("Choose a photograph").set_input_files(
         as_file(Image.fromarray(picture).resize((256, 256)), "me.png", "PNG")
