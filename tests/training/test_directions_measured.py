@@ -48,7 +48,9 @@ def test_what_was_measured_is_of_the_shipped_weights_and_printed_as_kept() -> No
         assert found["weights"] == weights.hash
         assert list(found["directions"]) == list(weights.directions)
         moves = found["directions"][found["named"][0]]["moves"]
-        [row] = [row for row in cells if row[0] == found["named"][0] and len(row) == len(moves) + 2]
+        row = next(
+            row for row in cells if row[0] == found["named"][0] and len(row) == len(moves) + 2
+        )
         assert row[1:-1] == [f"{moves[other]:+.2f}" for other in found["named"]]
     assert facts["models"]["faces"]["named"] == list(FACES)
     assert facts["models"]["rooms"]["named"] == ["windows"]
