@@ -203,7 +203,7 @@ def test_rooms_forget_their_windows(visitor: Visitor, address: str) -> None:
     page.wait_for_function(
         "document.querySelector('[data-painted]').dataset.painted.includes(':gain(3,0,')"
     )
-    page.locator(".dc-browse summary").click()
+    page.locator(".dc-forget .dc-browse summary").click()
     page.wait_for_selector(".dc-rows .dc-sheet[data-ready]")
     page.get_by_role("combobox", name="Layer", exact=True).select_option("2")
     page.get_by_role("button", name="Find the maps").click()  # these are ready, too
@@ -220,7 +220,7 @@ def test_rooms_forget_their_windows(visitor: Visitor, address: str) -> None:
 )
 def test_it_can_be_used_by_everybody(visitor: Visitor, address: str) -> None:
     page = visitor.open(address)
-    for name in ("Sample", "Walk", "Arithmetic", "Turn", "Forget"):
+    for name in ("Sample", "Walk", "Plane", "Arithmetic", "Turn", "Forget"):
         open_tab(page, name)
         width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] == width[1], name
@@ -236,10 +236,10 @@ def test_it_opens_without_its_server(visitor: Visitor, folder: Path) -> None:
         page.get_by_role("button", name="Put on the shelf").click()
         offline(page)
     page.reload()
-    page.wait_for_selector("[data-painted*=':faces@']")
+    page.wait_for_selector("[data-painted*=':rooms@']")  # goes on where the visit ended
     expect(page.locator(".dc-shelf img")).to_have_js_property("naturalWidth", 64)
-    page.get_by_role("combobox", name="Model").select_option("rooms")
-    page.wait_for_selector("[data-painted*=':rooms@']")
+    page.get_by_role("combobox", name="Model").select_option("faces")
+    page.wait_for_selector("[data-painted*=':faces@']")
     open_tab(page, "Arithmetic")
     page.wait_for_function(
         "document.querySelector('[data-painted]').dataset.painted.includes('sum(')"
