@@ -29,7 +29,7 @@ def save(page: Page, **chosen: str) -> tuple[str, Path]:
     dialog = page.get_by_role("dialog")
     for name, value in chosen.items():
         field = dialog.get_by_label(name, exact=True)
-        if name in ("Seconds", "Pictures"):
+        if name in ("Seconds", "Frames"):
             field.fill(value)
         else:
             field.select_option(value)
