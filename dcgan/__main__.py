@@ -251,8 +251,11 @@ def project(
     scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
 ) -> None:
     """What comes nearest to a photograph, of all that G draws; its text and distance as JSON."""
+    import torch
+
     from dcgan import projection
 
+    torch.set_num_threads(projection.THREADS)
     weights = checkpoint.load(source)
     model = engine.Model(page_name(weights.folder.absolute()), weights)
     picture, notes = projection.crop(model, photograph.read_bytes(), middle)

@@ -43,6 +43,9 @@ PIXELS, FEATURES, PRIOR = 1.0, 0.5, 0.01
 """What the three terms count: the first two as shares of the squared distance between samples."""
 SHOWN = 5
 """Steps from one picture on the way to the next."""
+THREADS = 1
+"""Of torch, for whoever searches beside other work: two wait for each other at every layer, and on
+2 busy cores a search took 13 times as much CPU time with them."""
 SIDE = 16
 """Of pictures as they are compared with the samples."""
 FEW, ENLARGED = 8, 192

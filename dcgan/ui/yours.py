@@ -44,8 +44,11 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
     """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture."""
+    import torch
+
     from dcgan import projection, sight
 
+    torch.set_num_threads(projection.THREADS)
     if cut not in CUTS:
         raise RequestError(f'"cut" is {" or ".join(CUTS)}, not {str(cut)[:40]!r}.')
     try:

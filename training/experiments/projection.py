@@ -5,8 +5,9 @@
 
 About 4.3 seconds of CPU time a search (measured over 280 of them), of which there are 480, so some
 17 minutes on 2 cores with nothing else to do. --minutes ends it earlier, with as many pictures as
-there was time for: what is kept in results/ is of a busy machine, with --minutes 36. The page's search (dcgan/projection.py) is given held-out photographs and samples of draws that nothing
-else uses. Of a sample the z is known: it counts as found again where the picture is at most 4 grey
+there was time for: what is kept in results/ is of a busy machine, with --minutes 36. The page's
+search (dcgan/projection.py) is given held-out photographs and samples of draws that nothing else
+uses. Of a sample the z is known: it counts as found again where the picture is at most 4 grey
 levels away and the error in z at most a fifth of z's length. Of a photograph there is no z, only
 how near its picture comes, in pixels and in what D's first layers see. Beside it: the nearest of
 10,000 samples in pixels, what the encoder alone guesses, and, for the first of the pictures, the
@@ -154,7 +155,7 @@ def _searched(
 
 def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
     """In a process of its own, on one thread."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(projection.THREADS)
     model = _model(weights)
     rows = []
     for picture in pictures:
@@ -255,8 +256,8 @@ def report(facts: dict[str, Any]) -> str:
         f"(95% interval {figures.interval(samples['found_again'])}). Of nine photographs in ten "
         f"the picture found is at most {photographs['search']['pixels']['nine_tenths']:.1f} grey "
         f"levels away; the best of its starts was {photographs['search']['start']['median']:.1f} "
-        f"away (median). A search of a photograph took {seconds['median']:.1f} seconds of the clock "
-        f"(median; nine in ten at most {seconds['nine_tenths']:.1f}), on one thread and beside "
-        "whatever else the machine was doing."
+        f"away (median). To search for a photograph took {seconds['median']:.1f} seconds of the "
+        f"clock (median; nine in ten at most {seconds['nine_tenths']:.1f}), on one thread and "
+        "beside whatever else the machine was doing."
     )
     return "\n\n".join(parts)
