@@ -110,7 +110,7 @@ def test_what_it_refuses_it_says_as_the_server_does(visit: Open, engine: Engine)
         f"v1:mnist@{digits}:z(1,0):class(10)",
         f"v1:faces@{faces}:z(1,0):gain(9,0,1)",
         f"v1:faces@{faces}:z(1,0):gain(1,0,4000)",
-        f"v1:faces@{faces}:move(smile,1,z(1,0))",
+        f"v1:faces@{faces}:move(frown,1,z(1,0))",
     ]
     said = [found["error"] for found in page.evaluate(ASK, {"call": "picture", "texts": texts})]
     by_server = page.evaluate(

@@ -89,7 +89,7 @@ def test_a_turn_goes_there_and_back_without_a_jump(visit: Open) -> None:
 def test_a_sum_begins_with_c_alone(visit: Open) -> None:
     page = visit()
     open_arithmetic(page)
-    name, path = save(page, Format="png", Pixels="128", Pictures="5")
+    name, path = save(page, Format="png", Pixels="128", Frames="5")
     assert name == "sum.png"
     weights = [[weight for weight, _ in parse(text).z.terms] for text in texts(path)]  # pyright: ignore[reportAttributeAccessIssue]  (a Sum's)
     assert weights == [[part, -part, 1] for part in (0, 0.25, 0.5, 0.75, 1)]
@@ -102,7 +102,7 @@ def test_an_edit_comes_and_goes(visit: Open) -> None:
     page = visit()
     page.get_by_role("tab", name="Forget").click()
     expect(page.get_by_role("switch")).to_be_enabled(timeout=60_000)
-    name, path = save(page, Format="png", Pictures="3")
+    name, path = save(page, Format="png", Frames="3")
     assert name == "edit.png"
     first, half, last = map(parse, texts(path))
     assert str(first) == painted(page), "which is as it was"

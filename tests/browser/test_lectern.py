@@ -50,7 +50,7 @@ def test_a_talk_is_given_with_the_arrow_keys(visit: Open) -> None:
     page.wait_for_selector(".dc-lectern[data-ready]")
     for _ in range(4):
         page.keyboard.press("ArrowUp")
-    wait_shown(page, "gain(3,0.")
+    wait_shown(page, "gain(3,0.000047,")
     last = shown(page)
     assert "rooms@" in last
     page.keyboard.press("Escape")

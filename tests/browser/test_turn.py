@@ -162,7 +162,7 @@ BAD = [
     ('{"model": "MODEL", "from": ["z(1,0)"], "to": [1]}', "1 to 4 z's on either side"),
     ('{"model": "rooms@01234567", "from": ["z(1,0)"], "to": ["z(1,1)"]}', "made with rooms@0123"),
     ('{"model": "MODEL", "from": ["z(1,0)"], "to": ["z(1,1),z(1,2)"]}', "expected ':'"),
-    ('{"model": "MODEL", "from": ["z(1,0)"], "to": ["move(smile,1,z(1,1))"]}', "no direction"),
+    ('{"model": "MODEL", "from": ["z(1,0)"], "to": ["move(frown,1,z(1,1))"]}', "no direction"),
 ]
 
 

@@ -26,7 +26,7 @@ export function mount(root) {
 
   const painter = new Painter(root.querySelector("canvas"), {
     onPaint: ({ spec }) => (dialog.dataset.shown = spec),
-    onError: (sentence) => (part("words").textContent = sentence),
+    onError: (sentence) => (part("sentence").textContent = sentence),
   });
 
   const paint = () => {
@@ -39,7 +39,7 @@ export function mount(root) {
     place = where;
     dialog.classList.remove("dc-blank");
     part("title").textContent = scenes[at].title;
-    part("words").textContent = scenes[at].words;
+    part("sentence").textContent = scenes[at].words;
     for (const [index, dot] of [...part("scenes").children].entries()) {
       dot.toggleAttribute("aria-current", index === at);
     }
