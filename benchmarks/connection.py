@@ -38,6 +38,13 @@ class Connection:
         return await self.ask("POST", target, body, kind)
 
     async def ask(self, method: str, target: str, body: bytes = b"", kind: str = "") -> Answer:
+        reused = self._reader is not None
+        try:
+            return await self.answer(await self.send(method, target, body, kind))
+        except asyncio.IncompleteReadError as error:
+            if error.partial or not reused:
+                raise
+        self.close()  # an idle connection, which the server closed before it saw the request
         return await self.answer(await self.send(method, target, body, kind))
 
     async def answer(self, reader: asyncio.StreamReader) -> Answer:
@@ -68,6 +75,7 @@ class Connection:
         """Whatever it is; gives where the answer comes from."""
         reader, writer = self._reader, self._writer
         if reader is None or writer is None or writer.is_closing() or reader.at_eof():
+            self.close()
             reader, writer = await asyncio.open_connection(self._host, self._port)
             self._reader, self._writer = reader, writer
         writer.write(content)

@@ -43,6 +43,7 @@ def test_a_talk_is_given_with_the_arrow_keys(visit: Open) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowUp")
     wait_shown(page, "turn(0.698619,")
+    page.get_by_label("By hand").focus()
     page.keyboard.press("b")
     expect(page.locator(".dc-lectern canvas")).not_to_be_visible()
     page.keyboard.press("PageDown")

@@ -26,7 +26,9 @@ def open_plane(page: Page, kind: str = "map") -> None:
 
 def press(page: Page, across: float, down: float) -> None:
     """At a part of the pad's width and height."""
-    box = page.locator(".dc-pad").bounding_box()
+    pad = page.locator(".dc-pad")
+    pad.evaluate("pad => pad.scrollIntoView({block: 'end'})")
+    box = pad.bounding_box()
     assert box
     page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
     page.mouse.down()

@@ -128,8 +128,8 @@ export function mount(root) {
     b: () => dialog.classList.toggle("dc-blank"),
     ".": () => dialog.classList.toggle("dc-blank"),
   };
-  dialog.addEventListener("keydown", (event) => {
-    const act = keys[event.key];
+  document.addEventListener("keydown", (event) => { // blanked, nothing in the dialog has the focus
+    const act = dialog.open && keys[event.key];
     if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     act();
