@@ -216,6 +216,7 @@ def test_the_browser_draws_named_and_own_directions_as_the_server_does(
     page.wait_for_selector("[data-here=true]")
     open_sharing(page)
     paste(page, json.dumps({"model": here(page), "from": FROM, "to": TO}))
+    expect(page.get_by_label("Own 1", exact=True)).to_be_visible()  # the server has read it
     slide(page, "Glasses", 2)
     slide(page, "Own 1", 1)
     wait_painted(page, f":turn(1,{TURNED},move(glasses,2,z(1,0)))")
