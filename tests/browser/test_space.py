@@ -86,6 +86,7 @@ def space(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # what is installed may have to be fetched
 def test_the_space_serves_its_page_and_pictures(space: str) -> None:
     with urllib.request.urlopen(space) as response:
         assert b"gradio" in response.read()
@@ -97,6 +98,7 @@ def test_the_space_serves_its_page_and_pictures(space: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # what is installed may have to be fetched
 def test_a_link_names_the_space(space: str, browser: Browser) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
