@@ -116,17 +116,17 @@ def test_other_models_have_their_maps_and_a_phone_its_finger(visit: Open, engine
     page.wait_for_function(
         "document.querySelector('[data-painted]').dataset.painted.includes('mnist@')"
     )
-    box = page.locator(".dc-pad").bounding_box()
+    pad = page.locator(".dc-pad")
+    pad.evaluate("pad => pad.scrollIntoView({block: 'end'})")
+    box = pad.bounding_box()
     assert box
     assert box["width"] > 300
-    page.locator(".dc-pad").scroll_into_view_if_needed()
-    box = page.locator(".dc-pad").bounding_box()
-    assert box
-    page.touchscreen.tap(box["x"] + 5, box["y"] + box["height"] - 30)
+    page.touchscreen.tap(box["x"] + box["width"] / 40, box["y"] + 37 * box["height"] / 40)
     atlas = engine.model("mnist").checkpoint.map
     assert atlas
     page.wait_for_function(
-        "document.querySelector('[data-painted]').dataset.painted.includes(':z(1,')"
+        "part => document.querySelector('[data-painted]').dataset.painted.includes(part)",
+        arg=f":z(1,{atlas['draws'][18][0]}):",
     )
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
