@@ -7,6 +7,7 @@ import { read, write } from "./store.js";
 const KEPT = "dcgan.language";
 const LANGUAGES = { en: "English", ko: "한국어" };
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
+const WATCHED = { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES };
 const REMEMBERED = 500; // texts without an entry
 
 let language = read(KEPT, null);
@@ -85,6 +86,8 @@ const observer = new MutationObserver((changes) => {
 
 async function speak() {
   document.documentElement.lang = language;
+  if (language === "en") observer.disconnect(); // what is written stays: nothing to watch for
+  else observer.observe(document.body, WATCHED);
   if (language !== "en" && !exact.size) {
     const table = await fetch(new URL(`${language}.json`, import.meta.url)).then((r) => r.json());
     const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
@@ -108,12 +111,6 @@ export function mount(select) {
     language = select.value;
     write(KEPT, language);
     speak();
-  });
-  observer.observe(document.body, {
-    subtree: true,
-    childList: true,
-    characterData: true,
-    attributeFilter: ATTRIBUTES,
   });
   if (language !== "en") speak();
 }

@@ -34,9 +34,9 @@ export function mount(root) {
     hand.value = place;
     painter.show(text);
   };
-  const enter = (number, where = 0) => {
+  const enter = (number) => {
     at = Math.min(Math.max(number, 0), scenes.length - 1);
-    place = where;
+    place = 0;
     dialog.classList.remove("dc-blank");
     part("title").textContent = scenes[at].title;
     part("sentence").textContent = scenes[at].words;

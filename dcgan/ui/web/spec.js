@@ -49,6 +49,20 @@ export function between(spherical, t, start, end) {
   return `${spherical ? "slerp" : "lerp"}(${number(t)},${start},${end})`;
 }
 
+/** The text at a place of a walk: 0 is the first station, 1 the next; on the way to one a picture
+ * keeps the edits and the class of the one that it left. */
+export function along(stations, at, { closed, spherical }) {
+  const legs = stations.length - (closed ? 0 : 1);
+  const leg = Math.min(Math.floor(at), legs - 1);
+  const start = stations[leg];
+  const end = stations[(leg + 1) % stations.length];
+  const t = Number(number(at - leg));
+  if (t === 0) return start;
+  if (t === 1) return end;
+  const { z, ...rest } = parts(start);
+  return join({ ...rest, z: between(spherical, t, z, parts(end).z) });
+}
+
 /** An exemplar: the mean of z's, of one the z itself. */
 export const mean = (zs) => (zs.length === 1 ? zs[0] : `mean(${zs.join(",")})`);
 

@@ -2,9 +2,9 @@
 // from 0 to 1.
 
 import { fitUnits, shippedBoxes } from "./engine.js";
-import { between, draw, gain, join, mean, parts, sum, turn, withGains } from "./spec.js";
+import { along, draw, gain, mean, parts, sum, turn, withGains } from "./spec.js";
 
-export const SECONDS = 60; // of the tour
+const SECONDS = 60; // of the tour
 
 const SHOWN = [4, 83, 10, 58, 34, 92, 62]; // draws of seed 1
 const STATIONS = [11, 58, 34, 10, 93];
@@ -52,13 +52,8 @@ function shelf({ shelf: kept, picture }) {
 }
 
 /** Around a closed walk. */
-const through = (stations) => (t) => {
-  const far = (t * stations.length) % stations.length;
-  const leg = Math.floor(far);
-  const { z, ...rest } = parts(stations[leg]);
-  const next = parts(stations[(leg + 1) % stations.length]).z;
-  return join({ ...rest, z: between(true, far - leg, z, next) });
-};
+const through = (stations) => (t) =>
+  along(stations, (t * stations.length) % stations.length, { closed: true, spherical: true });
 
 function samples(page, model) {
   const drawn = SHOWN.map((index) => page.text(draw(1, index), model));

@@ -4,7 +4,7 @@ import { offer } from "./film.js";
 import { page } from "./page.js";
 import { draws } from "./picker.js";
 import { Sheet } from "./sheet.js";
-import { between, join, number, parts } from "./spec.js";
+import { along, number, parts } from "./spec.js";
 import { thumb } from "./thumb.js";
 
 const FRAMES = 24;
@@ -26,16 +26,7 @@ export async function mount(root) {
   let playing = false;
 
   const legs = () => state.stations.length - (state.closed ? 0 : 1);
-  const textAt = (at) => {
-    const leg = Math.min(Math.floor(at), legs() - 1);
-    const start = state.stations[leg];
-    const end = state.stations[(leg + 1) % state.stations.length];
-    const t = Number(number(at - leg));
-    if (t === 0) return start;
-    if (t === 1) return end;
-    const { z, ...rest } = parts(start);
-    return join({ ...rest, z: between(state.spherical, t, z, parts(end).z) });
-  };
+  const textAt = (at) => along(state.stations, at, state);
 
   const strip = new Sheet(part("strip"), {
     columns: FRAMES / 2,

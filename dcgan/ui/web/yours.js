@@ -5,7 +5,6 @@ import { average, shipped } from "./exemplar.js";
 import { Live } from "./live.js";
 import { page } from "./page.js";
 import { join, parts, turn } from "./spec.js";
-import { Stopped } from "./work.js";
 
 const NO_FACE = 422;
 const ZS = 4; // of either end of a turn
@@ -58,8 +57,7 @@ export async function mount(root, { largest }) {
     } catch (error) {
       if (signal.aborted) return;
       part("refused").hidden = error.status !== NO_FACE;
-      if (error instanceof Stopped) page.say(error.message);
-      else page.fail(error.message);
+      page.caught(error);
     } finally {
       if (asked.signal === signal) part("drop").ariaBusy = "false";
     }
