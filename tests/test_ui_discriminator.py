@@ -6,8 +6,6 @@ import base64
 import dataclasses
 import io
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,7 @@ from dcgan.ui.discriminator import MAX_UPLOAD
 from tests import tiny
 from tests.test_photographs import SIZE, encoded, halves, sides
 from tests.test_probe import CLASSES, FACTS, fitted
-
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+from tests.writing import writing
 
 
 @pytest.fixture(scope="module")
@@ -151,21 +148,11 @@ def test_an_upload_is_what_its_text_would_be(client: TestClient, engine: Engine)
 def test_an_upload_is_never_written(client: TestClient) -> None:
     client.post("/dcgan/look?model=tiny", content=encoded(halves()))  # reads the weights
     client.post("/dcgan/probe?model=named", content=encoded(halves()))
-    written: list[object] = []
-    listening = True
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if listening and event == "open" and int(str(arguments[2])) & WRITES:
-            written.append(arguments[0])
-
-    sys.addaudithook(hook)  # for ever, hence `listening`
-    try:
+    with writing() as written:
         large = encoded(halves().resize((1500, 1500)), "TIFF")  # 7 MB
         assert client.post("/dcgan/look?model=tiny", content=large).status_code == 200
         assert client.post("/dcgan/look?model=tiny", content=b"no picture").status_code == 400
         assert client.post("/dcgan/probe?model=named", content=large).status_code == 200
-    finally:
-        listening = False
     assert written == []
 
 

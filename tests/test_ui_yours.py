@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,7 @@ from dcgan.ui.discriminator import MAX_UPLOAD
 from tests import tiny
 from tests.test_photographs import SIZE, encoded, halves, sides
 from tests.test_ui_discriminator import opened
-
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+from tests.writing import writing
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +73,10 @@ def test_what_is_found_comes_with_what_there_is_to_see_on_the_way(
 
 def test_an_upload_is_never_written(client: TestClient) -> None:
     client.post("/dcgan/project?model=tiny", content=encoded(halves()))  # reads the weights
-    written: list[object] = []
-    listening = True
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if listening and event == "open" and int(str(arguments[2])) & WRITES:
-            written.append(arguments[0])
-
-    sys.addaudithook(hook)  # for ever, hence `listening`
-    try:
+    with writing() as written:
         large = encoded(halves().resize((1500, 1500)), "TIFF")  # 7 MB
         lines(client.post("/dcgan/project?model=tiny", content=large))
         assert client.post("/dcgan/project?model=tiny", content=b"words").status_code == 400
-    finally:
-        listening = False
     assert written == []
 
 
