@@ -69,9 +69,10 @@ async def begun(engine: Watched, batches: int = 1) -> None:
 
 
 def run(engine: Watched, scene: Callable[[Together], Coroutine[Any, Any, None]]) -> None:
-    """A scene with one drawer, whose first batch is held until the scene frees it."""
+    """A scene with one drawer, whose first batch is held until the scene frees it; nobody is
+    refused before a lane is full."""
     engine.free.clear()
-    loops.run(scene(Together(engine, drawers=1)))
+    loops.run(scene(Together(engine, drawers=1, chance=lambda: 1)))
 
 
 def alone(engine: Engine, specs: Sequence[PictureSpec]) -> np.ndarray:
@@ -216,6 +217,33 @@ def test_beyond_the_bound_pictures_are_refused_and_then_taken_again(engine: Watc
         await drawing.picture(spec)
 
     run(engine, scene)
+
+
+def test_before_a_lane_is_full_the_more_are_refused_the_fuller_it_is(engine: Watched) -> None:
+    [spec] = samples(engine, 1)
+    chance = [1.0]
+
+    async def scene() -> None:
+        engine.free.clear()
+        drawing = Together(engine, drawers=1, chance=lambda: chance[0])
+        asked = [drawing.picture(spec)]
+        await begun(engine)
+        for share in (0.25, 0.5, 0.75):
+            filled = together.CALM + share * (1 - together.CALM)
+            while len(asked) - 1 < filled * together.WAITING:
+                asked.append(drawing.picture(spec))
+            chance[0] = share - 0.03
+            with pytest.raises(FullError):
+                drawing.picture(spec)
+            chance[0] = share + 0.03
+            asked.append(drawing.picture(spec))
+            chance[0] = 1.0
+        engine.free.set()
+        await asyncio.gather(*asked)
+        chance[0] = 0.0
+        await drawing.picture(spec)  # in an empty lane nobody is refused
+
+    loops.run(scene())
 
 
 def test_a_damaged_checkpoint_fails_its_own_pictures_only(engine: Watched) -> None:

@@ -5,15 +5,21 @@ visitor waits for nothing and a crowd shares its forwards. The pictures of sheet
 their own, of which every batch takes a few: a sheet of 128 delays nobody's dragging by more than
 these few, and is itself done however many drag.
 
-Both lanes are bounded. Only what can be drawn may join (`Model.check`): what goes wrong then, such
-as a damaged checkpoint, is told to all who asked for pictures of that model, and to nobody else.
+Both lanes are bounded. Before one is full it refuses by chance, the more often the fuller it is
+(random early detection: Floyd and Jacobson 1993): a lane that refuses nobody until it is full is
+kept full by those who are in it, who ask again as soon as they are served, while who was refused
+finds no place however often they come.
+
+Only what can be drawn may join (`Model.check`): what goes wrong then, such as a damaged checkpoint,
+is told to all who asked for pictures of that model, and to nobody else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -30,6 +36,8 @@ OF_SHEETS = 4
 each of its pictures, and all of them wait for its end."""
 WAITING = 256
 WAITING_OF_SHEETS = 2048
+CALM = 0.8
+"""Of a lane: so much of it is filled before anybody is refused."""
 
 
 class FullError(Exception):
@@ -39,10 +47,13 @@ class FullError(Exception):
 class Together:
     """Draws with an engine, for the coroutines of one event loop."""
 
-    def __init__(self, engine: Engine, drawers: int = DRAWERS) -> None:
+    def __init__(
+        self, engine: Engine, drawers: int = DRAWERS, chance: Callable[[], float] = random.random
+    ) -> None:
+        """chance: gives a number from 0 to 1 for each who comes; the lower, the sooner refused."""
         self._engine = engine
         self._threads, self._idle = ThreadPoolExecutor(drawers, "draw"), drawers
-        self._singles, self._sheets = _Lane(WAITING), _Lane(WAITING_OF_SHEETS)
+        self._singles, self._sheets = _Lane(WAITING, chance), _Lane(WAITING_OF_SHEETS, chance)
 
     def picture(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
         """(H, W, 3) uint8 of a checked spec; not drawn if it is cancelled. Raises FullError."""
@@ -101,8 +112,8 @@ _Place = asyncio.Future[np.ndarray]
 class _Lane:
     """Who waits for what, in the order of their coming."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, chance: Callable[[], float]) -> None:
+        self._most, self._chance = most, chance
         self._waiting: dict[_Place, PictureSpec] = {}
 
     def __len__(self) -> int:
@@ -110,7 +121,9 @@ class _Lane:
 
     def join(self, specs: Sequence[PictureSpec]) -> list[_Place]:
         """A place for each, or for none of them."""
-        if len(self) + len(specs) > self._most:
+        calm = CALM * self._most
+        crowded = (len(self) - calm) / (self._most - calm)
+        if len(self) + len(specs) > self._most or self._chance() < crowded:
             raise FullError(
                 "Many people are drawing here just now; yours comes as soon as there is room."
             )
