@@ -3,7 +3,7 @@
     python -m training run directions --weights weights/faces --weights weights/rooms \\
         --data ../shared/data/faces --json results/directions.json
 
-About 8 minutes of CPU time. `python -m training directions` has found the named directions with
+About 7 minutes on two cores. `python -m training directions` has found the named directions with
 judge "a"; here judge "b", of another architecture and trained on other pictures, sees new samples a
 step before and a step after, and says how much of each thing has changed: in standard deviations of
 its own score over samples, so that smiles and glasses can be compared. Age, which no judge was
@@ -26,8 +26,8 @@ is theirs alone. Random directions move everything by about 0.1. pc2 is where he
 the least sure. It was first measured by a probe on judge b's features, which saw 0.03 of it, and
 0.7 of what regression gives; only then was the measure changed to D's features, because judge b's
 say hardly more of age (AUC 0.78 on held-out photographs) than the other labels alone (0.73), and
-D's do (0.84). With weights/rooms a step of windows is worth 0.71, and 0.8% of a picture become 7%
-between a step to the left and one to the right (there with --heads 150 --few 40).
+D's do (0.84). With weights/rooms a step of windows is worth 0.63, and 1.1% of a picture become 6.5%
+between a step to the left and one to the right.
 
 The paper has no such directions; it names the vector from left to right (figure 8).
 """
