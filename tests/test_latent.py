@@ -108,6 +108,8 @@ def test_a_draw_does_not_depend_on_its_company(prior: Prior) -> None:
     assert z.dtype == np.float64
     assert (z[2] == draw(4, 12, 7, prior)).all()
     assert (z[2, :4] == draw(4, 12, 4, prior)).all()
+    with pytest.raises(ValueError, match="read-only"):
+        draw(4, 12, 7, prior)[0] = 0  # others are given the same one
     assert draws(4, 10, 0, 7, prior).shape == (0, 7)
     others = (draw(5, 12, 7, prior), draw(4, 13, 7, prior), draw(4, 12, 7, prior, latent.NOISE))
     assert not any(np.isclose(z[2], other).any() for other in others)
