@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Open, painted, wait_painted
 
@@ -139,7 +139,7 @@ def test_an_upload_is_looked_at_and_nothing_is_lost_by_what_is_none(visit: Open)
     expect(mine).to_contain_text("this is the first of them")
     score = mine.locator(".dc-score").inner_text()
     page.get_by_role("tab", name="Sample").click()
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     wait_painted(page, ":z(1,4)")
     page.get_by_role("tab", name="Discriminator").click()
     expect(mine.locator(".dc-score")).to_have_text(score)
@@ -148,11 +148,25 @@ def test_an_upload_is_looked_at_and_nothing_is_lost_by_what_is_none(visit: Open)
     )
 
 
-def test_a_dropped_file_is_looked_at(visit: Open) -> None:
+def test_files_are_looked_at_that_come_early_or_are_dropped(visit: Open) -> None:
     page = visit()
-    open_discriminator(page)
-    drop(page, f"new Uint8Array({list(portrait()['buffer'])})")
-    expect(card(page, "Your picture")).to_contain_text("D's score")
+    with page.expect_request("**/web/discriminator.js"):
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/web/discriminator.js", hold)
+        page.get_by_role("tab", name="Discriminator").click()
+    upload(page, portrait())
+    held[0].continue_()
+    mine = card(page, "Your picture")
+    expect(mine).to_contain_text("D's score", timeout=90_000)
+    shown = mine.locator("img").first
+    before = shown.get_attribute("src")
+    drop(page, f"new Uint8Array({list(as_file(Image.new('RGB', (90, 90)), '', 'PNG')['buffer'])})")
+    expect(shown).not_to_have_attribute("src", str(before))
+    expect(mine).to_contain_text("D's score")
 
 
 def test_a_stage_of_training_has_no_d_and_says_so(visit: Open) -> None:

@@ -5,6 +5,7 @@ import { classify, classifyUpload, features, look, lookAtUpload } from "./engine
 import { page } from "./page.js";
 import { introduce } from "./probe.js";
 import { parts } from "./spec.js";
+import { uploads } from "./upload.js";
 import { Stopped } from "./work.js";
 
 const REST = 250; // ms without a new picture on the stage, before D looks
@@ -79,34 +80,9 @@ export async function mount(root, { largest }) {
     upload.say(notes.join(" "));
   };
 
-  const take = (file) => {
-    if (!file) return;
-    if (page.model.classes) {
-      page.fail(part("told").textContent);
-      return;
-    }
-    if (file.size > largest) {
-      page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
-      return;
-    }
-    lookAtFile(file);
-  };
-  part("file").addEventListener("change", ({ target }) => {
-    take(target.files[0]);
-    target.value = ""; // so that the same file can be given again
-  });
-  const drop = (type, does) =>
-    part("looks").addEventListener(type, (event) => {
-      event.preventDefault();
-      does(event);
-    });
-  const mark = (on) => part("upload").classList.toggle("dc-over", on);
-  drop("dragover", () => mark(true));
-  drop("dragleave", () => mark(false));
-  drop("drop", ({ dataTransfer }) => {
-    mark(false);
-    if (dataTransfer.files.length) take(dataTransfer.files[0]);
-    else page.fail("That was no file: drop a picture from a folder of yours.");
+  uploads(part("file"), part("looks"), part("upload"), largest, (file) => {
+    if (page.model.classes) page.fail(part("told").textContent);
+    else lookAtFile(file);
   });
 
   // --- the feature they are looked at with

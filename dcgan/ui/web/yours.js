@@ -5,6 +5,7 @@ import { average, shipped } from "./exemplar.js";
 import { Live } from "./live.js";
 import { page } from "./page.js";
 import { join, parts, turn } from "./spec.js";
+import { uploads } from "./upload.js";
 
 const NO_FACE = 422;
 const ZS = 4; // of either end of a turn
@@ -113,31 +114,7 @@ export async function mount(root, { largest }) {
   });
   button("middle").addEventListener("click", () => search(state.file, "middle"));
 
-  // --- how a photograph gets here
-  const take = (file) => {
-    part("file").value = ""; // so that the same file can be given again
-    if (!file) return;
-    if (file.size > largest) {
-      page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
-      return;
-    }
-    search(file, "face");
-  };
-  part("file").addEventListener("change", ({ target }) => take(target.files[0]));
-  const on = (type, does) =>
-    part("drop").addEventListener(type, (event) => {
-      event.preventDefault();
-      does(event);
-    });
-  const mark = (over) => part("drop").classList.toggle("dc-over", over);
-  on("dragover", () => mark(true));
-  on("dragleave", () => mark(false));
-  on("drop", ({ dataTransfer }) => {
-    mark(false);
-    if (dataTransfer.files.length) take(dataTransfer.files[0]);
-    else page.fail("That was no file: drop a picture from a folder of yours.");
-  });
-
+  uploads(part("file"), part("drop"), part("drop"), largest, (file) => search(file, "face"));
   page.on("picture", ({ from }) => {
     if (from !== FROM) leading = false;
   });
@@ -149,7 +126,6 @@ export async function mount(root, { largest }) {
   });
   await page.ready;
   tell();
-  take(part("file").files[0]); // given before this module was there
 }
 
 const distance = ({ distance: { pixels, features } }) =>

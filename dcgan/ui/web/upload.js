@@ -1,0 +1,31 @@
+// A file of the visitor's: chosen, or dropped.
+
+import { page } from "./page.js";
+
+/** Calls take(file) for each file of at most `largest` bytes that is chosen in an input or dropped on
+ * a zone, also for one that was chosen before this was called; `marked` shows that one is held over
+ * the zone. */
+export function uploads(input, zone, marked, largest, take) {
+  const given = async (file) => {
+    input.value = ""; // so that the same file can be given again
+    if (!file) return;
+    await page.ready;
+    if (file.size > largest) page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
+    else take(file);
+  };
+  const on = (type, does) =>
+    zone.addEventListener(type, (event) => {
+      event.preventDefault();
+      does(event);
+    });
+  const mark = (over) => marked.classList.toggle("dc-over", over);
+  on("dragover", () => mark(true));
+  on("dragleave", () => mark(false));
+  on("drop", ({ dataTransfer }) => {
+    mark(false);
+    if (dataTransfer.files.length) given(dataTransfer.files[0]);
+    else page.fail("That was no file: drop a picture from a folder of yours.");
+  });
+  input.addEventListener("change", () => given(input.files[0]));
+  given(input.files[0]);
+}
