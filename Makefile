@@ -26,9 +26,10 @@ develop: .venv/develop.done
 
 # Chromium for the browser tests: Debian's as root, Playwright's own elsewhere.
 browser: develop
-	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	then apt-get update -qq && apt-get install -y -qq chromium; \
-	else $(BIN)/playwright install chromium; fi
+	@command -v chromium-headless-shell || command -v chromium || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -y -qq chromium-headless-shell; \
+	else $(BIN)/playwright install --only-shell chromium; fi
 
 check: develop
 	$(BIN)/ruff check .

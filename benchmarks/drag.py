@@ -12,7 +12,6 @@ pictures painted per second while the slider moves with every frame. Figures are
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import typer
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks import Figure, machine
+from benchmarks import Figure, chromium, machine
 from dcgan.engine import Engine, discover
 from dcgan.spec import Draw, Move
 from dcgan.ui.page import build, launch_options
@@ -35,8 +34,6 @@ WAYS = ("server", "browser", "stock")
 MOVES = 40
 SECONDS = 4
 REACH = 3
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
 MEASURE = """
 async ({slider, shown, attribute, moves, seconds, reach}) => {
   const input = document.querySelector(slider);
@@ -100,7 +97,7 @@ def main(
     urls = {"server": our_url, "browser": our_url, "stock": peer_url}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM
+            executable_path=chromium.EXECUTABLE, args=chromium.FLAGS
         )
         for _ in range(rounds):
             for name in WAYS:

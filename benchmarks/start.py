@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -26,8 +25,7 @@ from typing import Annotated
 import typer
 from playwright.sync_api import Browser, Request, sync_playwright
 
-from benchmarks import Figure, machine, memory
-from benchmarks.drag import CHROMIUM
+from benchmarks import Figure, chromium, machine, memory
 
 ALONE = """
 import gradio
@@ -49,7 +47,7 @@ def main(
     sizes: dict[str, int] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM
+            executable_path=chromium.EXECUTABLE, args=chromium.FLAGS
         )
         for _ in range(rounds):
             begun = time.perf_counter()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from benchmarks import chromium
 from dcgan import images, runtime
 from dcgan.engine import Engine
 from dcgan.spec import At, Draw, Gain, Lerp, Mean, Move, Noise, PictureSpec, Scale, Slerp, Sum, Turn
@@ -166,7 +166,7 @@ def test_every_tab_draws_in_the_browser(visit: Open) -> None:
     page.get_by_label("Seed").fill("3")
     page.get_by_label("Seed").press("Enter")
     page.wait_for_selector(".dc-sample .dc-sheet[data-ready$='z(3,0)']")
-    page.get_by_role("button", name="Picture 2 of 36").click()
+    page.get_by_role("button", name="Picture 2 of 64").click()
     wait_painted(page, ":z(3,1)")
     page.wait_for_function("document.querySelector('.dc-shelf img').naturalWidth === 64")
     tabs.get_by_role("tab", name="Walk").click()
@@ -239,7 +239,7 @@ def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> No
     assert passed_over in source
     args = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
             "--enable-features=Vulkan", "--ignore-gpu-blocklist"]  # fmt: skip
-    with browser.browser_type.launch(executable_path=shutil.which("chromium"), args=args) as other:
+    with browser.browser_type.launch(executable_path=chromium.EXECUTABLE, args=args) as other:
         page = other.new_page()
         page.route(
             "**/browser-worker.js",
