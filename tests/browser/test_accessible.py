@@ -39,7 +39,7 @@ OPENERS = {
 )
 def test_nothing_serious(visit: Open, scheme: str, viewport: dict[str, int]) -> None:
     page = visit(scheme=scheme, viewport=viewport)
-    page.get_by_role("button", name="Picture 1 of 36").click()
+    page.get_by_role("button", name="Picture 1 of 64").click()
     tabs = page.get_by_role("tab").all_inner_texts()
     assert tabs == list(OPENERS), "a tab that is not looked at"
     found = {}

@@ -26,7 +26,7 @@ def open_arithmetic(page: Page) -> None:
 
 def pictures_on_the_shelf(page: Page, count: int) -> None:
     for number in range(1, count + 1):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     expect(page.locator(".dc-shelf li")).to_have_count(count)
 
 

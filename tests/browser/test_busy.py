@@ -99,7 +99,7 @@ def test_a_small_picture_on_the_shelf_comes_after_refusals(visit: Open) -> None:
     page = visit()
     busy = Busy(refusals=1)
     page.route("**/dcgan/picture?*", busy)
-    page.get_by_role("button", name="Picture 8 of 36").click()
+    page.get_by_role("button", name="Picture 8 of 64").click()
     page.wait_for_function(
         "() => { const i = document.querySelector('.dc-shelf img'); return i && i.naturalWidth; }"
     )

@@ -147,7 +147,7 @@ def test_a_setting_is_kept_by_name_over_a_visit(visit: Open) -> None:
 
     page.reload()
     page.wait_for_selector("[data-painted]")
-    page.get_by_role("button", name="Picture 3 of 36").click()
+    page.get_by_role("button", name="Picture 3 of 64").click()
     wait_painted(page, ":z(1,2)")
     open_sharing(page)
     page.get_by_label("Saved").select_option("A grin")
@@ -176,7 +176,7 @@ def test_a_bank_goes_to_another_visitor_as_text(visit: Open) -> None:
     }
 
     other = visit()
-    other.get_by_role("button", name="Picture 2 of 36").click()
+    other.get_by_role("button", name="Picture 2 of 64").click()
     wait_painted(other, ":z(1,1)")
     slide(other, "Smile", 1)
     open_sharing(other)

@@ -146,7 +146,7 @@ def test_the_shelf_is_saved_with_all_that_draws_it(visit: Open) -> None:
     page = visit()
     expect(page.get_by_role("button", name="Save all")).to_be_hidden()
     for number in (1, 3):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save all").click()
     assert saved.value.suggested_filename == "shelf.zip"

@@ -207,7 +207,7 @@ def test_the_activation_of_a_map_lies_over_the_samples(visit: Open) -> None:
 def test_a_walk_through_edited_pictures_keeps_their_edits(visit: Open) -> None:
     page = visit()
     for number in (1, 2):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     open_forget(page)
     page.get_by_role("button", name="Edit the shelf").click()
     expect(page.locator(".dc-message")).to_contain_text("No map is dropped yet")

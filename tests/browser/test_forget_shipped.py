@@ -73,7 +73,7 @@ def facts(model: Model, boxes: BoxSet) -> dict:
 
 def test_the_tab_opens_where_boxes_are_and_fits_them(visit: Open) -> None:
     page = visit()
-    page.get_by_role("button", name="Picture 4 of 36").click()  # a picture worth keeping
+    page.get_by_role("button", name="Picture 4 of 64").click()  # a picture worth keeping
     wait_painted(page, ":z(1,3)")
     open_forget(page)
     expect(page.locator(".dc-shelf li")).to_have_count(1)

@@ -30,7 +30,7 @@ def test_pictures_and_the_shelf_are_taken_back_and_done_again(visit: Open) -> No
     page = visit()
     wait_moments(page, 1)
     expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
-    page.get_by_role("button", name="Picture 5 of 36").click()  # on the stage and on the shelf
+    page.get_by_role("button", name="Picture 5 of 64").click()  # on the stage and on the shelf
     wait_moments(page, 2)
     page.get_by_label("Direction 1", exact=True).fill("2")
     wait_moments(page, 3)
@@ -54,11 +54,11 @@ def test_pictures_and_the_shelf_are_taken_back_and_done_again(visit: Open) -> No
 def test_what_is_done_after_an_undo_takes_the_place_of_what_was_undone(visit: Open) -> None:
     page = visit()
     wait_moments(page, 1)
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     wait_moments(page, 2)
     page.keyboard.press("Control+z")
     wait_painted(page, ":z(1,0)")
-    page.get_by_role("button", name="Picture 7 of 36").click()
+    page.get_by_role("button", name="Picture 7 of 64").click()
     wait_painted(page, ":z(1,6)")
     wait_moments(page, 2)
     page.keyboard.press("Control+Shift+z")
@@ -87,7 +87,7 @@ def test_a_drag_is_one_moment(visit: Open) -> None:
 
 def test_typing_is_the_browsers_own_to_take_back(visit: Open) -> None:
     page = visit()
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     wait_moments(page, 2)
     page.get_by_label("Seed").focus()
     page.keyboard.press("Control+z")
@@ -130,7 +130,7 @@ def test_a_reload_and_another_model_lose_nothing(visit: Open) -> None:
 def test_earlier_pictures_are_shown_and_come_back(visit: Open) -> None:
     page = visit(viewport=PHONE)
     for number in (3, 5, 9):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
         wait_painted(page, f":z(1,{number - 1})")
         page.wait_for_timeout(600)
     page.get_by_role("button", name="Earlier pictures").click()
@@ -156,7 +156,7 @@ def test_at_most_fifty_moments_are_kept(visit: Open) -> None:
     )
     page.reload()
     page.wait_for_selector("[data-painted$=':z(2,49)']")
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     page.wait_for_function(
         """() => JSON.parse(localStorage.getItem('dcgan.history'))
           .moments[49].picture.endsWith(',4)')"""

@@ -62,7 +62,7 @@ def test_it_is_said_in_korean_what_happens(visit: Open) -> None:
     expect(page.locator(".dc-message")).to_have_text(
         '시드는 0부터 9007199254740991까지의 정수입니다. "abc"은(는) 아닙니다.'
     )
-    page.get_by_role("button", name="그림 5 / 36").click()
+    page.get_by_role("button", name="그림 5 / 64").click()
     wait_painted(page, ":z(1,4)")
     expect(page.locator(".dc-facts")).to_contain_text("학습한 이미지")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
@@ -80,7 +80,7 @@ def test_the_language_is_chosen_kept_and_taken_back(visit: Open) -> None:
     expect(page.get_by_role("button", name="New pictures")).to_be_visible()
     expect(page.get_by_role("tab", name="Sample", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "en"
-    page.get_by_role("button", name="Picture 5 of 36").click()  # and goes on in English
+    page.get_by_role("button", name="Picture 5 of 64").click()  # and goes on in English
     expect(page.get_by_role("button", name="Show picture 1 of the shelf")).to_be_visible()
 
 

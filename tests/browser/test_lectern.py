@@ -76,7 +76,7 @@ def test_a_finger_is_enough(visit: Open) -> None:
 def test_the_shelf_is_walked_through(visit: Open) -> None:
     page = visit()
     for number in (3, 5):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     page.get_by_role("button", name="Lectern").click()
     page.keyboard.press("ArrowRight")
     assert title(page) == "From the shelf"

@@ -89,7 +89,7 @@ def test_the_plane_through_three_pictures_of_the_shelf(visit: Open) -> None:
     expect(page.locator(".dc-message")).to_contain_text("Put three pictures of faces on the shelf")
     page.get_by_role("tab", name="Sample").click()
     for number in (1, 2, 3):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     page.get_by_role("tab", name="Plane").click()
     page.get_by_role("button", name="From the shelf").click()
     page.get_by_label("Across").fill("0.5")

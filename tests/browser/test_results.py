@@ -197,13 +197,13 @@ def test_wide_tables_scroll_in_their_own_boxes(visit: Open, viewport: dict) -> N
 def test_on_a_phone_the_picture_makes_room_for_tables(visit: Open) -> None:
     page = visit(viewport=PHONE)
     picture = page.locator(".dc-picture")
-    page.get_by_role("button", name="Picture 36 of 36").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Picture 64 of 64").scroll_into_view_if_needed()
     expect(picture).to_be_in_viewport()
     open_results(page)
     page.get_by_role("button", name="Does a vector turn heads?").click()
     expect(picture).not_to_be_in_viewport()
     page.get_by_role("tab", name="Sample").click()
-    page.get_by_role("button", name="Picture 36 of 36").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Picture 64 of 64").scroll_into_view_if_needed()
     expect(picture).to_be_in_viewport()
 
 

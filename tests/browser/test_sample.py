@@ -21,7 +21,7 @@ def drag(page: Page, label: str, value: float) -> None:
 def test_the_page_opens_on_a_picture_and_a_grid(visit: Open) -> None:
     page = visit()
     assert len(set(page.evaluate(PIXELS))) > 50  # a picture, not a blank
-    expect(page.locator(".dc-sample .dc-sheet button")).to_have_count(36)
+    expect(page.locator(".dc-sample .dc-sheet button")).to_have_count(64)
     expect(page.locator(".dc-facts").first).to_contain_text("|z| =")
 
 
@@ -61,7 +61,7 @@ def test_the_keyboard_alone_drags(visit: Open) -> None:
 
 def test_a_click_shows_a_picture_and_puts_it_on_the_shelf(visit: Open) -> None:
     page = visit()
-    page.get_by_role("button", name="Picture 8 of 36").click()
+    page.get_by_role("button", name="Picture 8 of 64").click()
     wait_painted(page, ":z(1,7)")
     shelf = page.locator(".dc-shelf li")
     expect(shelf).to_have_count(1)
@@ -104,7 +104,7 @@ def test_the_scale_of_z_shrinks_its_norm(visit: Open) -> None:
     page = visit()
     drag(page, "Scale of z", 0.5)
     page.wait_for_selector(".dc-sample .dc-sheet[data-ready$='scale(0.5,z(1,0))']")
-    page.get_by_role("button", name="Picture 1 of 36").click()
+    page.get_by_role("button", name="Picture 1 of 64").click()
     wait_painted(page, ":scale(0.5,z(1,0))")
     norm = re.search(r"\|z\| = ([\d.]+)", page.locator(".dc-stage").inner_text())
     assert norm
@@ -130,7 +130,7 @@ def test_on_a_phone_the_picture_stays_in_sight_while_dragging(visit: Open) -> No
     page = visit(viewport=PHONE, has_touch=True, is_mobile=True)
     page.get_by_label("Direction 8").scroll_into_view_if_needed()
     expect(page.locator(".dc-picture")).to_be_in_viewport(ratio=0.9)
-    page.get_by_role("button", name="Picture 2 of 36").tap()
+    page.get_by_role("button", name="Picture 2 of 64").tap()
     wait_painted(page, ":z(1,1)")
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 

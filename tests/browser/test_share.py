@@ -26,7 +26,7 @@ REFUSING = """
 
 def test_a_link_opens_the_very_same_picture_elsewhere(visit: Open) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     page.get_by_label("Direction 4", exact=True).fill("-2")
     wait_painted(page, ":move(pc4,-2,z(1,4))")
     page.get_by_role("button", name="Copy link").click()
@@ -59,7 +59,7 @@ def test_what_is_pasted_wrongly_gets_a_sentence(visit: Open, text: str, said: st
     field.fill(text)
     field.press("Enter")
     expect(page.locator(".dc-message")).to_contain_text(said)
-    page.get_by_role("button", name="Picture 2 of 36").click()
+    page.get_by_role("button", name="Picture 2 of 64").click()
     wait_painted(page, ":z(1,1)")  # the page lives
 
 
@@ -95,7 +95,7 @@ def test_in_a_frame_that_refuses_storage_and_clipboard(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(other_site)
     frame = page.frame_locator("iframe")
-    frame.get_by_role("button", name="Picture 3 of 36").click()
+    frame.get_by_role("button", name="Picture 3 of 64").click()
     expect(frame.locator(".dc-shelf li")).to_have_count(1)
     frame.get_by_role("button", name="Copy link").click()
     expect(frame.locator(".dc-message")).to_contain_text("Here it is: " + url)

@@ -87,7 +87,7 @@ def test_a_survey_shows_how_far_it_is_stops_and_goes_on(
     assert before == after < 16
 
     page.get_by_role("tab", name="Sample").click()  # the page is whole
-    page.get_by_role("button", name="Picture 5 of 36").click()
+    page.get_by_role("button", name="Picture 5 of 64").click()
     wait_painted(page, ":z(1,4)")
     page.get_by_role("tab", name="Discriminator").click()
     page.wait_for_selector(".dc-seeks[data-ready='faces 0']")

@@ -105,7 +105,7 @@ def test_the_shelf_remembers_how_far_a_head_is_turned(visit: Open) -> None:
 
 def test_another_picture_in_the_pair_turns_at_once(visit: Open) -> None:
     page = visit()
-    page.get_by_role("button", name="Picture 4 of 36").click()
+    page.get_by_role("button", name="Picture 4 of 64").click()
     open_turn(page)
     turn_between(page, ["z(5,0)"], ["z(6,0)", "z(6,1)"])
     slide(page, 1)
@@ -122,7 +122,7 @@ def test_another_picture_in_the_pair_turns_at_once(visit: Open) -> None:
 
 def test_nine_positions_of_several_heads(visit: Open) -> None:
     page = visit()
-    page.get_by_role("button", name="Picture 7 of 36").click()
+    page.get_by_role("button", name="Picture 7 of 64").click()
     open_turn(page)
     turn_between(page, ["z(5,0)"], ["z(6,0)"])
     row = page.locator(".dc-turn .dc-sheet button")

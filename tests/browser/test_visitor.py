@@ -91,15 +91,15 @@ def three_on_the_shelf(page: Page) -> None:
 
 def test_02_sixty_four_faces_and_the_three_best(visitor: Visit) -> None:
     page = visitor()
-    page.locator(".dc-sample [data-role=rows]").select_option("8")
-    page.wait_for_selector(".dc-sample .dc-sheet button:nth-child(64)")
+    grid = ".dc-sample [data-role=grid]"
+    before = page.locator(grid).get_attribute("data-ready")
+    press(page, "New pictures")
+    page.wait_for_selector(f"{grid}[data-ready]:not([data-ready='{before}'])")
     three_on_the_shelf(page)
 
 
 def test_03_a_walk_through_them_is_stopped_and_its_picture_kept(visitor: Visit) -> None:
     page = visitor()
-    page.locator(".dc-sample [data-role=rows]").select_option("8")
-    page.wait_for_selector(".dc-sample .dc-sheet button:nth-child(64)")
     three_on_the_shelf(page)
     tab(page, "Walk")
     page.wait_for_selector(".dc-walk .dc-sheet[data-ready]")
@@ -115,7 +115,7 @@ def test_03_a_walk_through_them_is_stopped_and_its_picture_kept(visitor: Visit) 
 
 def test_04_and_05_a_man_smiles_by_the_papers_sum_and_turns_his_head(visitor: Visit) -> None:
     page = visitor()
-    press(page, "Picture 4 of 36")  # for the second half
+    press(page, "Picture 4 of 64")  # for the second half
     tab(page, "Arithmetic")
     page.wait_for_selector(".dc-arithmetic .dc-sheet[data-ready]")
     press(page, "Y: show it and keep it")
@@ -189,7 +189,7 @@ def test_08_a_photograph_is_looked_at(visitor: Visit) -> None:
 
 def test_09_a_friend_sees_the_same_after_a_restart(visitor: Visit, browser: Browser) -> None:
     page = visitor(permissions=["clipboard-read", "clipboard-write"])
-    press(page, "Picture 5 of 36")
+    press(page, "Picture 5 of 64")
     page.get_by_label("Direction 2", exact=True).fill("1.5")
     has(page, "move(pc2,1.5,")
     press(page, "Copy link")
@@ -204,7 +204,7 @@ def test_09_a_friend_sees_the_same_after_a_restart(visitor: Visit, browser: Brow
 
 def test_10_ten_lines_of_python_are_one_press_away(visitor: Visit) -> None:
     page = visitor(permissions=["clipboard-read", "clipboard-write"])
-    press(page, "Picture 5 of 36")
+    press(page, "Picture 5 of 64")
     wait_painted(page, ":z(1,4)")
     press(page, "Copy Python")
     code = page.evaluate("navigator.clipboard.readText()")
@@ -218,9 +218,9 @@ def test_11_silly_things_do_no_harm(visitor: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".dc-message")).to_contain_text("A seed is a whole number")
     for index in range(50):
-        press(page, f"Picture {1 + index % 36} of 36")
+        press(page, f"Picture {1 + index} of 64")
     expect(page.locator(".dc-message")).to_contain_text("The shelf holds 24 pictures")
-    wait_painted(page, ":z(1,13)")
+    wait_painted(page, ":z(1,49)")
     for name in ("Undo", "Redo", "Undo", "Redo"):
         press(page, name, exact=True)
 
@@ -236,11 +236,11 @@ def test_11_silly_things_do_no_harm(visitor: Visit) -> None:
     expect(page.locator(".dc-message")).to_contain_text("This file is empty", timeout=60_000)
 
     page.context.set_offline(True)
-    page.get_by_label("A picture is its text").fill(painted(page).replace(":z(1,13)", ":z(9,9)"))
+    page.get_by_label("A picture is its text").fill(painted(page).replace(":z(1,49)", ":z(9,9)"))
     page.keyboard.press("Enter")
     expect(page.locator(".dc-message")).to_contain_text("The server can't be reached")
     page.context.set_offline(False)
-    page.get_by_label("A picture is its text").fill(painted(page).replace(":z(1,13)", ":z(9,8)"))
+    page.get_by_label("A picture is its text").fill(painted(page).replace(":z(1,49)", ":z(9,8)"))
     page.keyboard.press("Enter")
     wait_painted(page, ":z(9,8)")
 

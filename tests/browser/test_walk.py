@@ -17,7 +17,7 @@ def open_walk(page: Page) -> None:
 def walk_over_three(visit: Open) -> Page:
     page = visit()
     for number in (1, 2, 3):
-        page.get_by_role("button", name=f"Picture {number} of 36").click()
+        page.get_by_role("button", name=f"Picture {number} of 64").click()
     open_walk(page)
     page.get_by_role("button", name="From the shelf").click()
     page.wait_for_selector(".dc-walk .dc-sheet[data-ready$=':z(1,0)']")

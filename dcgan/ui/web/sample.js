@@ -7,7 +7,7 @@ import { Sheet } from "./sheet.js";
 import { draw, join, number, parts, scale } from "./spec.js";
 
 const SEEDS = 2 ** 53 - 1;
-const state = { seed: 1, rows: 6, label: null, scale: 1, stage: null };
+const state = { seed: 1, rows: 8, label: null, scale: 1, stage: null };
 
 export async function mount(root) {
   const part = (name) => root.querySelector(`[data-role=${name}]`);
