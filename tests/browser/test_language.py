@@ -51,7 +51,7 @@ def test_all_that_the_tabs_say_is_korean(visit: Open) -> None:
     for tab, ready in READY.items():
         page.locator(f"[role=tab][data-tab-id={tab}]").click()
         page.wait_for_selector(ready)
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(300)
         assert not english(page), tab
 
 
@@ -62,6 +62,12 @@ def test_it_is_said_in_korean_what_happens(visit: Open) -> None:
     expect(page.locator(".dc-message")).to_have_text(
         '시드는 0부터 9007199254740991까지의 정수입니다. "abc"은(는) 아닙니다.'
     )
+    text = page.get_by_label(
+        KOREAN["A picture is its text: paste another one, or a link, and press Enter."]
+    )
+    text.fill("v1:faces@00000000:z(1,0)")  # what the server says of it
+    page.keyboard.press("Enter")
+    expect(page.locator(".dc-message")).to_contain_text("다른 가중치(00000000)로 만들어서")
     page.get_by_role("button", name="그림 5 / 64").click()
     wait_painted(page, ":z(1,4)")
     expect(page.locator(".dc-facts")).to_contain_text("학습한 이미지")
