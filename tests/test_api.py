@@ -65,7 +65,7 @@ def test_what_stands_for_a_picture(faces: Checkpoint) -> None:
     whole = f"v1:another-name@{faces.hash}:z(1,0)"
     z = latent.draw(1, 0, tiny.CONFIG.z_size, "uniform")
     with torch.inference_mode():
-        drawn = faces.generator()(torch.from_numpy(z[None]).float()).numpy()
+        drawn = faces.generator()(torch.from_numpy(z[None].astype(np.float32))).numpy()
     expected = images.to_uint8(drawn, "tanh")[0].astype(int)
     for one in (whole, f" {whole}", "z(1,0)", " z( 1, 0 )", Draw(1, 0)):
         picture = render(faces, one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from dcgan.ui.page import build, launch_options
 ROOT = Path(__file__).parents[2]
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+SCHEMES = ["light", pytest.param("dark", marks=pytest.mark.long)]
 
 
 @contextmanager
@@ -74,13 +76,20 @@ def browser() -> Iterator[Browser]:
 Open = Callable[..., Page]
 
 
+@pytest.fixture(scope="session")
+def idle(browser: Browser) -> dict[str, list[BrowserContext]]:
+    """Contexts of earlier tests, by their options: what Chromium has compiled is kept in them."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Open]:
+def visit(browser: Browser, idle: dict[str, list[BrowserContext]], url: str) -> Iterator[Open]:
     """Open the page as a new visitor; fails the test for errors and requests to the outside.
 
     drawing: who draws, as in web/engine.js; by default the server, which is quicker to begin.
+    first: has never been on any page, so that nothing comes from a cache.
     """
-    contexts: list[BrowserContext] = []
+    busy: list[tuple[str, BrowserContext]] = []
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
@@ -93,14 +102,21 @@ def visit(browser: Browser, url: str) -> Iterator[Open]:
         scheme: Literal["light", "dark"] = "light",
         script: str = "",
         drawing: Literal["auto", "browser", "server"] = "server",
+        first: bool = False,
         **options,
     ) -> Page:
-        options.setdefault("viewport", DESKTOP)
-        context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", **options)
-        contexts.append(context)
+        options = {
+            "viewport": DESKTOP,
+            "color_scheme": scheme,
+            "reduced_motion": "reduce",
+            **options,
+        }
+        kind = "" if first else repr(sorted(options.items()))
+        context = idle[kind].pop() if idle[kind] else browser.new_context(**options)
+        busy.append((kind, context))
         context.set_default_timeout(20_000)
-        context.add_init_script(f"localStorage.setItem('dcgan.drawing', '\"{drawing}\"'); {script}")
         page = context.new_page()
+        page.add_init_script(f"localStorage.setItem('dcgan.drawing', '\"{drawing}\"'); {script}")
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.append(f"asked {request.url}")
@@ -111,9 +127,25 @@ def visit(browser: Browser, url: str) -> Iterator[Open]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for kind, context in busy:
+        if kind:
+            clear(context, url)
+            idle[kind].append(context)
+        else:
+            context.close()
     assert not complaints
+
+
+def clear(context: BrowserContext, url: str) -> None:
+    """All that a visitor has left."""
+    for page in context.pages:
+        page.close()
+    context.set_offline(False)
+    context.unroute_all()
+    page = context.new_page()
+    everything = {"origin": url.rstrip("/"), "storageTypes": "all"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)
+    page.close()
 
 
 def painted(page: Page) -> str:

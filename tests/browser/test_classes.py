@@ -12,7 +12,7 @@ from dcgan import checkpoint
 from dcgan.engine import Engine
 from dcgan.spec import parse
 from tests import tiny
-from tests.browser.conftest import PHONE, Open, painted, serve, wait_painted
+from tests.browser.conftest import PHONE, SCHEMES, Open, painted, serve, wait_painted
 from tests.browser.test_accessible import serious
 from tests.browser.test_arithmetic import open_arithmetic
 from tests.browser.test_discriminator import (
@@ -189,7 +189,7 @@ def test_an_upload_of_another_model_is_forgotten_without_a_word(visit: Open) -> 
     expect(page.locator(".dc-message.dc-error")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_on_a_phone(visit: Open, scheme: str) -> None:
     page = visit(viewport=PHONE, has_touch=True, is_mobile=True, scheme=scheme)
     in_class(page, 9).tap()

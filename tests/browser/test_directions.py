@@ -212,7 +212,7 @@ def test_what_is_no_bank_gets_a_sentence(visit: Open, text: str, says: str) -> N
 def test_the_browser_draws_named_and_own_directions_as_the_server_does(
     visit: Open, engine: Engine
 ) -> None:
-    page = visit(drawing="browser")
+    page = visit(drawing="browser", first=True)
     page.wait_for_selector("[data-here=true]")
     open_sharing(page)
     paste(page, json.dumps({"model": here(page), "from": FROM, "to": TO}))

@@ -132,7 +132,7 @@ def test_a_file_carries_its_text(visit: Open, engine: Engine) -> None:
 
 
 def test_the_browser_takes_over_when_somebody_drags(visit: Open) -> None:
-    page = visit(drawing="auto")
+    page = visit(drawing="auto", first=True)
     asked = requests(page)
     assert not page.evaluate(READY)
     page.evaluate(DRAG)
@@ -150,7 +150,7 @@ def test_the_browser_takes_over_when_somebody_drags(visit: Open) -> None:
 
 
 def test_the_browser_takes_over_from_a_server_that_is_busy(visit: Open) -> None:
-    page = visit(drawing="auto")
+    page = visit(drawing="auto", first=True)
     refusal = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"error": "Busy."}}
     page.route("**/dcgan/pixels?*", lambda route: route.fulfill(**refusal))
     page.get_by_label("Direction 1", exact=True).fill("2")
@@ -159,7 +159,7 @@ def test_the_browser_takes_over_from_a_server_that_is_busy(visit: Open) -> None:
 
 
 def test_every_tab_draws_in_the_browser(visit: Open) -> None:
-    page = visit(drawing="browser")
+    page = visit(drawing="browser", first=True)
     page.wait_for_function(READY)
     asked = requests(page)
     tabs = page.get_by_role("tablist")
@@ -186,7 +186,7 @@ def test_every_tab_draws_in_the_browser(visit: Open) -> None:
 
 def test_where_it_can_t_be_had_the_server_draws_and_nothing_is_said(visit: Open) -> None:
     script = "Worker = class { constructor() { throw new Error('no workers here'); } };"
-    page = visit(drawing="browser", script=script)
+    page = visit(drawing="browser", script=script, first=True)
     page.get_by_label("Direction 1", exact=True).fill("2.5")
     wait_painted(page, "move(pc1,2.5,z(1,0))")
     assert not page.evaluate(READY)

@@ -17,7 +17,7 @@ from dcgan.engine import Engine
 from dcgan.saliency import Look, Survey
 from dcgan.ui.server import data_uri
 from tests import tiny
-from tests.browser.conftest import PHONE, Open, painted, serve, wait_painted
+from tests.browser.conftest import PHONE, SCHEMES, Open, painted, serve, wait_painted
 from tests.browser.test_accessible import serious
 from tests.browser.test_discriminator import card, open_discriminator, portrait, upload
 from tests.test_probe import CLASSES, fitted
@@ -161,7 +161,7 @@ def test_a_file_that_is_being_looked_at_goes_along(
     expect(mine).to_contain_text("D's score")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_fits_a_phone_and_is_accessible(visit: Open, scheme: str) -> None:
     page = visit(viewport=PHONE, scheme=scheme)
     page.get_by_label("Model").select_option("named")

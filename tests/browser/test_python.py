@@ -84,7 +84,7 @@ def test_pictures_of_the_same_weights_on_the_shelf_become_a_walk(visit: Open, cl
     keep.click()
     expect(shelf).to_have_count(2)
     assert "walk" not in copied(page)  # one of each is none
-    page.get_by_role("button", name="Picture 14 of 60").click()  # which puts it there, too
+    page.get_by_role("button", name="Picture 14 of 80").click()  # which puts it there, too
     wait_painted(page, ":z(1,1):class(3)")
     expect(shelf).to_have_count(3)
 

@@ -215,6 +215,7 @@ def test_rooms_forget_their_windows(visitor: Visitor, address: str) -> None:
     expect(page.locator(".dc-message")).to_contain_text("takes the page with its server")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "visitor", [{"scheme": "dark", "viewport": PHONE, "has_touch": True}], indirect=True
 )

@@ -86,7 +86,9 @@ def test_the_seed_is_the_whole_randomness(tmp_path: Path) -> None:
     assert len(different(tmp_path / "one", tmp_path / "other")) > 20
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_signal_leaves_a_state_to_go_on_from(tmp_path: Path, number: signal.Signals) -> None:
     data = small.write_folder(tmp_path / "data")
     whole, parts = tmp_path / "whole", tmp_path / "parts"

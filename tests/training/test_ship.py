@@ -103,7 +103,7 @@ def recipes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["made", "real"])
+@pytest.fixture(scope="module", params=["made", pytest.param("real", marks=pytest.mark.long)])
 def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
     torch.set_num_threads(1)
     folder, name = tmp_path_factory.mktemp(request.param), request.param

@@ -88,6 +88,7 @@ def test_a_judge_learns_where_windows_are() -> None:
     assert alone[0] == pytest.approx(coverage[3], abs=1e-4)
 
 
+@pytest.mark.long
 def test_training_writes_what_can_be_read_back(tmp_path: Path) -> None:
     files = write_rooms(tmp_path / "data", 260)
     worth = train_windows(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
