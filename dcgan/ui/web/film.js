@@ -3,7 +3,7 @@
 import { download } from "./download.js";
 import { film } from "./engine.js";
 import { page } from "./page.js";
-import { parts } from "./spec.js";
+import { parts, thereAndBack } from "./spec.js";
 import { read, write } from "./store.js";
 
 const KEPT = "dcgan.film";
@@ -21,9 +21,9 @@ let open = null; // by mount
  */
 export const offer = (motion) => open(motion);
 
-/** The texts of a round: what is not closed goes there and, ever more slowly at its ends, back. */
+/** The texts of a round: what is not closed goes there and back. */
 export function frames({ closed, at }, count) {
-  const place = (t) => (closed ? t : (1 - Math.cos(2 * Math.PI * t)) / 2);
+  const place = closed ? (t) => t : thereAndBack;
   return Array.from({ length: count }, (_, index) => at(place(index / count)));
 }
 

@@ -49,6 +49,9 @@ export function between(spherical, t, start, end) {
   return `${spherical ? "slerp" : "lerp"}(${number(t)},${start},${end})`;
 }
 
+/** Places from 0 to 1 and back, ever more slowly at the ends, for t from 0 to 1. */
+export const thereAndBack = (t) => (1 - Math.cos(2 * Math.PI * t)) / 2;
+
 /** The text at a place of a walk: 0 is the first station, 1 the next; on the way to one a picture
  * keeps the edits and the class of the one that it left. */
 export function along(stations, at, { closed, spherical }) {

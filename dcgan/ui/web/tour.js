@@ -2,7 +2,7 @@
 // from 0 to 1.
 
 import { fitUnits, shippedBoxes } from "./engine.js";
-import { along, draw, gain, mean, parts, sum, turn, withGains } from "./spec.js";
+import { along, draw, gain, mean, parts, sum, thereAndBack, turn, withGains } from "./spec.js";
 
 const SECONDS = 60; // of the tour
 
@@ -12,7 +12,6 @@ const HEADS = [83, 11];
 const FAR = 0.7; // how far they turn
 const ROOMS = [6, 13, 9]; // of those with boxes
 
-const there = (t) => (1 - Math.cos(2 * Math.PI * t)) / 2; // and back
 const soft = (t) => t * t * (3 - 2 * t);
 
 /**
@@ -81,7 +80,7 @@ function smile(page, model) {
     title: "Arithmetic",
     words: `${names[0]} − ${names[1]} + ${names[2]}`,
     seconds: 11,
-    at: (t) => page.text(sum([[there(t), a], [-there(t), b], [1, c]]), model),
+    at: (t) => page.text(sum([[thereAndBack(t), a], [-thereAndBack(t), b], [1, c]]), model),
   };
 }
 
@@ -109,7 +108,7 @@ function forget(page, model) {
     at: (t) => {
       const { rooms, gains } = found;
       const at = Math.min(Math.floor(t * rooms.length), rooms.length - 1);
-      return withGains(rooms[at], gains(1 - soft(there(t * rooms.length - at))));
+      return withGains(rooms[at], gains(1 - soft(thereAndBack(t * rooms.length - at))));
     },
     async ready() {
       const { name, layer, pictures } = await shippedBoxes(model.name, model.boxes[0]);
