@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from dcgan.engine import Model
 from dcgan.features import features
@@ -25,6 +23,9 @@ COMPONENTS = 50
 def atlas(model: Model, side: int = SIDE) -> tuple[Atlas, dict[str, float]]:
     """The map of the first side * side draws of SEED, and what the ways to lay it out are worth:
     the mean distance of neighbours' features, as a part of that of any two draws."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
     specs = [model.sample(SEED, index) for index in range(side * side)]
     reduced = PCA(COMPONENTS, random_state=0).fit_transform(_seen(model, model.render(specs)))
     layouts = {

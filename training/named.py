@@ -24,8 +24,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import cross_val_predict
 
 from dcgan import latent
 from dcgan.engine import Model
@@ -97,6 +95,9 @@ def fit(model: Model, seeing: Instruments, count: int, looked: int) -> Fitted:
 
 def _regressed(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:
     """The weights (z_size,), and the correlation of left-out scores with their predictions."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import cross_val_predict
+
     there = ~np.isnan(score)
     if there.sum() < 2 * zs.shape[1] or np.ptp(score[there]) == 0:
         raise NamedError(

@@ -10,15 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from dcgan import features, images, judges
 from dcgan.engine import Model
@@ -28,6 +24,9 @@ from training import windows
 from training.data import HELD_OUT, Attributed, load_attributes, shown
 from training.landmarks import Landmarks
 from training.windows import FOUND, WindowJudge
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 LABELS = {
     "smile": ("smiling", 1),
@@ -163,6 +162,11 @@ def probes(
 ) -> tuple[dict[str, Pipeline], dict[str, Any]]:
     """Logistic regressions of labels by features, and what each is worth on held-out pictures:
     the chance that of two, one with the label and one without, they are in that order (AUC)."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rows, others = of(shown(part.pictures)), of(shown(held_out.pictures))
     found, worth = {}, {}
     for name in names:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 from tabulate import tabulate
 
 from dcgan import checkpoint
@@ -25,6 +24,8 @@ CPU = Path("/proc/cpuinfo")
 
 def rate(hits: np.ndarray) -> dict[str, float]:
     """Of booleans (N,): how many, of how many, and the 95% interval of the share (Wilson)."""
+    from scipy.stats import binomtest
+
     count, of = int(hits.sum()), len(hits)
     low, high = binomtest(count, of).proportion_ci(method="wilson")
     return {
@@ -41,6 +42,8 @@ def paired(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
 
     Its p is that of the cases in which they differ, which would go either way alike.
     """
+    from scipy.stats import binomtest
+
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     differ = only_ours + only_theirs
     p = binomtest(only_ours, differ).pvalue if differ else 1.0

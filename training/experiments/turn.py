@@ -31,7 +31,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from scipy.stats import mannwhitneyu, spearmanr
 
 from dcgan import checkpoint, latent
 from dcgan.engine import Model
@@ -143,6 +142,8 @@ def measure(model: Model, yaw: Yaw, zs: list[Draw], ways: list[tuple[float, Z, Z
 
 def correlations(yaws: np.ndarray) -> np.ndarray:
     """(heads, positions) -> each head's rank correlation with the position; 0 without faces."""
+    from scipy.stats import spearmanr
+
     found = np.zeros(len(yaws))
     for head, row in enumerate(yaws):
         seen = ~np.isnan(row)
@@ -206,6 +207,8 @@ def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
 
 
 def _order(lower: np.ndarray, higher: np.ndarray) -> float:
+    from scipy.stats import mannwhitneyu
+
     wins = mannwhitneyu(higher, lower).statistic
     return round(float(wins) / (len(lower) * len(higher)), 4)
 
