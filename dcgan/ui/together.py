@@ -34,9 +34,9 @@ SINGLE = 8
 OF_SHEETS = 4
 """of the second; more where the other lane leaves places free. A larger batch is no cheaper for
 each of its pictures, and all of them wait for its end."""
-WAITING = 256
-WAITING_OF_SHEETS = 2048
-CALM = 0.8
+WAITING = 512
+WAITING_OF_SHEETS = 4096
+CALM = 0.5
 """Of a lane: so much of it is filled before anybody is refused."""
 
 
