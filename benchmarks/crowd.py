@@ -210,12 +210,13 @@ def serve(name: str, port: int) -> None:
     """In the server's process."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from benchmarks import drag
-    from dcgan.ui.page import build, launch_options
+    from dcgan.ui.page import build, launch_options, warm
 
     found = discover(Path("weights"))
     engine = Engine({MODEL: found[MODEL]})
     options: dict[str, Any] = {"quiet": True, "server_name": "127.0.0.1", "server_port": port}
     if name == "ours":
+        warm(engine)
         build(engine).launch(**options, **launch_options(engine))
     else:
         drag.stock(engine).launch(**options, ssr_mode=False)

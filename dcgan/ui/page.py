@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from typing import Any
@@ -61,11 +62,16 @@ def build(engine: Engine) -> gr.Blocks:
 
 
 def warm(engine: Engine) -> None:
-    """Has ready what the first visitor asks for: the models, and the first one's pictures."""
+    """Has ready what the first visitor asks for: the models, and the first one's pictures.
+
+    What is there by then stays, Gradio above all: no collection of garbage goes through it again,
+    which a crowd would wait for.
+    """
 
     def begin() -> None:
         first, *_ = describe(engine)
         engine.render([engine.model(first["name"]).sample(1)])
+        gc.freeze()
 
     threading.Thread(target=begin, name="warm", daemon=True).start()
 
