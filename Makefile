@@ -26,7 +26,7 @@ develop: .venv/develop.done
 
 # Chromium for the browser tests: Debian's as root, Playwright's own elsewhere.
 browser: develop
-	@command -v chromium-headless-shell || command -v chromium || \
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
 	then apt-get update -qq && apt-get install -y -qq chromium-headless-shell; \
 	else $(BIN)/playwright install --only-shell chromium; fi

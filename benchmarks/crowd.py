@@ -216,8 +216,9 @@ def serve(name: str, port: int) -> None:
     engine = Engine({MODEL: found[MODEL]})
     options: dict[str, Any] = {"quiet": True, "server_name": "127.0.0.1", "server_port": port}
     if name == "ours":
+        demo = build(engine)
         warm(engine)
-        build(engine).launch(**options, **launch_options(engine))
+        demo.launch(**options, **launch_options(engine))
     else:
         drag.stock(engine).launch(**options, ssr_mode=False)
 

@@ -51,7 +51,7 @@ def test_all_that_the_tabs_say_is_korean(visit: Open) -> None:
     for tab, ready in READY.items():
         page.locator(f"[role=tab][data-tab-id={tab}]").click()
         page.wait_for_selector(ready)
-        page.wait_for_timeout(300)
+        page.wait_for_timeout(1000)
         assert not english(page), tab
 
 
