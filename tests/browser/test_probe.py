@@ -122,7 +122,7 @@ def test_another_model_that_names_is_offered_and_gets_the_file(visit: Open) -> N
     expect(name(stage)).to_have_text(NAMED)
     expect(name(mine)).to_have_text(NAMED)
     # what is no picture leaves the name there, and another feature does not change it
-    before = name(mine).inner_text()
+    before = name(mine).text_content() or ""
     upload(page, {"name": "a.png", "mimeType": "image/png", "buffer": b"words"})
     expect(page.locator(".dc-message")).to_contain_text("not a picture that can be read")
     page.get_by_label("Feature", exact=True).fill("2")

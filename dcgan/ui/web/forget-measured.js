@@ -6,7 +6,7 @@ import { page } from "./page.js";
 
 export const ORDERS = {
   fitted: "in fitted order",
-  matched: "others, as active on average",
+  matched: "others that are as active on average",
   random: "in random order",
 };
 let asked = null; // promise of the file, or of null where nothing was measured

@@ -9,6 +9,7 @@ const LANGUAGES = { en: "English", ko: "한국어" };
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
 const WATCHED = { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES };
 const REMEMBERED = 500; // texts without an entry
+const PLACE = "((?:(?!\\. [A-Z0-9]).)+?)"; // what differs: no end of a sentence with another after it
 
 let language = read(KEPT, null);
 if (!(language in LANGUAGES)) language = navigator.language?.startsWith("ko") ? "ko" : "en";
@@ -95,7 +96,7 @@ async function speak() {
     open.sort(([a], [b]) => b.length - a.length); // the longer says more of what it is for
     exact = new Map(Object.entries(table));
     patterns = open.map(([text, korean]) => [
-      new RegExp(`^${escaped(text).replace(/\{\d\}/g, "(.+?)")}$`),
+      new RegExp(`^${escaped(text).replace(/\{\d\}/g, PLACE)}$`),
       korean,
     ]);
   }

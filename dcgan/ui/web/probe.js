@@ -75,13 +75,11 @@ export class Named {
   }
 }
 
-const capital = (name) => name[0].toUpperCase() + name.slice(1);
-
 /** A number with its sign, to two decimals. */
 export const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
 
 function sentence([{ name, score }, second]) {
-  const known = score < 0 ? `Nearest to ${name}` : capital(name);
+  const known = score < 0 ? `Nearest to ${name}` : name;
   const lead = `${(score - second.score).toFixed(2)} before ${second.name}`;
   return `${known}: ${signed(score)}, ${lead}.`;
 }
