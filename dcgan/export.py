@@ -4,34 +4,40 @@ It computes what networks.Generator computes. Its tensors are those of the check
 precision as they are stored, and stay in model.safetensors: the graph says where (ONNX's external
 data), so that there is no second file of weights that could disagree with the first. ONNX Runtime
 computes once, when it reads them, what does not change from picture to picture: float32 weights,
-batch normalisation with its fixed statistics folded into the convolution before it.
+batch normalisation with its fixed statistics folded into the convolution before it. Where that is
+quicker, a convolution is computed by fewer multiplications, see winograd.py.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dcgan import checkpoint
+from dcgan import checkpoint, winograd
 from dcgan.checkpoint import Checkpoint
 from dcgan.config import ModelConfig
 from dcgan.graph import PICTURES, WEIGHTS_KEY, gain, maps, shapes
+from dcgan.nodes import Nodes
 
 OPSET = 17
 IR_VERSION = 8
+SEVERAL = 3
+"""Pictures in a batch from which on ONNX Runtime is quicker by winograd.py, on the processors that
+this was measured on; in WebAssembly it is for one, and on a GPU nobody has measured it."""
+TENSORS = "tensors"
 TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 
 def graph(weights: Checkpoint) -> onnx.ModelProto:
     """Of a checkpoint's generator, whose tensors are the config's (`Checkpoint.tensors` checks)."""
-    return _graph(weights, _stored(weights.folder / checkpoint.WEIGHTS), optional_gains=True)
+    tensors = _stored(weights.folder / checkpoint.WEIGHTS)
+    return _graph(weights, tensors, optional_gains=True, several=SEVERAL)
 
 
 def write(weights: Checkpoint) -> Path:
@@ -42,15 +48,34 @@ def write(weights: Checkpoint) -> Path:
     return path
 
 
-def whole(weights: Checkpoint) -> bytes:
-    """The graph with its tensors inside: one file, without the discriminator, for a browser.
+def for_browsers(weights: Checkpoint, backend: str) -> bytes:
+    """The graph for one of runtime.BACKENDS; its tensors are `tensors`, a file called TENSORS.
 
     It has to be given all gains: onnxruntime-web knows no optional inputs. Raises CheckpointError
     for bad weights.
     """
-    tensors = {name: numpy_helper.from_array(t, name) for name, t in _read(weights).items()}
-    built = _graph(weights, tensors, optional_gains=False)
+    stored, place = {}, 0
+    for name, tensor in _read(weights).items():
+        stored[name] = _external(
+            name,
+            tensor.shape,
+            helper.np_dtype_to_tensor_dtype(tensor.dtype),
+            TENSORS,
+            place,
+            tensor.nbytes,
+        )
+        place += tensor.nbytes
+    several = 1 if backend == "wasm" else None
+    built = _graph(weights, stored, optional_gains=False, several=several)
     return built.SerializeToString(deterministic=True)
+
+
+def tensors(weights: Checkpoint) -> bytes:
+    """The generator's tensors as they are stored, one after the other, without the discriminator.
+
+    Raises CheckpointError for bad weights.
+    """
+    return b"".join(tensor.tobytes() for tensor in _read(weights).values())
 
 
 def _read(weights: Checkpoint) -> dict[str, np.ndarray]:
@@ -58,9 +83,13 @@ def _read(weights: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def _graph(
-    weights: Checkpoint, tensors: Mapping[str, TensorProto], optional_gains: bool
+    weights: Checkpoint,
+    tensors: Mapping[str, TensorProto],
+    optional_gains: bool,
+    several: int | None,
 ) -> onnx.ModelProto:
-    built = _Builder(weights.config, tensors, optional_gains).model()
+    """several: pictures in a batch from which on Winograd's way is taken; None: never."""
+    built = _Builder(weights.config, tensors, optional_gains, several).model()
     built.metadata_props.add(key=WEIGHTS_KEY, value=weights.hash)
     return built
 
@@ -75,25 +104,30 @@ def _stored(path: Path) -> dict[str, TensorProto]:
         if full.startswith(checkpoint.GENERATOR):
             name = full.removeprefix(checkpoint.GENERATOR)
             start, end = entry["data_offsets"]
-            found[name] = tensor = TensorProto(
-                name=name,
-                dims=entry["shape"],
-                data_type=TYPES[entry["dtype"]],
-                data_location=TensorProto.EXTERNAL,
-            )
-            place = {"location": path.name, "offset": 8 + length + start, "length": end - start}
-            for key, value in place.items():
-                tensor.external_data.add(key=key, value=str(value))
+            kind, place = TYPES[entry["dtype"]], 8 + length + start
+            found[name] = _external(name, entry["shape"], kind, path.name, place, end - start)
     return found
 
 
-class _Builder:
+def _external(
+    name: str, shape: Sequence[int], kind: int, location: str, offset: int, length: int
+) -> TensorProto:
+    tensor = TensorProto(name=name, dims=shape, data_type=kind, data_location=TensorProto.EXTERNAL)
+    for key, value in {"location": location, "offset": offset, "length": length}.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
+
+
+class _Builder(Nodes):
     def __init__(
-        self, config: ModelConfig, tensors: Mapping[str, TensorProto], optional_gains: bool
+        self,
+        config: ModelConfig,
+        tensors: Mapping[str, TensorProto],
+        optional_gains: bool,
+        several: int | None,
     ) -> None:
-        self.config, self.optional_gains = config, optional_gains
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[TensorProto] = list(tensors.values())
+        super().__init__(tensors.values())
+        self.config, self.optional_gains, self.several = config, optional_gains, several
         self.inputs = [_value("z", "N", config.z_size)]
         self.outputs = [_value(PICTURES, "N", config.channels, *[config.image_size] * 2)]
         if config.classes:
@@ -104,11 +138,11 @@ class _Builder:
         x = self._with_classes("z")
         if config.hidden_dense:
             x = self._dense(x, "hidden.0.weight", *self._norm("hidden.1"))
-            x = self._with_classes(self._node("Relu", x))
+            x = self._with_classes(self.node("Relu", x))
         x = self._project(x)
         for i in range(len(config.generator_widths)):
             x = self._layer(i, x)
-        self._node("Tanh" if config.output == "tanh" else "Sigmoid", x, name=PICTURES)
+        self.node("Tanh" if config.output == "tanh" else "Sigmoid", x, name=PICTURES)
         graph = helper.make_graph(
             self.nodes, "generator", self.inputs, self.outputs, self.constants
         )
@@ -121,25 +155,42 @@ class _Builder:
         if self.config.first_layer != "dense":  # one statistic a map, not one a unit
             factor, bias = (self._repeat(v, shape[1] * shape[2]) for v in (factor, bias))
         x = self._dense(x, "project.weight", factor, bias)
-        return self._node("Reshape", x, self._whole(-1, *shape))
+        return self.reshape(x, -1, *shape)
 
     def _layer(self, i: int, x: str) -> str:
         """ReLU, gains, transposed convolution, normalisation where it is not the last."""
         config, number = self.config, i + 1
-        x = self._node("Relu", x, name=maps(number))
+        x = self.node("Relu", x, name=maps(number))
         self.outputs.append(_value(x, "N", *config.layer_shapes[i]))
         x = self._with_classes(self._gained(x, number), config.layer_shapes[i][1:])
-        filters = [self._single(f"convolutions.{i}.weight")]
-        if number < len(config.generator_widths):
-            factor, bias = self._norm(f"norms.{number}")
-            filters = [self._node("Mul", filters[0], self._unsqueeze(factor, 0, 2, 3)), bias]
+        filters, bias = self._single(f"convolutions.{i}.weight"), ""
         kernel, stride = config.generator_kernels[i], config.generator_strides[i]
         padding = (kernel - stride + 1) // 2
-        return self._node(
-            "ConvTranspose", x, *filters,
-            kernel_shape=[kernel] * 2, strides=[stride] * 2,
-            pads=[padding] * 4, output_padding=[2 * padding + stride - kernel] * 2,
-        )  # fmt: skip
+
+        def directly(graph: Nodes) -> str:
+            return graph.node(
+                "ConvTranspose", *filter(None, (x, filters, bias)),
+                kernel_shape=[kernel] * 2, strides=[stride] * 2,
+                pads=[padding] * 4, output_padding=[2 * padding + stride - kernel] * 2,
+            )  # fmt: skip
+
+        if number == len(config.generator_widths):
+            return directly(self)
+        factor, bias = self._norm(f"norms.{number}")
+        filters = self.node("Mul", filters, self.unsqueeze(factor, 0, 2, 3))
+        if self.several is None or not winograd.fits(kernel, stride, *config.layer_shapes[i][1:]):
+            return directly(self)
+        shape = config.layer_shapes[number]
+        by = winograd.matrices(self, filters, shape[0])
+
+        def with_fewer(graph: Nodes) -> str:
+            return winograd.transposed(graph, x, by, bias, *shape)
+
+        if self.several == 1:
+            return with_fewer(self)
+        pictures = self.node("Shape", "z", end=1)
+        are_several = self.node("GreaterOrEqual", pictures, self.whole(self.several))
+        return self.either(are_several, with_fewer, directly)
 
     def _gained(self, x: str, number: int) -> str:
         width = self.config.generator_widths[number - 1]
@@ -148,7 +199,7 @@ class _Builder:
         if self.optional_gains:
             neutral = np.ones((1, width, 1, 1), np.float32)
             self.constants.append(numpy_helper.from_array(neutral, gain(number)))
-        return self._node("Mul", x, gain(number))
+        return self.node("Mul", x, gain(number))
 
     def _norm(self, name: str) -> tuple[str, str]:
         """Batch normalisation with fixed statistics as a factor and a bias."""
@@ -156,48 +207,32 @@ class _Builder:
             self._single(f"{name}.{part}")
             for part in ("weight", "bias", "running_mean", "running_var")
         )
-        floor = self._constant(np.array(self.config.norm_eps, np.float32))
-        deviation = self._node("Sqrt", self._node("Add", variance, floor))
-        factor = self._node("Div", gamma, deviation)
-        return factor, self._node("Sub", beta, self._node("Mul", mean, factor))
+        floor = self.constant(np.array(self.config.norm_eps, np.float32))
+        deviation = self.node("Sqrt", self.node("Add", variance, floor))
+        factor = self.node("Div", gamma, deviation)
+        return factor, self.node("Sub", beta, self.node("Mul", mean, factor))
 
     def _dense(self, x: str, weight: str, factor: str, bias: str) -> str:
-        scaled = self._node("Mul", self._single(weight), self._unsqueeze(factor, 1))
-        return self._node("Gemm", x, scaled, bias, transB=1)
+        scaled = self.node("Mul", self._single(weight), self.unsqueeze(factor, 1))
+        return self.node("Gemm", x, scaled, bias, transB=1)
 
     def _with_classes(self, x: str, size: tuple[int, ...] = ()) -> str:
         if not self.config.classes:
             return x
         classes = "classes"
         if size:
-            classes = self._unsqueeze(classes, 2, 3)
-            classes = self._node("Expand", classes, self._whole(1, 1, *size))
-        return self._node("Concat", x, classes, axis=1)
+            classes = self.unsqueeze(classes, 2, 3)
+            classes = self.node("Expand", classes, self.whole(1, 1, *size))
+        return self.node("Concat", x, classes, axis=1)
 
     def _repeat(self, v: str, times: int) -> str:
         """Each value of a vector that often in a row."""
-        many = self._node("Expand", self._unsqueeze(v, 1), self._whole(1, times))
-        return self._node("Reshape", many, self._whole(-1))
+        many = self.node("Expand", self.unsqueeze(v, 1), self.whole(1, times))
+        return self.reshape(many, -1)
 
     def _single(self, name: str) -> str:
         """A tensor of the checkpoint in single precision."""
-        return self._node("Cast", name, to=TensorProto.FLOAT)
-
-    def _unsqueeze(self, x: str, *axes: int) -> str:
-        return self._node("Unsqueeze", x, self._whole(*axes))
-
-    def _whole(self, *numbers: int) -> str:
-        return self._constant(np.array(numbers, np.int64))
-
-    def _constant(self, value: np.ndarray) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(value, name))
-        return name
-
-    def _node(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        name = name or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
-        return name
+        return self.node("Cast", name, to=TensorProto.FLOAT)
 
 
 def _value(name: str, *shape: int | str) -> onnx.ValueInfoProto:

@@ -5,7 +5,8 @@ The addresses are those of the page's own routes, so that the same JavaScript fi
     index.html, service-worker.js, manifest.webmanifest, icon.png
     dcgan/web/...                       the files of dcgan/ui/web that such a page uses
     dcgan/models.json, results.json     what there is to draw from, what was measured
-    dcgan/generators/HASH.onnx          see export.whole
+    dcgan/generators/HASH.BACKEND.onnx  see export.for_browsers
+    dcgan/generators/HASH.tensors       see export.tensors
     dcgan/directions/HASH.json          see Checkpoint.directions_hash; stages have their models'
     dcgan/boxes/HASH.json               sets of boxes that come with a model, and their fits
     dcgan/exciting/HASH.json            for each layer what excites its maps most
@@ -123,19 +124,18 @@ def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iter
     """index.html comes last: it is of use only with all that it names."""
     if card is not None:
         yield File(PAGE, "README.md", card)
-    runtime_bytes = 0
+    to_wait_for = 0
     for name in facts["integrity"]:
         content = runtime.compressed(runtime.INSTALLED / "dist" / name)
         yield File(RUNTIME, f"dcgan/runtime/{facts['version']}/{name}.gz", content)
         if name in facts["backends"]["wasm"].values():
-            runtime_bytes += len(content)
+            to_wait_for += len(content)
     first, *_ = engine.models.values()
-    to_wait_for = 0
     for model in engine.models.values():
         for file in _of_model(model):
             yield file
-            if model is first and file.name.endswith(".onnx"):
-                to_wait_for = runtime_bytes + len(file.content)
+            if model is first and file.name.endswith((".wasm.onnx", ".tensors")):
+                to_wait_for += len(file.content)
     yield from _directions(engine)
     yield from _page(engine, facts)
     yield File(PAGE, "index.html", _index(to_wait_for))
@@ -144,11 +144,12 @@ def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iter
 def _of_model(model: Model) -> Iterator[File]:
     weights, owner = model.checkpoint, model.name.partition("/")[0]
 
-    def file(kind: str, content: bytes) -> File:
-        ending = "onnx" if kind == "generators" else "json"
+    def file(kind: str, content: bytes, ending: str = "json") -> File:
         return File(owner, f"dcgan/{kind}/{weights.hash}.{ending}", content)
 
-    yield file("generators", export.whole(weights))
+    for backend in runtime.BACKENDS:
+        yield file("generators", export.for_browsers(weights, backend), f"{backend}.onnx")
+    yield file("generators", export.tensors(weights), "tensors")
     if model.name == owner:  # what the Forget tab asks for, which is about models only
         layers = range(1, 1 + len(model.config.layer_shapes))
         yield file("boxes", _json(_boxes(model, layers)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from onnxruntime import InferenceSession
 
-from dcgan import checkpoint, export
+from dcgan import checkpoint, export, runtime
 from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.engine import Model, discover
 from tests import tiny
@@ -46,7 +46,7 @@ def test_the_shipped_graph_is_that_of_the_shipped_weights(name: str, tmp_path: P
     )
 
 
-def test_it_draws_by_itself_with_the_weights_beside_it_or_inside(weights: Checkpoint) -> None:
+def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> None:
     model = Model("tiny", weights)
     specs = [model.sample(3, index) for index in range(4)]
     z = {"z": np.stack([model.z(spec) for spec in specs]).astype(np.float32)}
@@ -54,18 +54,25 @@ def test_it_draws_by_itself_with_the_weights_beside_it_or_inside(weights: Checkp
         f"gain_{layer}": np.ones((1, maps, 1, 1), np.float32)
         for layer, (maps, _, _) in enumerate(model.config.layer_shapes, start=1)
     }
-    for graph, inputs in ((export.write(weights), z), (export.whole(weights), z | gains)):
+    graphs = [(export.write(weights), z)]
+    (weights.folder / export.TENSORS).write_bytes(export.tensors(weights))
+    for backend in runtime.BACKENDS:
+        path = weights.folder / f"{backend}.onnx"
+        path.write_bytes(export.for_browsers(weights, backend))
+        graphs.append((path, z | gains))
+    for graph, inputs in graphs:
         session = InferenceSession(graph, providers=["CPUExecutionProvider"])
         drawn = np.asarray(session.run(["pictures"], inputs)[0])
         np.testing.assert_allclose(drawn, model.draw(specs), rtol=0, atol=1e-5)
 
 
-def test_the_weights_inside_are_the_generator_s_in_half_precision() -> None:
+def test_a_browser_gets_the_generator_in_half_precision() -> None:
     faces = checkpoint.load(WEIGHTS / "faces")
-    size = len(export.whole(faces))
+    size = len(export.tensors(faces))
     stored = faces.tensors(checkpoint.GENERATOR, export.shapes(faces.config))
-    assert 0 < size - sum(tensor.nbytes for tensor in stored.values()) < 20_000
+    assert size == sum(tensor.nbytes for tensor in stored.values())
     assert size < 0.9 * (faces.folder / checkpoint.WEIGHTS).stat().st_size, "D stays at home"
+    assert all(len(export.for_browsers(faces, backend)) < 60_000 for backend in runtime.BACKENDS)
 
 
 def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) -> None:

@@ -34,6 +34,7 @@ NETWORKS = {
     "imagenet32": thin(IMAGENET32),
     "mnist": dataclasses.replace(thin(MNIST), hidden_dense=20),
     "4x4": dataclasses.replace(thin(PAPER), generator_kernels=(4,) * 4),
+    "4x4, classes": dataclasses.replace(thin(PAPER), generator_kernels=(4,) * 4, classes=2),
     "stride 3": dataclasses.replace(
         thin(PAPER), image_size=48, generator_strides=(3, 1, 2, 2), generator_kernels=(7, 3, 4, 2)
     ),
@@ -58,6 +59,13 @@ def test_pictures_are_those_of_the_network(model: Model) -> None:
     drawn = model.draw([model.sample(3, index) for index in range(COUNT)])
     assert drawn.std() > 0.1, "the pictures are too flat to tell anything"
     np.testing.assert_allclose(drawn, reference(model), rtol=0, atol=1e-5)
+
+
+def test_a_picture_is_the_same_alone_and_in_a_batch(model: Model) -> None:
+    """By whichever way the graph takes for so many."""
+    specs = [model.sample(3, index) for index in range(COUNT)]
+    alone = np.concatenate([model.draw([spec]) for spec in specs])
+    np.testing.assert_allclose(alone, model.draw(specs), rtol=0, atol=1e-5)
 
 
 def test_gains_are_those_of_the_network(model: Model) -> None:

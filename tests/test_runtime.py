@@ -80,12 +80,19 @@ def test_without_it_the_answer_is_a_sentence(
 
 def test_generators_and_directions_are_found_by_hash(client: TestClient, engine: Engine) -> None:
     weights = engine.model("tiny").checkpoint
-    graph = client.get(f"/dcgan/generators/{weights.hash}.onnx")
-    assert graph.content == export.whole(weights)
+    graph = client.get(f"/dcgan/generators/{weights.hash}.wasm.onnx")
+    assert graph.content == export.for_browsers(weights, "wasm")
+    tensors = client.get(f"/dcgan/generators/{weights.hash}.tensors")
+    assert tensors.content == export.tensors(weights)
     table = client.get(f"/dcgan/directions/{weights.directions_hash}.json")
     assert table.json() == {"pc1": [0.5] * 8}
-    assert all("immutable" in found.headers["cache-control"] for found in (graph, table))
-    for missing in ("generators/00000000.onnx", "directions/00000000.json"):
+    assert all("immutable" in found.headers["cache-control"] for found in (graph, tensors, table))
+    for missing in (
+        "generators/00000000.wasm.onnx",
+        "generators/00000000.tensors",
+        f"generators/{weights.hash}.ort.onnx",
+        "directions/00000000.json",
+    ):
         assert client.get(f"/dcgan/{missing}").status_code == 404
 
 

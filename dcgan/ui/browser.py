@@ -1,8 +1,9 @@
 """Routes of what a visitor's browser needs to draw by itself; a static site has the same files.
 
-    GET /dcgan/generators/HASH.onnx       the generator whose weights have this hash, whole
-    GET /dcgan/directions/HASH.json       the directions, by name, that have this hash
-    GET /dcgan/runtime/VERSION/FILE       onnxruntime-web, where `make setup` has brought it
+    GET /dcgan/generators/HASH.BACKEND.onnx   the generator whose weights have this hash
+    GET /dcgan/generators/HASH.tensors        its tensors
+    GET /dcgan/directions/HASH.json           the directions, by name, that have this hash
+    GET /dcgan/runtime/VERSION/FILE           onnxruntime-web, where `make setup` has brought it
 
 All of it never changes, and is to be kept by whoever gets it.
 """
@@ -10,6 +11,8 @@ All of it never changes, and is to be kept by whoever gets it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,6 +24,7 @@ from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
 from dcgan.ui.server import FOREVER, RequestError, answering
 
+BYTES = "application/octet-stream"
 KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
@@ -35,8 +39,15 @@ def routes(engine: Engine) -> list[BaseRoute]:
         raise RequestError(f"There are no weights {digest[:40]!r} here.", 404)
 
     async def generator(request: Request) -> Response:
-        content = await run_in_threadpool(_whole, named(request))
-        return Response(content, media_type="application/octet-stream", headers=_forever())
+        backend = request.path_params["backend"]
+        if backend not in runtime.BACKENDS:
+            raise RequestError(f"There are no generators for {backend[:40]!r} here.", 404)
+        content = await run_in_threadpool(_generator, named(request), backend)
+        return Response(content, media_type=BYTES, headers=_forever())
+
+    async def tensors(request: Request) -> Response:
+        content = await run_in_threadpool(_tensors, named(request))
+        return Response(content, media_type=BYTES, headers=_forever())
 
     async def directions(request: Request) -> Response:
         table = await run_in_threadpool(_directions, engine, request.path_params["digest"])
@@ -54,7 +65,8 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
 
     return [
-        Route("/dcgan/generators/{digest}.onnx", answering(generator)),
+        Route("/dcgan/generators/{digest}.{backend}.onnx", answering(generator)),
+        Route("/dcgan/generators/{digest}.tensors", answering(tensors)),
         Route("/dcgan/directions/{digest}.json", answering(directions)),
         Route("/dcgan/runtime/{version}/{file}", answering(part)),
     ]
@@ -72,12 +84,26 @@ def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
     raise RequestError(f"There are no directions {digest[:40]!r} here.", 404)
 
 
-@functools.lru_cache(maxsize=2)
-def _whole(model: Model) -> bytes:
+@functools.lru_cache(maxsize=4)
+def _generator(model: Model, backend: str) -> bytes:
     """Kept for the next visitor: an audience comes all at once, for the same model."""
     from dcgan import export
 
+    with _readable():
+        return export.for_browsers(model.checkpoint, backend)
+
+
+@functools.lru_cache(maxsize=2)
+def _tensors(model: Model) -> bytes:
+    from dcgan import export
+
+    with _readable():
+        return export.tensors(model.checkpoint)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
     try:
-        return export.whole(model.checkpoint)
+        yield
     except CheckpointError as error:
         raise RequestError(f"These weights can't be read here: {error}.", 500) from None

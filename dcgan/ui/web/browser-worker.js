@@ -128,13 +128,22 @@ function open(network) {
 }
 
 async function read({ weights, directions_hash: table }) {
-  const [{ ort, backend }, graph, directions] = await Promise.all([
+  const bytes = async (file) => {
+    const response = await fetched(address(`generators/${weights}.${file}`));
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const [{ ort, backend }, graph, tensors, directions] = await Promise.all([
     ready(),
-    fetched(address(`generators/${weights}.onnx`)).then((response) => response.arrayBuffer()),
+    ready().then(({ backend }) => bytes(`${backend}.onnx`)),
+    bytes("tensors"),
     fetched(address(`directions/${table}.json`)).then((response) => response.json()),
   ]);
-  const options = { executionProviders: [backend], graphOptimizationLevel: "all" };
-  const session = await ort.InferenceSession.create(new Uint8Array(graph), options);
+  const options = {
+    executionProviders: [backend],
+    graphOptimizationLevel: "all",
+    externalData: [{ path: "tensors", data: tensors }],
+  };
+  const session = await ort.InferenceSession.create(graph, options);
   return { session, directions };
 }
 

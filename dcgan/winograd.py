@@ -1,0 +1,95 @@
+"""A transposed convolution, 4x4 filters in steps of 2, by 9 multiplications where it takes 16.
+
+It is four convolutions with 2x2 filters, one for each parity of the row and the column that it
+writes. By Winograd's minimal filtering, F(2x2, 2x2) in the terms of Lavin and Gray (2016, section
+4), each of them makes 2x2 of its outputs by 9 products of sums and differences, not by 16 of the
+values themselves. Along one axis, for the inputs x[0] and x[1], their neighbours and a filter w:
+
+    y[0] = (w[1] + w[3]) x[0] - w[3] (x[0] - x[-1])
+    y[1] = (w[0] + w[2]) x[1] - w[2] (x[1] - x[0])
+    y[2] = (w[1] + w[3]) x[0] + w[1] (x[1] - x[0])
+    y[3] = (w[0] + w[2]) x[1] + w[0] (x[2] - x[1])
+
+Six products, of five kinds of input, for four outputs; along both axes 36, of 25 kinds, for 16. A
+product is one of matrices, cells by maps. The sums of filters do not change from picture to
+picture: ONNX Runtime computes them once, when it reads the graph.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dcgan.nodes import Nodes
+
+KERNEL, STRIDE = 4, 2
+KINDS = ("before", "even", "within", "within", "odd", "after")
+"""Of input that the six products take, see `_kinds`."""
+FILTERS = np.array(
+    [[0, 0, 0, -1], [0, 1, 0, 1], [0, 0, -1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]],
+    np.float32,
+)
+"""Their filters, by w[0] to w[3]."""
+OUTPUTS = ((0, 1), (2, 4), (1, 3), (4, 5))
+"""The two products whose sum is an output."""
+ITSELF = (1, 4)
+"""The products of x itself, one in each output: a bias comes in by them."""
+FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+"""What brings the maps to the front of the rows and columns, and behind them."""
+
+
+def fits(kernel: int, stride: int, height: int, width: int) -> bool:
+    """Whether a transposed convolution of height x width cells is one of these."""
+    return (kernel, stride) == (KERNEL, STRIDE) and height % 2 == width % 2 == 0
+
+
+def matrices(graph: Nodes, filters: str, maps: int) -> list[str]:
+    """What the products multiply by, (C, maps) each, of filters (C, maps, 4, 4)."""
+    flat = graph.reshape(graph.node("Transpose", filters, perm=[2, 3, 0, 1]), KERNEL**2, -1)
+    sums = graph.node("MatMul", graph.constant(np.kron(FILTERS, FILTERS)), flat)
+    parts = graph.split(sums, len(FILTERS) ** 2)
+    return [graph.reshape(part, -1, maps) for part in parts]
+
+
+def transposed(
+    graph: Nodes, x: str, by: list[str], bias: str, maps: int, height: int, width: int
+) -> str:
+    """ConvTranspose with pads of 1. x: (N, C, H / 2, W / 2). by: `matrices`. bias: (maps,).
+
+    Returns (N, maps, height, width).
+    """
+    x = graph.node("Transpose", x, perm=LAST)
+    x = graph.node("Pad", x, graph.whole(0, 1, 1, 0, 0, 1, 1, 0))
+    kinds = {
+        (row, column): cells
+        for row, rows in _kinds(graph, x, axis=1).items()
+        for column, cells in _kinds(graph, rows, axis=2).items()
+    }
+    places = np.ndindex(len(FILTERS), len(FILTERS))
+    products = {
+        (row, column): graph.node("MatMul", kinds[KINDS[row], KINDS[column]], matrix)
+        for (row, column), matrix in zip(places, by, strict=True)
+    }
+    for place in ((row, column) for row in ITSELF for column in ITSELF):
+        products[place] = graph.node("Add", products[place], bias)
+    rows = []
+    for one, other in OUTPUTS:
+        row = [graph.node("Add", products[one, i], products[other, i]) for i in range(len(FILTERS))]
+        cells = [graph.node("Add", row[one], row[other]) for one, other in OUTPUTS]
+        side_by_side = graph.node("Concat", *cells, axis=3)
+        rows.append(graph.reshape(side_by_side, 0, 0, 1, -1))
+    y = graph.reshape(graph.node("Concat", *rows, axis=2), -1, height, width, maps)
+    return graph.node("Transpose", y, perm=FIRST)
+
+
+def _kinds(graph: Nodes, x: str, axis: int) -> dict[str, str]:
+    """x[2t], x[2t + 1] and differences of neighbours; x has a zero at either end."""
+    odd, even = graph.cut(x, axis, 0, step=2), graph.cut(x, axis, 1, step=2)  # from x[-1], x[0] on
+    across = graph.node("Sub", even, odd)
+    even, odd = graph.cut(even, axis, 0, -1), graph.cut(odd, axis, 1)
+    return {
+        "before": graph.cut(across, axis, 0, -1),
+        "even": even,
+        "within": graph.node("Sub", odd, even),
+        "odd": odd,
+        "after": graph.cut(across, axis, 1),
+    }
