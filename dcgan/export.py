@@ -27,9 +27,14 @@ from dcgan.nodes import Nodes
 
 OPSET = 17
 IR_VERSION = 8
+HERE = "processor"
+"""What the graph of the file is for, beside runtime.BACKENDS."""
 SEVERAL = 3
 """Pictures in a batch from which on ONNX Runtime is quicker by winograd.py, on the processors that
-this was measured on; in WebAssembly it is for one, and on a GPU nobody has measured it."""
+this was measured on."""
+CELLS = 8 * 8
+"""Of a layer, from which on it is quicker for one in WebAssembly: a smaller one gains half a
+millisecond, and its sums of filters are four times as many. On a GPU nobody has measured it."""
 TENSORS = "tensors"
 TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
@@ -37,7 +42,7 @@ TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 def graph(weights: Checkpoint) -> onnx.ModelProto:
     """Of a checkpoint's generator, whose tensors are the config's (`Checkpoint.tensors` checks)."""
     tensors = _stored(weights.folder / checkpoint.WEIGHTS)
-    return _graph(weights, tensors, optional_gains=True, several=SEVERAL)
+    return _graph(weights, tensors, HERE)
 
 
 def write(weights: Checkpoint) -> Path:
@@ -65,9 +70,7 @@ def for_browsers(weights: Checkpoint, backend: str) -> bytes:
             tensor.nbytes,
         )
         place += tensor.nbytes
-    several = 1 if backend == "wasm" else None
-    built = _graph(weights, stored, optional_gains=False, several=several)
-    return built.SerializeToString(deterministic=True)
+    return _graph(weights, stored, backend).SerializeToString(deterministic=True)
 
 
 def tensors(weights: Checkpoint) -> bytes:
@@ -83,13 +86,9 @@ def _read(weights: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def _graph(
-    weights: Checkpoint,
-    tensors: Mapping[str, TensorProto],
-    optional_gains: bool,
-    several: int | None,
+    weights: Checkpoint, tensors: Mapping[str, TensorProto], backend: str
 ) -> onnx.ModelProto:
-    """several: pictures in a batch from which on Winograd's way is taken; None: never."""
-    built = _Builder(weights.config, tensors, optional_gains, several).model()
+    built = _Builder(weights.config, tensors, backend).model()
     built.metadata_props.add(key=WEIGHTS_KEY, value=weights.hash)
     return built
 
@@ -120,14 +119,10 @@ def _external(
 
 class _Builder(Nodes):
     def __init__(
-        self,
-        config: ModelConfig,
-        tensors: Mapping[str, TensorProto],
-        optional_gains: bool,
-        several: int | None,
+        self, config: ModelConfig, tensors: Mapping[str, TensorProto], backend: str
     ) -> None:
         super().__init__(tensors.values())
-        self.config, self.optional_gains, self.several = config, optional_gains, several
+        self.config, self.backend = config, backend
         self.inputs = [_value("z", "N", config.z_size)]
         self.outputs = [_value(PICTURES, "N", config.channels, *[config.image_size] * 2)]
         if config.classes:
@@ -178,7 +173,7 @@ class _Builder(Nodes):
             return directly(self)
         factor, bias = self._norm(f"norms.{number}")
         filters = self.node("Mul", filters, self.unsqueeze(factor, 0, 2, 3))
-        if self.several is None or not winograd.fits(kernel, stride, *config.layer_shapes[i][1:]):
+        if not self._by_winograd(i):
             return directly(self)
         shape = config.layer_shapes[number]
         by = winograd.matrices(self, filters, shape[0])
@@ -186,17 +181,25 @@ class _Builder(Nodes):
         def with_fewer(graph: Nodes) -> str:
             return winograd.transposed(graph, x, by, bias, *shape)
 
-        if self.several == 1:
+        if self.backend == "wasm":
             return with_fewer(self)
         pictures = self.node("Shape", "z", end=1)
-        are_several = self.node("GreaterOrEqual", pictures, self.whole(self.several))
+        are_several = self.node("GreaterOrEqual", pictures, self.whole(SEVERAL))
         return self.either(are_several, with_fewer, directly)
+
+    def _by_winograd(self, i: int) -> bool:
+        """Whether that is quicker for a layer, be it for several pictures only."""
+        config = self.config
+        _, height, width = config.layer_shapes[i]
+        kernel, stride = config.generator_kernels[i], config.generator_strides[i]
+        quicker = {HERE: True, "wasm": height * width >= CELLS, "webgpu": False}
+        return quicker[self.backend] and winograd.fits(kernel, stride, height, width)
 
     def _gained(self, x: str, number: int) -> str:
         width = self.config.generator_widths[number - 1]
         batch, high, wide = (f"{side}_{number}" for side in ("N", "H", "W"))
         self.inputs.append(_value(gain(number), batch, width, high, wide))
-        if self.optional_gains:
+        if self.backend == HERE:
             neutral = np.ones((1, width, 1, 1), np.float32)
             self.constants.append(numpy_helper.from_array(neutral, gain(number)))
         return self.node("Mul", x, gain(number))

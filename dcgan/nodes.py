@@ -30,7 +30,7 @@ class Nodes:
         return name
 
     def split(self, x: str, parts: int) -> list[str]:
-        """Equal parts of the first axis, which each of them keeps."""
+        """Equal parts of the first axis."""
         number = next(self._numbers)
         names = [f"split_{number}_{part}" for part in range(parts)]
         self.nodes.append(helper.make_node("Split", [x], names, names[0], axis=0))

@@ -46,8 +46,7 @@ def matrices(graph: Nodes, filters: str, maps: int) -> list[str]:
     """What the products multiply by, (C, maps) each, of filters (C, maps, 4, 4)."""
     flat = graph.reshape(graph.node("Transpose", filters, perm=[2, 3, 0, 1]), KERNEL**2, -1)
     sums = graph.node("MatMul", graph.constant(np.kron(FILTERS, FILTERS)), flat)
-    parts = graph.split(sums, len(FILTERS) ** 2)
-    return [graph.reshape(part, -1, maps) for part in parts]
+    return graph.split(graph.reshape(sums, -1, maps), len(FILTERS) ** 2)
 
 
 def transposed(

@@ -134,7 +134,7 @@ async function read({ weights, directions_hash: table }) {
   };
   const [{ ort, backend }, graph, tensors, directions] = await Promise.all([
     ready(),
-    ready().then(({ backend }) => bytes(`${backend}.onnx`)),
+    suited().then((backend) => bytes(`${backend}.onnx`)),
     bytes("tensors"),
     fetched(address(`directions/${table}.json`)).then((response) => response.json()),
   ]);
@@ -156,10 +156,15 @@ function ready() {
 }
 
 /** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers. */
+async function suited() {
+  const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
+  return gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm";
+}
+
+/** WASM also where WebGPU can't be had after all: the graph for that is good for both. */
 async function start() {
   const facts = await fetched(new URL("runtime.json", import.meta.url)).then((r) => r.json());
-  const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
-  const backend = gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm";
+  const backend = await suited();
   try {
     return { ort: await load(facts, backend), backend };
   } catch (error) {
