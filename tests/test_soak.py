@@ -28,7 +28,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_a_short_soak_leaves_nothing_behind(weights: Path) -> None:
-    check(soak.soak(weights, seconds=10, warm=6), growth=32)
+    check(soak.soak(weights, seconds=6, warm=5), growth=32)
 
 
 @pytest.mark.long

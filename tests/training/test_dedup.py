@@ -100,6 +100,7 @@ def test_mirror_images_count_where_asked_for(folder: Path, tmp_path: Path) -> No
     assert facts["groups"] == [[seed, COUNT + seed] for seed in range(5)]
 
 
+@pytest.mark.long
 def test_a_second_run_leaves_out_what_the_first_found(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def test_the_perceptual_hash_compares_each_with_each_and_with_mirror_images(
     assert figures["precision"] == 1
 
 
+@pytest.mark.long
 def test_the_command_reports_the_half_that_it_did_not_choose_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,7 @@ def test_the_commands_stop_at_the_limit_and_print_json_last(
     assert "was made with" in other.stderr
 
 
+@pytest.mark.long
 def test_a_data_set_of_the_hub_is_streamed_to_the_same_shards(tmp_path: Path) -> None:
     folder = tmp_path / "local"
     folder.mkdir()

@@ -125,6 +125,7 @@ def test_the_command_measures_every_row(
     assert told[5][3].startswith("best of 3, ")
 
 
+@pytest.mark.long
 def test_hopeless_settings_stop_and_the_best_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervised, "EPOCHS", 10)
     monkeypatch.setattr(supervised, "CHECKS", (6,))
