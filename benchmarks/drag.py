@@ -34,7 +34,6 @@ WAYS = ("server", "browser", "stock")
 MOVES = 40
 SECONDS = 4
 REACH = 3
-
 MEASURE = """
 async ({slider, shown, attribute, moves, seconds, reach}) => {
   const input = document.querySelector(slider);

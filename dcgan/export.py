@@ -41,8 +41,7 @@ TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 def graph(weights: Checkpoint) -> onnx.ModelProto:
     """Of a checkpoint's generator, whose tensors are the config's (`Checkpoint.tensors` checks)."""
-    tensors = _stored(weights.folder / checkpoint.WEIGHTS)
-    return _graph(weights, tensors, HERE)
+    return _graph(weights, _stored(weights.folder / checkpoint.WEIGHTS), HERE)
 
 
 def write(weights: Checkpoint) -> Path:
@@ -61,14 +60,8 @@ def for_browsers(weights: Checkpoint, backend: str) -> bytes:
     """
     stored, place = {}, 0
     for name, tensor in _read(weights).items():
-        stored[name] = _external(
-            name,
-            tensor.shape,
-            helper.np_dtype_to_tensor_dtype(tensor.dtype),
-            TENSORS,
-            place,
-            tensor.nbytes,
-        )
+        kind = helper.np_dtype_to_tensor_dtype(tensor.dtype)
+        stored[name] = _external(name, tensor.shape, kind, TENSORS, place, tensor.nbytes)
         place += tensor.nbytes
     return _graph(weights, stored, backend).SerializeToString(deterministic=True)
 

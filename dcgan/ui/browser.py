@@ -11,8 +11,6 @@ All of it never changes, and is to be kept by whoever gets it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,11 +18,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan import runtime
-from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
-from dcgan.ui.server import FOREVER, RequestError, answering
+from dcgan.ui.server import FOREVER, RequestError, answering, readable
 
 BYTES = "application/octet-stream"
+WEIGHTS = "These weights"
 KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
@@ -89,7 +87,7 @@ def _generator(model: Model, backend: str) -> bytes:
     """Kept for the next visitor: an audience comes all at once, for the same model."""
     from dcgan import export
 
-    with _readable():
+    with readable(WEIGHTS):
         return export.for_browsers(model.checkpoint, backend)
 
 
@@ -97,13 +95,5 @@ def _generator(model: Model, backend: str) -> bytes:
 def _tensors(model: Model) -> bytes:
     from dcgan import export
 
-    with _readable():
+    with readable(WEIGHTS):
         return export.tensors(model.checkpoint)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except CheckpointError as error:
-        raise RequestError(f"These weights can't be read here: {error}.", 500) from None

@@ -15,8 +15,6 @@ forgotten: nothing of it is kept or written to a file.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +37,7 @@ from dcgan.ui.server import (
     read_body,
     read_spec,
     read_whole,
+    readable,
     reading,
 )
 from dcgan.work import Work
@@ -133,7 +132,7 @@ def probes(engine: Engine) -> dict[str, Any]:
     """The classes of models' probes and what these are worth, see `probe.describe`, by model."""
     from dcgan import probe
 
-    with _readable():
+    with readable("A probe"):
         found = {name: probe.describe(model.checkpoint) for name, model in engine.models.items()}
     return {name: described for name, described in found.items() if described}
 
@@ -154,17 +153,9 @@ def classify_file(model: Model, content: bytes) -> dict[str, Any] | None:
 def _classify(model: Model, picture: np.ndarray) -> dict[str, Any] | None:
     from dcgan import probe
 
-    with _readable():
+    with readable("A probe"):
         opened = _probe(model)
     return opened and probe.told(*opened, picture)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except CheckpointError as error:
-        raise RequestError(f"A probe can't be read here: {error}.", 500) from None
 
 
 @functools.lru_cache(maxsize=64)

@@ -32,6 +32,7 @@ from starlette.staticfiles import StaticFiles
 from dcgan import images
 from dcgan.boxes import BoxesError
 from dcgan.catalogue import describe
+from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine
 from dcgan.photographs import READABLE, NoFaceError, PhotographError, TooLargeError
 from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
@@ -235,6 +236,15 @@ def reading(content: bytes) -> Iterator[None]:
         yield
     except PhotographError as error:
         raise RequestError(str(error), _STATUS.get(type(error), 400)) from None
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Within it files of a checkpoint are read; what is wrong with them is the server's fault."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise RequestError(f"{what} can't be read here: {error}.", 500) from None
 
 
 def sentence(error: ValueError) -> str:

@@ -21,7 +21,7 @@ from dcgan.checkpoint import CheckpointError
 from dcgan.engine import Engine, Model
 from dcgan.ui import slow
 from dcgan.ui.discriminator import MAX_UPLOAD
-from dcgan.ui.server import RequestError, answering, data_uri, read_body, reading
+from dcgan.ui.server import RequestError, answering, data_uri, read_body, readable, reading
 from dcgan.work import Sketch, Work
 
 if TYPE_CHECKING:
@@ -62,10 +62,8 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
     with reading(content):
         picture, notes = projection.crop(model, content, middle=cut == "middle")
     searching = projection.project(model, picture, projection.STEPS)
-    try:
+    with readable("The encoder"):
         first = next(searching)
-    except CheckpointError as error:
-        raise RequestError(f"The encoder can't be read here: {error}.", 500) from None
     seen = {"crop": data_uri(images.encode_png(picture), "png"), "notes": notes}
     yield Sketch(first, seen)
     while True:

@@ -14,6 +14,11 @@ const waiting = { urgent: [], patient: [] };
 let working = false;
 let runtime = null; // promise of {ort, backend}
 
+/** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers. */
+const suited = Promise.resolve(navigator.gpu?.requestAdapter())
+  .catch(() => null)
+  .then((gpu) => (gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm"));
+
 self.addEventListener("message", ({ data }) => {
   if ("stop" in data) {
     for (const queue of Object.values(waiting)) {
@@ -134,7 +139,7 @@ async function read({ weights, directions_hash: table }) {
   };
   const [{ ort, backend }, graph, tensors, directions] = await Promise.all([
     ready(),
-    suited().then((backend) => bytes(`${backend}.onnx`)),
+    suited.then((backend) => bytes(`${backend}.onnx`)),
     bytes("tensors"),
     fetched(address(`directions/${table}.json`)).then((response) => response.json()),
   ]);
@@ -155,16 +160,10 @@ function ready() {
   return runtime;
 }
 
-/** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers. */
-async function suited() {
-  const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
-  return gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm";
-}
-
 /** WASM also where WebGPU can't be had after all: the graph for that is good for both. */
 async function start() {
   const facts = await fetched(new URL("runtime.json", import.meta.url)).then((r) => r.json());
-  const backend = await suited();
+  const backend = await suited;
   try {
     return { ort: await load(facts, backend), backend };
   } catch (error) {
