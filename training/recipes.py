@@ -7,12 +7,14 @@ changes and, in `deviations`, why; `python -m training train NAME --dry-run` pri
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
+from training.augmentation import Augmentation
 from training.data import HELD_OUT, Images, load_images
 
 
@@ -22,6 +24,10 @@ class Option(StrEnum):
     SYNC_NORM = "sync_norm"
     COMPILE = "compile"
     PREFETCH = "prefetch"
+
+
+class RecipeError(ValueError):
+    """A recipe that can't be trained; the message says which field and why."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Recipe:
     """Both networks on every minibatch; or D, then G, a step each (authors' code)."""
     mirror: bool = False
     """Flip every second picture left to right; the paper: no augmentation."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """How real and generated images are transformed before D sees them; the paper: not at all."""
     average: float = 0.0
     """Decay per step of the exponential moving average of G that is exported; 0: G itself."""
     statistics: Literal["fixed", "batch"] = "fixed"
@@ -58,6 +66,24 @@ class Recipe:
     """Gather the next batch in a thread while a step computes, in memory that a GPU reads from."""
     deviations: dict[str, str] = field(default_factory=dict)
     """Field, or field of the model as "model.prior" -> why it is not the paper's."""
+
+    def __post_init__(self) -> None:
+        """Raises RecipeError for a value outside its range."""
+        ranges = {
+            "batch_size": (
+                self.batch_size >= 2,
+                "at least 2 for batch normalisation",
+            ),
+            "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
+            "beta1": (0 <= self.beta1 < 1, "in [0, 1)"),
+            "l2": (0 <= self.l2 < math.inf, "at least 0"),
+            "average": (0 <= self.average < 1, "in [0, 1)"),
+            "seed": (0 <= self.seed < 2**63, "at least 0"),
+            "held_out": (0 <= self.held_out < 1, "in [0, 1)"),
+        }
+        for name, (fits, wanted) in ranges.items():
+            if not fits:
+                raise RecipeError(f"{name} must be {wanted}, not {getattr(self, name)!r}")
 
     def pictures(self, source: str | Path) -> Images:
         """What of a set it trains on, and what it holds out. Raises DataError."""
@@ -102,12 +128,15 @@ ROOMS = Recipe(
     description="64x64 bedrooms and living rooms, on a CPU: the stand-in for LSUN bedrooms.",
     mirror=True,
     average=0.999,
+    augmentation=Augmentation(brightness=0.25, saturation=0.5, contrast=0.25, translation=0.125),
     keep={"room": ["bedroom", "living_room"]},
     deviations={
         **_SMALL_DEVIATIONS,
         "mirror": "11,000 pictures are 1/270 of the paper's; a mirrored room is a room",
         "keep": "living rooms share windows, curtains and sofas with bedrooms; with all classes "
         "the pictures stayed soft for much longer",
+        "augmentation": "D came to know its 11,000 images (losses 0.2 against 3) and KID stayed at "
+        "0.25; with augmentation the same weights came to 0.157",
     },
 )
 

@@ -25,6 +25,7 @@ from dcgan import images
 from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
 from dcgan.networks import Discriminator, Generator
+from training.augmentation import DRAWS, augment
 from training.batches import Ahead, Batches, random
 from training.convolution import use_matrix_products
 from training.data import Images
@@ -161,8 +162,8 @@ class Trainer:
         turn = step % self.steps_per_batch
         losses: dict[str, Tensor] = {}
         if turn == 0:
-            on_real = self._discriminate(real, labels)
-            on_fake = self._discriminate(fake.detach(), labels)
+            on_real = self._discriminate(self._augmented(real, "real"), labels)
+            on_fake = self._discriminate(self._augmented(fake.detach(), "fake"), labels)
             loss = _bce(on_real, 1.0) + _bce(on_fake, 0.0)
             self._update("adam_d", loss)
             losses["loss_d"] = loss.detach()
@@ -170,7 +171,7 @@ class Trainer:
             losses["d_fake"] = on_fake.detach().sigmoid().mean()
         if turn == self.steps_per_batch - 1:
             self.discriminator.requires_grad_(False)
-            loss = _bce(self.discriminator(fake, labels), 1.0)
+            loss = _bce(self.discriminator(self._augmented(fake, "fake for G"), labels), 1.0)
             self._update("adam_g", loss)
             self.discriminator.requires_grad_(True)
             if recipe.average:
@@ -229,6 +230,16 @@ class Trainer:
             z = generator.standard_normal(shape)
         part = z[self.accelerator.process_index :: self.accelerator.num_processes]
         return self._tensor(part.astype(np.float32))
+
+    def _augmented(self, pictures: Tensor, purpose: str) -> Tensor:
+        """What D sees of this process's part of a batch; each purpose has its own random draws."""
+        policy, config = self.recipe.augmentation, self.recipe.model
+        if not policy:
+            return pictures
+        generator = random(self.recipe.seed, f"augmentation of {purpose}", self.step)
+        draws = generator.random((self.recipe.batch_size, DRAWS))
+        part = draws[self.accelerator.process_index :: self.accelerator.num_processes]
+        return augment(pictures, policy, part, 1.0 if config.output == "tanh" else 0.5)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor, device = torch.from_numpy(array), self.accelerator.device
