@@ -63,6 +63,7 @@ from training.experiments import (
 from training.judges import EPOCHS, train_judges
 from training.loop import Budget, OnCollapse, Run
 from training.named import COUNTS, choose, fit
+from training.overrides import override
 from training.prepare.commands import app as preparing
 from training.prepare.commands import remove_duplicates
 from training.recipes import RECIPES, Option, Recipe, describe
@@ -135,6 +136,14 @@ def train(
         list[Option], typer.Option("--with", help="Options of the recipe to turn on.")
     ] = [],  # noqa: B006  (typer copies it)
     seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    assignments: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any field of the recipe, such as batch_size=64 or model.prior=normal.",
+        ),
+    ] = [],  # noqa: B006  (typer copies it)
     on_collapse: Annotated[
         OnCollapse, typer.Option(help="What to do when G's maps or pictures become alike.")
     ] = "warn",
@@ -148,6 +157,7 @@ def train(
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
     if not resume and not dry_run and (out / "states").is_dir():
         raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
+    chosen = override(chosen, assignments)
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     chosen = dataclasses.replace(chosen, **{option.value: True for option in options})

@@ -90,8 +90,8 @@ class Run:
         then = settings(Recipe(self.recipe.model, "")) | kept
         if changed := [name for name in now if then[name] != now[name]]:
             raise StateError(
-                f"{self.out} was trained with another {', '.join(changed)}: give the recipe and "
-                "the --seed that it was started with"
+                f"{self.out} was trained with another {', '.join(changed)}: give the recipe, "
+                "--seed and --set that it was started with"
             )
         if before.get("pictures", self._digest) != self._digest:
             raise StateError(

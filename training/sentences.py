@@ -15,6 +15,7 @@ from training import ship as shipping
 from training.exemplars import ExemplarError
 from training.loop import TrainingError
 from training.named import NamedError
+from training.overrides import OverrideError
 from training.sources import DataError
 from training.state import StateError
 
@@ -30,6 +31,7 @@ def in_one_sentence() -> Iterator[None]:
         shipping.ShipError,
         ExemplarError,
         NamedError,
+        OverrideError,
         checkpoint.CheckpointError,
         BoxesError,
         SpecError,
