@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
-from dcgan.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover
 from dcgan.ui.page import build, launch_options, warm
 
 engine = Engine(discover(Path(__file__).parent / "weights"))

@@ -32,7 +32,7 @@ import typer
 
 from benchmarks import Figure, machine, memory
 from benchmarks.connection import Connection
-from dcgan.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover
 
 CLIENTS, MANY, TOO_MANY = 32, 200, 400
 MODEL = "faces"

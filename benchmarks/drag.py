@@ -23,8 +23,8 @@ import typer
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import Figure, chromium, machine
-from dcgan.engine import Engine, discover
-from dcgan.spec import Draw, Move
+from dcgan.latents.spec import Draw, Move
+from dcgan.rendering.engine import Engine, discover
 from dcgan.ui.page import build, launch_options
 
 Reduce = Callable[[list[float]], float]

@@ -21,8 +21,8 @@ import torch
 import typer
 
 from benchmarks import Figure, machine
-from dcgan import checkpoint
-from dcgan.engine import Model
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 
 SIZES = {1: 10, 64: 1}
 """Pictures in a call -> calls in a round."""

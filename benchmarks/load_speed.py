@@ -27,7 +27,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from benchmarks import Figure, machine
-from training.data import load_images
+from training.data.datasets import load_images
 
 SIZE, DIFFERENT, SHARD = 64, 2000, 10_000
 

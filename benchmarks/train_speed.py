@@ -26,10 +26,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from benchmarks import Figure, machine
-from dcgan.networks import Discriminator, Generator
-from training.data import Images
+from dcgan.models.networks import Discriminator, Generator
+from training.core.trainer import Trainer, best_precision
+from training.data.datasets import Images
 from training.recipes import FACES, FACES_COMMON, Recipe
-from training.trainer import Trainer, best_precision
 
 STEPS = 2
 """Steps that each of the two makes in its turn."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dcgan.api import render, walk
-    from dcgan.checkpoint import load
+    from dcgan.models.checkpoint import load
 
 # ONNX Runtime reports to its makers, unless it is told before it is imported that it shall not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dcgan import images, walks
-from dcgan.checkpoint import CONFIG, Checkpoint, load
-from dcgan.engine import Model
-from dcgan.films import Film, encode
-from dcgan.spec import VERSION, PictureSpec, SpecError, Z, parse
-from dcgan.work import finish
+from dcgan.latents import interpolation
+from dcgan.latents.spec import VERSION, PictureSpec, SpecError, Z, parse
+from dcgan.media import images
+from dcgan.media.video import Film, encode
+from dcgan.models.checkpoint import CONFIG, Checkpoint, load
+from dcgan.rendering.engine import Model
+from dcgan.tasks import finish
 
 __all__ = ["load", "render", "walk"]
 
@@ -79,7 +80,7 @@ class Walk(Pictures):
         scale: of every pixel. Raises ValueError for other endings and for sizes that no film has.
         """
         path, frames = Path(path), np.asarray(self)
-        seconds, size = len(frames) / walks.FRAMES_PER_SECOND, scale * frames.shape[1]
+        seconds, size = len(frames) / interpolation.FRAMES_PER_SECOND, scale * frames.shape[1]
         film = Film(path.suffix.removeprefix("."), seconds, size, "nearest")
         path.write_bytes(finish(encode(frames, self.texts, film)))
 
@@ -88,7 +89,7 @@ class Walk(Pictures):
             return super()._repr_png_()
         first, *rest = [Image.fromarray(frame) for frame in np.asarray(self)]
         buffer = io.BytesIO()
-        duration = 1000 / walks.FRAMES_PER_SECOND
+        duration = 1000 / interpolation.FRAMES_PER_SECOND
         first.save(buffer, "PNG", save_all=True, append_images=rest, duration=duration, loop=0)
         return buffer.getvalue(), _size(self[0])
 
@@ -119,7 +120,7 @@ def walk(
     closed: bool = True,
     spherical: bool = True,
 ) -> Walk:
-    """Walk from picture to picture (figure 4), `walks.FRAMES_PER_SECOND` steps a second.
+    """Walk from picture to picture (figure 4), `interpolation.FRAMES_PER_SECOND` steps a second.
 
     closed: back to the first. spherical: on the sphere, not straight. Edits and class are those of
     the station that was left last. Raises ValueError for fewer than 2 stations, SpecError for what
@@ -128,7 +129,7 @@ def walk(
     if not 0 < seconds < math.inf:
         raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")
     model = _model(checkpoint, checkpoint.hash)
-    specs = walks.frames(_specs(model, stations), seconds, closed, spherical)
+    specs = interpolation.frames(_specs(model, stations), seconds, closed, spherical)
     drawn = model.render(specs).view(Walk)
     drawn.texts = tuple(map(str, specs))
     return drawn

@@ -37,8 +37,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from benchmarks.connection import Answer, Connection
-from dcgan.engine import Engine, discover
-from dcgan.films import FORMATS
+from dcgan.media.video import FORMATS
+from dcgan.rendering.engine import Engine, discover
 from dcgan.ui.page import build, launch_options
 from tests import loops
 
@@ -224,7 +224,7 @@ async def drags(visitor: Visitor) -> None:
 
 
 async def opens_the_page(visitor: Visitor) -> None:
-    for path in ("/", "/dcgan/models", "/dcgan/web/page.js", "/dcgan/probes", "/config"):
+    for path in ("/", "/dcgan/models", "/dcgan/web/core/page.js", "/dcgan/probes", "/config"):
         await visitor.get(path)
 
 

@@ -16,11 +16,14 @@ import torch
 from PIL import Image
 
 import dcgan
-from dcgan import checkpoint, images, latent, load, render, walk
+from dcgan import load, render, walk
 from dcgan.api import SHOWN, SIDE, Pictures, Walk
-from dcgan.checkpoint import Checkpoint, CheckpointError
-from dcgan.films import read_texts
-from dcgan.spec import At, Draw, Mean, SpecError
+from dcgan.latents import operations
+from dcgan.latents.spec import At, Draw, Mean, SpecError
+from dcgan.media import images
+from dcgan.media.video import read_texts
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from tests import tiny
 from tests.test_classes import DIGITS
 
@@ -63,7 +66,7 @@ print(render(load(sys.argv[1]), "z(1,0)").shape, sorted({"torch", "onnx"} & sys.
 
 def test_what_stands_for_a_picture(faces: Checkpoint) -> None:
     whole = f"v1:another-name@{faces.hash}:z(1,0)"
-    z = latent.draw(1, 0, tiny.CONFIG.z_size, "uniform")
+    z = operations.draw(1, 0, tiny.CONFIG.z_size, "uniform")
     with torch.inference_mode():
         drawn = faces.generator()(torch.from_numpy(z[None].astype(np.float32))).numpy()
     expected = images.to_uint8(drawn, "tanh")[0].astype(int)

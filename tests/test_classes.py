@@ -14,14 +14,17 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import images, saliency, units, walks
-from dcgan.boxes import Boxed, BoxSet
+from dcgan.analysis import saliency, units
 from dcgan.config import MNIST
-from dcgan.engine import Engine, Model
-from dcgan.films import Film, encode, read_texts
-from dcgan.spec import Draw, Slerp, parse
-from dcgan.ui import discriminator, film, forget, server
-from dcgan.work import finish
+from dcgan.latents import interpolation
+from dcgan.latents.spec import Draw, Slerp, parse
+from dcgan.media import images
+from dcgan.media.video import Film, encode, read_texts
+from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import finish
+from dcgan.ui.routes import discriminator, forget, video
+from dcgan.ui.serving import http
 from tests import tiny
 from tests.test_cli import done, refused
 
@@ -44,7 +47,7 @@ def model(engine: Engine) -> Model:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> TestClient:
-    tabs = (server, film, forget, discriminator)
+    tabs = (http, video, forget, discriminator)
     return TestClient(Starlette(routes=[route for tab in tabs for route in tab.routes(engine)]))
 
 
@@ -85,7 +88,7 @@ def test_a_table_of_classes_is_a_sheet(client: TestClient, model: Model) -> None
 
 def test_a_walk_keeps_the_class_of_the_station_it_left(engine: Engine, model: Model) -> None:
     stations = [str(model.sample(1, 0, turn=3)), str(model.sample(1, 1, turn=7))]
-    found = finish(film.walk(engine, stations, 0.4, True, True, "webp", 84, "nearest"))
+    found = finish(video.walk(engine, stations, 0.4, True, True, "webp", 84, "nearest"))
     assert [parse(text).label for text in found["specs"]] == [3] * 3 + [7] * 3
     assert parse(found["specs"][1]).z == Slerp(1 / 3, Draw(1, 0), Draw(1, 1))
 
@@ -166,7 +169,7 @@ def test_the_command_line_draws_classes_in_columns_and_walks_in_one(
     asked = ("--count", 2, "--stations", 2, "--seed", 4, "--seconds", 0.2, "--size", 84)
     done("walk", folder, *asked, "--out", moving)
     ways = [[model.sample(4, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
-    rows = [walks.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    rows = [interpolation.frames(way, 0.2, closed=True, spherical=True) for way in ways]
     drawn = zip(*map(model.render, rows), strict=True)
     frames = np.stack([images.grid(np.stack(pair)) for pair in drawn])
     found = moving.read_bytes()

@@ -12,18 +12,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan import hub, images, saliency, units, walks
-from dcgan.engine import Engine, Model
-from dcgan.films import Film, encode, read_texts
-from dcgan.spec import SpecError, parse
-from dcgan.work import finish
+from dcgan.analysis import saliency, units
+from dcgan.latents import interpolation
+from dcgan.latents.spec import SpecError, parse
+from dcgan.media import images
+from dcgan.media.video import Film, encode, read_texts
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import finish
 from tests import tiny
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "dcgan", *map(str, arguments)],
-        cwd=hub.ROOT,
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
@@ -142,7 +145,9 @@ def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path
     out = tmp_path / "walk.webp"
     stations = [option for text in dropped for option in ("--through", text)]
     done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out)
-    specs = walks.frames([parse(text) for text in dropped], 0.4, closed=True, spherical=True)
+    specs = interpolation.frames(
+        [parse(text) for text in dropped], 0.4, closed=True, spherical=True
+    )
     assert [str(spec) for spec in specs[::3]] == [
         str(dataclasses.replace(specs[0], z=specs[i].z)) for i in (0, 3)
     ]
@@ -162,7 +167,7 @@ def test_a_walk_is_a_film_of_any_format_with_its_texts(
     asked = (*options, "--size", 80, "--scaling", "lanczos", "--out", out)
     done("walk", faces.checkpoint.folder, *asked)
     ways = [[faces.sample(0, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
-    rows = [walks.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    rows = [interpolation.frames(way, 0.2, closed=True, spherical=True) for way in ways]
     assert read_texts(out.read_bytes()) == [
         str(spec) for frame in zip(*rows, strict=True) for spec in frame
     ]
@@ -188,11 +193,11 @@ def test_a_film_that_can_not_be_made_is_a_sentence(
 def test_a_walk_takes_each_ways_edits_from_the_station_before_it(faces: Model) -> None:
     plain, edited = faces.sample(2), parse(f"{faces.sample(2, 1)}:gain(1,0,0-3)")
     for closed, of_edited in ((True, [False] * 3 + [True] * 3), (False, [False] * 6)):
-        frames = walks.frames([plain, edited], 0.4, closed, spherical=False)
+        frames = interpolation.frames([plain, edited], 0.4, closed, spherical=False)
         assert [bool(frame.gains) for frame in frames] == of_edited
     other = dataclasses.replace(edited, model="faces/seen-28k")
     with pytest.raises(SpecError, match="must be of one model"):
-        walks.frames([plain, other], 1, closed=True, spherical=True)
+        interpolation.frames([plain, other], 1, closed=True, spherical=True)
 
 
 def test_exciting_draws_each_map_with_its_best(faces: Model, tmp_path: Path) -> None:

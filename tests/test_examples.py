@@ -21,20 +21,24 @@ import pytest
 import torch
 from PIL import Image
 
-from dcgan import hub, images, judges, load, sight
-from dcgan.engine import Model
-from dcgan.films import read_texts
-from dcgan.spec import parse
-from training import windows
-from training.landmarks import Landmarks
+from dcgan import load
+from dcgan.analysis import classifiers
+from dcgan.analysis.discriminator import network_input
+from dcgan.latents.spec import parse
+from dcgan.media import images
+from dcgan.media.video import read_texts
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Model
+from training.attributes import window_segmentation
+from training.attributes.landmarks import Landmarks
 
 ADDRESS = "http://127.0.0.1:7860"
-JUDGES = hub.ROOT / "weights" / "judges"
-WINDOWS = hub.ROOT / "weights" / "rooms" / "units-windows.json"
+JUDGES = REPOSITORY / "weights" / "judges"
+WINDOWS = REPOSITORY / "weights" / "rooms" / "units-windows.json"
 
 
 def read(name: str) -> str:
-    return (hub.ROOT / "docs" / name).read_text(encoding="utf-8")
+    return (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> str:
@@ -47,7 +51,7 @@ def blocks(language: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Like the repository's: with its weights, and with `python` and `dcgan` at hand."""
     folder = tmp_path_factory.mktemp("examples")
-    (folder / "weights").symlink_to(hub.ROOT / "weights")
+    (folder / "weights").symlink_to(REPOSITORY / "weights")
     (folder / "python").symlink_to(sys.executable)
     return folder
 
@@ -60,7 +64,7 @@ def address() -> Iterator[str]:
     environment = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1"}
     command = [sys.executable, "-W", "error", "app.py"]
     with subprocess.Popen(
-        command, cwd=hub.ROOT, env=environment, text=True, stdout=subprocess.PIPE
+        command, cwd=REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE
     ) as app:
         assert app.stdout is not None
         for line in app.stdout:
@@ -80,7 +84,7 @@ def test_the_command_line(folder: Path) -> None:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(hub.ROOT),
+        "PYTHONPATH": str(REPOSITORY),
     }
     ran = subprocess.run(
         ["bash", "-euc", blocks("sh")], cwd=folder, env=environment, capture_output=True, text=True,
@@ -162,7 +166,7 @@ EXAMPLES = dict(
         r"^## ([^\n]+)\n.*?^```python\n(.*?)^```", read("EXAMPLES.md"), re.DOTALL | re.MULTILINE
     )
 )
-FACES = Model("faces", load(hub.ROOT / "weights" / "faces"))
+FACES = Model("faces", load(REPOSITORY / "weights" / "faces"))
 
 
 def drawn(picture: np.ndarray, text: str) -> bool:
@@ -187,8 +191,8 @@ def check_walk(frames: np.ndarray) -> None:
 
 
 def check_sum(four: np.ndarray) -> None:
-    smiling = judges.measure(judges.load(JUDGES, "b")[0], four)["smiling"]
-    male = judges.measure(judges.load(JUDGES, "b")[0], four)["male"]
+    smiling = classifiers.measure(classifiers.load(JUDGES, "b")[0], four)["smiling"]
+    male = classifiers.measure(classifiers.load(JUDGES, "b")[0], four)["male"]
     assert (smiling > 0).tolist() == [True, False, False, True]
     assert (male > 0).tolist() == [False, False, True, True]
 
@@ -203,8 +207,8 @@ def check_turn(nine: np.ndarray) -> None:
 
 
 def check_forget(rooms: np.ndarray) -> None:
-    coverage, _ = windows.load(JUDGES)[0](np.asarray(rooms))
-    share = (coverage > windows.FOUND).mean(axis=(1, 2)).reshape(4, 4).mean(axis=1)
+    coverage, _ = window_segmentation.load(JUDGES)[0](np.asarray(rooms))
+    share = (coverage > window_segmentation.FOUND).mean(axis=(1, 2)).reshape(4, 4).mean(axis=1)
     assert (np.diff(share) < 0).all()
     assert share[-1] < 0.3 * share[0]
 
@@ -240,7 +244,7 @@ def check_digits(hundred: np.ndarray) -> None:
 def check_belief(sixteen: np.ndarray) -> None:
     network = FACES.checkpoint.discriminator()
     with torch.inference_mode():
-        score = network(sight.inputs(np.asarray(sixteen), FACES.config)).flatten().numpy()
+        score = network(network_input(np.asarray(sixteen), FACES.config)).flatten().numpy()
     assert (np.diff(score) < 1e-3).all()
     assert score[7] > score[8] + 1
 

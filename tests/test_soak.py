@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dcgan import probe
-from dcgan.boxes import Boxed, BoxSet
-from dcgan.engine import Engine
+from dcgan.analysis import probe
+from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.rendering.engine import Engine
 from tests import soak, tiny
-from tests.test_probe import fitted
+from tests.analysis.test_probe import fitted
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcgan.work import Work, batches, finish, once, part
+from dcgan.tasks import Work, batches, finish, once, part
 
 
 def test_batches_say_how_much_is_done_and_give_what_each_became() -> None:

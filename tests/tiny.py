@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from dcgan import checkpoint
-from dcgan.checkpoint import Checkpoint
 from dcgan.config import ModelConfig
-from dcgan.networks import Discriminator, Generator
-from training.statistics import fix_statistics
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.networks import Discriminator, Generator
+from training.core.batch_norm import fix_statistics
 
 CONFIG = ModelConfig(
     image_size=16,

@@ -32,20 +32,28 @@ from typing import Annotated, Literal
 
 import typer
 
-from dcgan import checkpoint, export
-from dcgan.engine import Model
-from dcgan.images import encode_png
-from dcgan.judges import load as load_judge
-from training import evaluation, guide, hardware, results
-from training import report as reporting
-from training import ship as shipping
-from training.atlas import atlas
-from training.collapse import SAMPLES, spread, survey
-from training.data import load_images, shown
-from training.directions import principal_directions
-from training.distances import FEATURES
-from training.encoder import MINUTES, train_encoder
-from training.exemplars import pick, sheet
+from dcgan.analysis.classifiers import load as load_judge
+from dcgan.media.images import encode_png
+from dcgan.models import checkpoint
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Model
+from training.attributes.classifiers import EPOCHS, train_judges
+from training.attributes.exemplars import pick, sheet
+from training.attributes.scores import instruments
+from training.attributes.window_segmentation import EPOCHS as WINDOW_EPOCHS
+from training.attributes.window_segmentation import train_windows
+from training.cli.errors import in_one_sentence
+from training.cli.overrides import override
+from training.cli.prepare import app as preparing
+from training.cli.prepare import remove_duplicates
+from training.core import distributed
+from training.core.loop import Budget, OnCollapse, Run
+from training.core.mode_collapse import SAMPLES, spread, survey
+from training.data.datasets import load_images, shown
+from training.directions.attribute import COUNTS, choose, fit
+from training.directions.encoder import MINUTES, train_encoder
+from training.directions.latent_map import atlas
+from training.directions.principal import principal_directions
 from training.experiments import (
     arithmetic,
     cifar10,
@@ -60,18 +68,13 @@ from training.experiments import (
     svhn,
     turn,
 )
-from training.judges import EPOCHS, train_judges
-from training.loop import Budget, OnCollapse, Run
-from training.named import COUNTS, choose, fit
-from training.overrides import override
-from training.prepare.commands import app as preparing
-from training.prepare.commands import remove_duplicates
+from training.metrics import evaluation
+from training.metrics.distances import FEATURES
 from training.recipes import RECIPES, Option, Recipe, describe
-from training.seen import instruments
-from training.sentences import in_one_sentence
-from training.theano import import_theano as import_from_theano
-from training.windows import EPOCHS as WINDOW_EPOCHS
-from training.windows import train_windows
+from training.release import release as shipping
+from training.release.theano import import_theano as import_from_theano
+from training.reports import recipes_page, results_page
+from training.reports import run_report as reporting
 
 # in the order of the paper, and what is not in it
 EXPERIMENTS = {
@@ -162,10 +165,10 @@ def train(
         chosen = dataclasses.replace(chosen, seed=seed)
     chosen = dataclasses.replace(chosen, **{option.value: True for option in options})
     if not dry_run:
-        hardware.check(chosen, precision)
-    say = typer.echo if hardware.is_first() else lambda line: None
+        distributed.check(chosen, precision)
+    say = typer.echo if distributed.is_first() else lambda line: None
     say(describe(chosen))
-    pictures = hardware.read(chosen, data)
+    pictures = distributed.read(chosen, data)
     say(pictures.report())
     if dry_run:
         return
@@ -287,7 +290,7 @@ def write_graphs(
     """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
     for folder in weights:
         for path in _with_stages(folder):
-            typer.echo(export.write(checkpoint.load(path)))
+            typer.echo(onnx_export.write(checkpoint.load(path)))
 
 
 @app.command("directions")
@@ -402,7 +405,7 @@ def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
     """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
-    checkpoint.write_atomically(out, results.results(EXPERIMENTS).encode())
+    checkpoint.write_atomically(out, results_page.results(EXPERIMENTS).encode())
 
 
 @app.command("recipes")
@@ -415,8 +418,8 @@ def write_guide(
 ) -> None:
     """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
     if timed:  # in a mixed precision, of which Accelerate has one a process
-        return guide.keep_speeds(RECIPES)
-    return checkpoint.write_atomically(out, guide.guide(RECIPES).encode())
+        return recipes_page.keep_speeds(RECIPES)
+    return checkpoint.write_atomically(out, recipes_page.guide(RECIPES).encode())
 
 
 for _name, _module in EXPERIMENTS.items():

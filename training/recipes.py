@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
-from training.augmentation import Augmentation
-from training.data import HELD_OUT, Images, load_images
+from training.data.augmentation import Augmentation
+from training.data.datasets import HELD_OUT, Images, load_images
 
 
 class Option(StrEnum):

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan import checkpoint, images
-from dcgan.checkpoint import CheckpointError
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
 
 SIZE = 64
 VERSION = 1

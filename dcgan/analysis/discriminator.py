@@ -15,32 +15,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan import images
 from dcgan.config import ModelConfig
-from dcgan.engine import Model
-from dcgan.networks import LEAK, Discriminator
-from dcgan.spec import PictureSpec, SpecError
+from dcgan.latents.spec import PictureSpec, SpecError
+from dcgan.media import images
+from dcgan.models.networks import LEAK, Discriminator
+from dcgan.rendering.engine import Model
 
 
 @functools.lru_cache(maxsize=64)
-def discriminator(model: Model) -> Discriminator:
+def load_discriminator(model: Model) -> Discriminator:
     """In eval mode. Raises CheckpointError where the checkpoint has no D, as stages have none."""
     return model.checkpoint.discriminator()
 
 
-def inputs(pictures: np.ndarray, config: ModelConfig) -> Tensor:
+def network_input(pictures: np.ndarray, config: ModelConfig) -> Tensor:
     """(N, H, W, 3) uint8 -> what D takes, (N, channels, H, W) in G's range."""
     scaled = images.from_uint8(pictures[..., : config.channels], config.output)
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))
 
 
-def classes(labels: Sequence[int | None], config: ModelConfig) -> Tensor | None:
+def network_labels(labels: Sequence[int | None], config: ModelConfig) -> Tensor | None:
     """What a class-conditional D takes beside pictures; None for others."""
     return torch.tensor(labels) if config.classes else None
 
 
 @contextmanager
-def maps(network: Discriminator, layer: int) -> Iterator[list[Tensor]]:
+def record_maps(network: Discriminator, layer: int) -> Iterator[list[Tensor]]:
     """Holds the maps (N, C, H, W) of a layer, after its LeakyReLU, once D has been called inside.
 
     Layer 1 is the one next to the picture.
@@ -63,10 +63,10 @@ def activations(model: Model, specs: Sequence[PictureSpec], layer: int) -> np.nd
 
     Raises SpecError for a layer there is not, CheckpointError for weights without their D.
     """
-    network = discriminator(model)
+    network = load_discriminator(model)
     if not 1 <= layer <= len(network.norms):
         raise SpecError(f"the discriminator has layers 1 to {len(network.norms)}, not {layer}")
-    labels = classes([spec.label for spec in specs], model.config)
-    with maps(network, layer) as found:
+    labels = network_labels([spec.label for spec in specs], model.config)
+    with record_maps(network, layer) as found:
         network(torch.from_numpy(model.draw(specs)), labels)
     return found[0].numpy()

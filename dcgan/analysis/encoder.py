@@ -17,10 +17,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan import checkpoint
-from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
-from dcgan.networks import LEAK
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.networks import LEAK
 
 VERSION = 1
 AGAIN = "train it again, with python -m training encoder"

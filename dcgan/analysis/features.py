@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
-from dcgan import images
 from dcgan.config import ModelConfig
-from dcgan.networks import Discriminator
+from dcgan.media import images
+from dcgan.models.networks import Discriminator
 
 SIDE = 4
 BATCH = 128

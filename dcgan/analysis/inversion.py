@@ -20,12 +20,19 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcgan import encoder, engine, faces, images, photographs, sight
-from dcgan.engine import Model
-from dcgan.networks import Discriminator, Generator
-from dcgan.photographs import NoFaceError
-from dcgan.spec import At, PictureSpec
-from dcgan.work import Sketch, Work, batches, once, part
+from dcgan.analysis import encoder
+from dcgan.analysis.discriminator import (
+    load_discriminator,
+    network_input,
+    network_labels,
+)
+from dcgan.latents.spec import At, PictureSpec
+from dcgan.media import face_alignment, images, uploads
+from dcgan.media.uploads import NoFaceError
+from dcgan.models.networks import Discriminator, Generator
+from dcgan.rendering import engine
+from dcgan.rendering.engine import Model
+from dcgan.tasks import Sketch, Work, batches, once, part
 
 SAMPLES, SEED = 1024, 9
 """Among which the nearest are searched: the first draws of a seed."""
@@ -89,10 +96,10 @@ def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray
     Raises NoFaceError, and as `photographs.read_whole`.
     """
     size, channels = model.config.image_size, model.config.channels
-    photograph, notes = photographs.read_whole(content, faces.LONGEST, channels)
+    photograph, notes = uploads.read_whole(content, face_alignment.LONGEST, channels)
     if middle or photograph.size == (size, size) or not draws_faces(model):
-        return photographs.middle(photograph, size), notes
-    found = faces.cut(photograph, size)
+        return uploads.middle(photograph, size), notes
+    found = face_alignment.cut(photograph, size)
     if found is None:
         raise NoFaceError(
             "No face was found in this picture: give one that shows a face from the front, or have "
@@ -110,7 +117,9 @@ def draws_faces(model: Model) -> bool:
     pictures = model.render([model.sample(SEED, index) for index in range(FEW)])
     sides = (ENLARGED, ENLARGED)
     large = [Image.fromarray(p).resize(sides, Image.Resampling.BICUBIC) for p in pictures]
-    return 2 * sum(bool(faces.detect(np.asarray(p.convert("L")), 64)) for p in large) >= FEW
+    return (
+        2 * sum(bool(face_alignment.detect(np.asarray(p.convert("L")), 64)) for p in large) >= FEW
+    )
 
 
 def project(
@@ -165,9 +174,9 @@ class _Goal:
 
     def __init__(self, model: Model, samples: _Samples, picture: np.ndarray) -> None:
         self.model, self.config, self.samples = model, model.config, samples
-        self.generator, self.discriminator = _generator(model), sight.discriminator(model)
+        self.generator, self.discriminator = _generator(model), load_discriminator(model)
         self.picture = picture
-        self.pixels = sight.inputs(picture[None], model.config)
+        self.pixels = network_input(picture[None], model.config)
         self._maps: dict[int, list[Tensor]] = {}
 
     def losses(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -183,7 +192,7 @@ class _Goal:
         """What D makes of the picture when it is told each of these classes."""
         for label in labels.tolist():
             if label not in self._maps:
-                known = sight.classes([label], self.config)
+                known = network_labels([label], self.config)
                 self._maps[label] = _seen(self.discriminator, self.pixels, known)
         maps = zip(*(self._maps[label] for label in labels.tolist()), strict=True)
         return [torch.cat(layer) for layer in maps]
@@ -199,8 +208,8 @@ class _Goal:
     def distance(self, spec: PictureSpec) -> Distance:
         """Of the picture of a text, as it is drawn."""
         drawn = self.model.render([spec])
-        known = sight.classes([spec.label], self.config)
-        seen = _seen(self.discriminator, sight.inputs(drawn, self.config), known)
+        known = network_labels([spec.label], self.config)
+        seen = _seen(self.discriminator, network_input(drawn, self.config), known)
         goal = self._seen(torch.tensor([spec.label or 0]))
         return Distance(
             float(images.steps(np.stack([self.picture, drawn[0]]))[0]),
@@ -233,15 +242,15 @@ class _Samples:
 @once
 def _samples(model: Model) -> Work[_Samples]:
     specs = [model.sample(SEED, index) for index in range(SAMPLES)]
-    discriminator = sight.discriminator(model)
+    discriminator = load_discriminator(model)
 
     def draw(some: Sequence[PictureSpec]) -> tuple[np.ndarray, np.ndarray]:
         pictures = model.render(some)
         return pictures, _small(pictures)
 
     drawn = yield from batches(draw, specs, engine.BATCH)
-    some = sight.inputs(drawn[0][0], model.config)
-    known = sight.classes([spec.label for spec in specs[: len(some)]], model.config)
+    some = network_input(drawn[0][0], model.config)
+    known = network_labels([spec.label for spec in specs[: len(some)]], model.config)
 
     def usual(maps: Sequence[Tensor]) -> Tensor:
         return torch.stack([2 * part.var(0).mean() for part in maps])

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from dcgan import checkpoint, features
-from dcgan.checkpoint import Checkpoint, CheckpointError
-from dcgan.networks import Discriminator
+from dcgan.analysis import features
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.networks import Discriminator
 
 VERSION = 1
 STATISTICS = "running_mean", "running_var"

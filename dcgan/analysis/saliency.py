@@ -23,12 +23,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan import engine, sight
+from dcgan.analysis.discriminator import (
+    load_discriminator,
+    network_input,
+    network_labels,
+    record_maps,
+)
 from dcgan.config import ModelConfig
-from dcgan.engine import Model
-from dcgan.networks import Discriminator
-from dcgan.spec import PictureSpec, SpecError
-from dcgan.work import Work, batches, once, part
+from dcgan.latents.spec import PictureSpec, SpecError
+from dcgan.models.networks import Discriminator
+from dcgan.rendering import engine
+from dcgan.rendering.engine import Model
+from dcgan.tasks import Work, batches, once, part
 
 BATCH = 64
 SAMPLES, SEED = 512, 5
@@ -198,8 +204,8 @@ class Survey:
         self, network: Discriminator, picture: np.ndarray, label: int | None
     ) -> tuple[float, Tensor]:
         """The logit and the responses (features,)."""
-        pictures = sight.inputs(picture[None], self.config)
-        logits, found = responses(network, pictures, sight.classes([label], self.config))
+        pictures = network_input(picture[None], self.config)
+        logits, found = responses(network, pictures, network_labels([label], self.config))
         return float(logits[0]), found[0]
 
     def _standing_out(self, response: Tensor) -> list[int]:
@@ -229,19 +235,22 @@ class Survey:
         labels: Sequence[int | None],
     ) -> np.ndarray:
         """Guided gradients of features[n] towards picture n, drawn: (N, H, W, 3) uint8."""
-        seen, classes = sight.inputs(pictures, self.config), sight.classes(labels, self.config)
+        seen, classes = (
+            network_input(pictures, self.config),
+            network_labels(labels, self.config),
+        )
         return drawn(guided_gradients(network, seen, features, classes))
 
 
 @once
 def survey(model: Model) -> Work[Survey]:
     """Raises CheckpointError where the checkpoint has no D, as stages have none."""
-    trained = sight.discriminator(model)
+    trained = load_discriminator(model)
     specs = [model.sample(SEED, index) for index in range(SAMPLES)]
     drawn = yield from part(0, 0.4, batches(model.render, specs, engine.BATCH))
     pictures = np.concatenate(drawn)
-    seen = sight.inputs(pictures, model.config)
-    labels = sight.classes([spec.label for spec in specs], model.config)
+    seen = network_input(pictures, model.config)
+    labels = network_labels([spec.label for spec in specs], model.config)
     random = yield from part(0.4, 0.6, random_discriminator(model.config, seen, labels))
     logits, usual = yield from part(0.6, 0.8, _answered(trained, seen, labels))
     _, beside = yield from part(0.8, 1, _answered(random, seen, labels))
@@ -269,7 +278,7 @@ def _rows(
 
 def _features(discriminator: Discriminator) -> AbstractContextManager[list[Tensor]]:
     """The last convolution's maps, see `sight.maps`."""
-    return sight.maps(discriminator, len(discriminator.norms))
+    return record_maps(discriminator, len(discriminator.norms))
 
 
 def _guide(module: nn.Module, arguments: tuple[Tensor], output: Tensor) -> None:

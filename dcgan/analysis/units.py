@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from dcgan import checkpoint
-from dcgan.boxes import BoxesError, BoxSet
-from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
-from dcgan.engine import BATCH, Model
-from dcgan.spec import PictureSpec
-from dcgan.work import Work, batches, finish, once, part
+from dcgan.latents.spec import PictureSpec
+from dcgan.models import checkpoint
+from dcgan.models.annotations import BoxesError, BoxSet
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import BATCH, Model
+from dcgan.tasks import Work, batches, finish, once, part
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -140,9 +140,9 @@ def exciting(model: Model, layer: int, network: str = GENERATOR) -> Work[Excitin
     if network == GENERATOR:
         activations = model.activations
     else:
-        from dcgan import sight
+        from dcgan.analysis import discriminator
 
-        activations = functools.partial(sight.activations, model)
+        activations = functools.partial(discriminator.activations, model)
 
     def peaks(specs: Sequence[PictureSpec]) -> tuple[np.ndarray, np.ndarray]:
         maps = activations(specs, layer)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from dcgan import latent
-from dcgan.spec import PictureSpec, SpecError
+from dcgan.latents import operations
+from dcgan.latents.spec import PictureSpec, SpecError
 
 FRAMES_PER_SECOND = 15
 
@@ -21,7 +21,7 @@ def frames(
     if len({(station.model, station.weights) for station in stations}) > 1:
         raise SpecError("the stations of a walk must be of one model")
     steps = max(round(seconds * FRAMES_PER_SECOND), 1)
-    path = latent.walk([station.z for station in stations], steps, closed, spherical)
+    path = operations.walk([station.z for station in stations], steps, closed, spherical)
     legs = len(stations) if closed else len(stations) - 1
     last = max(steps if closed else steps - 1, 1)
     left = [stations[min(step * legs // last, legs - 1)] for step in range(steps)]

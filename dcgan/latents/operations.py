@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan.config import Prior
-from dcgan.spec import (
+from dcgan.latents.spec import (
     At,
     Draw,
     Gain,

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, get_type_hints
 
-from dcgan.fields import (
+from dcgan.latents.spec_fields import (
     Decimal,
     Field,
     Instance,

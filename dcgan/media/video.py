@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from dcgan import images
-from dcgan.work import Work
+from dcgan.media import images
+from dcgan.tasks import Work
 
 if TYPE_CHECKING:
     from av import VideoFrame

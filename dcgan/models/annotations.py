@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan.config import ModelConfig
-from dcgan.spec import PictureSpec, SpecError, parse
+from dcgan.latents.spec import PictureSpec, SpecError, parse
 
 VERSION = 1
 MAX_PICTURES = 256

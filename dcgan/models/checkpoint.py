@@ -18,15 +18,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dcgan.boxes import BoxesError, BoxSet, parse_boxes
 from dcgan.config import ConfigError, ModelConfig
-from dcgan.sets import Atlas, Sets, SetsError, none, parse_map, parse_sets
+from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
+from dcgan.models.exemplars import Atlas, Sets, SetsError, none, parse_map, parse_sets
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from dcgan.networks import Discriminator, Generator
+    from dcgan.models.networks import Discriminator, Generator
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH = "generator.onnx"  # see export.py; without it the graph is made when it is needed
@@ -162,13 +162,13 @@ class Checkpoint:
 
     def generator(self) -> Generator:
         """G in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
-        from dcgan.networks import Generator
+        from dcgan.models.networks import Generator
 
         return self._read(Generator(self.config), GENERATOR)
 
     def discriminator(self) -> Discriminator:
         """D in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
-        from dcgan.networks import Discriminator
+        from dcgan.models.networks import Discriminator
 
         return self._read(Discriminator(self.config), DISCRIMINATOR)
 

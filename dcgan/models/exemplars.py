@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypedDict, cast
 
-from dcgan.spec import VERSION, Draw, SpecError, Z, parse
+from dcgan.latents.spec import VERSION, Draw, SpecError, Z, parse
 
 MAX_ZS = 16
 """As many as a mean takes."""

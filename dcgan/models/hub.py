@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dcgan import checkpoint
+from dcgan.models import checkpoint
+from dcgan.paths import REPOSITORY
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["model", "space"]
 
-ROOT = Path(__file__).resolve().parents[1]
 
 # All that is sent, less LEFTOVERS; in these patterns * matches / as well
 CHECKPOINT = (*checkpoint.FILES, "*.png")  # the card's pictures
@@ -67,12 +67,14 @@ def push_space(repo: str, private: bool = False, message: str | None = None) -> 
     """
     api = _api(repo)
     for name in ("app.py", "requirements.txt", "README.md"):
-        if not (ROOT / name).is_file():
-            raise HubError(f"{ROOT} has no {name}: push the Space from a clone of the repository")
+        if not (REPOSITORY / name).is_file():
+            raise HubError(
+                f"{REPOSITORY} has no {name}: push the Space from a clone of the repository"
+            )
     with _refusals(api, repo):
         address = _create(api, repo, "space", private)
         message = message or "Page and weights"
-        _upload(api, repo, "space", message, ROOT, files=SPACE, without=LEFTOVERS)
+        _upload(api, repo, "space", message, REPOSITORY, files=SPACE, without=LEFTOVERS)
     return address
 
 

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dcgan import checkpoint, graph, images, latent
-from dcgan.checkpoint import Checkpoint, CheckpointError
-from dcgan.spec import Draw, Gain, PictureSpec, SpecError, Z
+from dcgan.latents import operations
+from dcgan.latents.spec import Draw, Gain, PictureSpec, SpecError, Z
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.rendering import onnx_names
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -36,7 +39,7 @@ class Model:
         self._opened: InferenceSession | None = None
 
     @cached_property
-    def directions(self) -> dict[str, latent.Latent]:
+    def directions(self) -> dict[str, operations.Latent]:
         """Named steps in z, each (z_size,)."""
         return {name: np.array(v) for name, v in self.checkpoint.directions.items()}
 
@@ -51,9 +54,9 @@ class Model:
         turn = index if turn is None else turn
         return self.spec(Draw(seed, index), label=turn % classes if classes else None)
 
-    def z(self, spec: PictureSpec) -> latent.Latent:
+    def z(self, spec: PictureSpec) -> operations.Latent:
         """(z_size,) float64. Raises SpecError where `latent.check_z` does."""
-        return latent.evaluate(spec.z, self.config.z_size, self.config.prior, self.directions)
+        return operations.evaluate(spec.z, self.config.z_size, self.config.prior, self.directions)
 
     def check(self, spec: PictureSpec) -> None:
         """Raises SpecError, in one sentence, for a spec that this model can't draw."""
@@ -72,8 +75,8 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
-        latent.check_z(spec.z, self.config.z_size, self.directions)
-        latent.check_gains(spec.gains, self.config.layer_shapes)
+        operations.check_z(spec.z, self.config.z_size, self.directions)
+        operations.check_gains(spec.gains, self.config.layer_shapes)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""
@@ -81,7 +84,7 @@ class Model:
 
     def draw(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, C, H, W) float32 in the network's range, before rounding. Raises SpecError."""
-        return self._run(specs, graph.PICTURES)
+        return self._run(specs, onnx_names.PICTURES)
 
     def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
         """Feature maps (N, C, H, W) float32 of a layer after its ReLU; layer 1 is next to z.
@@ -92,7 +95,7 @@ class Model:
         layers = len(self.config.layer_shapes)
         if not 1 <= layer <= layers:
             raise SpecError(f"{self.name} has layers 1 to {layers}, not {layer}")
-        return self._run(specs, graph.maps(layer))
+        return self._run(specs, onnx_names.maps(layer))
 
     def _run(self, specs: Sequence[PictureSpec], output: str) -> np.ndarray:
         for spec in specs:
@@ -109,12 +112,12 @@ class Model:
         if self.config.classes:
             labels = np.array([spec.label for spec in specs])
             inputs["classes"] = np.eye(self.config.classes, dtype=np.float32)[labels]
-        factors = [latent.gains(spec.gains, self.config.layer_shapes) for spec in specs]
+        factors = [operations.gains(spec.gains, self.config.layer_shapes) for spec in specs]
         for layer, (maps, _, _) in enumerate(self.config.layer_shapes, start=1):
             if any(layer in factor for factor in factors):
                 neutral = np.ones((maps, 1, 1), np.float32)
                 gains = np.broadcast_arrays(*(factor.get(layer, neutral) for factor in factors))
-                inputs[graph.gain(layer)] = np.stack(gains)
+                inputs[onnx_names.gain(layer)] = np.stack(gains)
         return inputs
 
     def _session(self) -> InferenceSession:
@@ -129,7 +132,7 @@ class Model:
         import onnxruntime
 
         weights = self.checkpoint
-        tensors = weights.tensors(checkpoint.GENERATOR, graph.shapes(self.config))
+        tensors = weights.tensors(checkpoint.GENERATOR, onnx_names.shapes(self.config))
         kept = weights.folder / checkpoint.GRAPH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
@@ -143,7 +146,7 @@ class Model:
             options,
             providers=["CPUExecutionProvider"],
         )
-        of = session.get_modelmeta().custom_metadata_map.get(graph.WEIGHTS_KEY)
+        of = session.get_modelmeta().custom_metadata_map.get(onnx_names.WEIGHTS_KEY)
         if of != weights.hash:
             raise CheckpointError(
                 f"{kept} is of the weights {of}, not {weights.hash}: write it again with "
@@ -153,9 +156,9 @@ class Model:
 
 
 def _graph(weights: Checkpoint) -> bytes:
-    from dcgan import export
+    from dcgan.rendering import onnx_export
 
-    return export.graph(weights).SerializeToString()
+    return onnx_export.graph(weights).SerializeToString()
 
 
 class Engine:

@@ -19,11 +19,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dcgan import checkpoint, winograd
-from dcgan.checkpoint import Checkpoint
 from dcgan.config import ModelConfig
-from dcgan.graph import PICTURES, WEIGHTS_KEY, gain, maps, shapes
-from dcgan.nodes import Nodes
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.rendering import winograd
+from dcgan.rendering.onnx_builder import Nodes
+from dcgan.rendering.onnx_names import PICTURES, WEIGHTS_KEY, gain, maps, shapes
 
 OPSET = 17
 IR_VERSION = 8

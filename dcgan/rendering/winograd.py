@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcgan.nodes import Nodes
+from dcgan.rendering.onnx_builder import Nodes
 
 KERNEL, STRIDE = 4, 2
 KINDS = ("before", "even", "within", "within", "odd", "after")

@@ -8,10 +8,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dcgan import images
-from dcgan.engine import Engine
-from dcgan.spec import PictureSpec
-from dcgan.work import Work, batches
+from dcgan.latents.spec import PictureSpec
+from dcgan.media import images
+from dcgan.rendering.engine import Engine
+from dcgan.tasks import Work, batches
 
 SCRIPT = Path(__file__).with_name("redraw.py")
 LIST = "shelf.json"

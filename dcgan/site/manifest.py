@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcgan import units
-from dcgan.engine import Engine
+from dcgan.analysis import units
+from dcgan.rendering.engine import Engine
 
 
 def describe(engine: Engine) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 `make setup` brings it by npm, as package.json and its lock say; nothing of it is committed. Where
 there is no npm, browsers take the same files from a public CDN and check them by the hashes in
-runtime.json, which `python -m dcgan.runtime` writes anew after a change of version.
+onnxruntime.json, which `python -m dcgan.site.ort_web` writes anew after a change of version.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-INSTALLED = ROOT / "node_modules" / "onnxruntime-web"
-FACTS = ROOT / "dcgan" / "ui" / "web" / "runtime.json"
+from dcgan.paths import REPOSITORY, WEB
+
+INSTALLED = REPOSITORY / "node_modules" / "onnxruntime-web"
+FACTS = WEB / "engine" / "onnxruntime.json"
 BACKENDS = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dcgan import load, render
-from dcgan.checkpoint import CONFIG, Checkpoint
-from dcgan.engine import discover
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
+from dcgan.models.checkpoint import CONFIG, Checkpoint
+from dcgan.rendering.engine import discover
 
 SHELF = Path(__file__).with_name("shelf.json")
 

@@ -22,6 +22,7 @@ import dataclasses
 import hashlib
 import html
 import json
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -30,17 +31,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from dcgan import export, hub, images, runtime, units
-from dcgan.boxes import BoxesError
-from dcgan.catalogue import describe
-from dcgan.engine import Engine, Model
-from dcgan.work import finish
+from dcgan.analysis import units
+from dcgan.media import images
+from dcgan.models.annotations import BoxesError
+from dcgan.paths import REPOSITORY, WEB
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Engine, Model
+from dcgan.site import ort_web
+from dcgan.site.manifest import describe
+from dcgan.tasks import finish
 
-WEB = hub.ROOT / "dcgan" / "ui" / "web"
-RESULTS = hub.ROOT / "results"
-CARD = hub.ROOT / "README.md"
-LICENCE = hub.ROOT / "LICENSE"
+RESULTS = REPOSITORY / "results"
+CARD = REPOSITORY / "README.md"
+LICENCE = REPOSITORY / "LICENSE"
 
+ENTRY, WORKER = "static/site.js", "engine/worker.js"
+"""The modules, in `WEB`, that import all others."""
+REPLACED = {"engine/server.js": "engine/static.js"}
+"""Modules that a site has in place of the page's own, by an import map."""
 MARK = "dcgan/site.json"
 PAGE = "page"
 RUNTIME = "onnxruntime-web"
@@ -112,7 +120,7 @@ def write(engine: Engine, out: Path, *, space: bool = False) -> Iterator[tuple[s
 
 
 def _runtime() -> dict[str, Any]:
-    facts = runtime.installed()
+    facts = ort_web.installed()
     if facts is None:
         raise SiteError(
             "a site needs onnxruntime-web, which is not installed here: run `make setup` with npm"
@@ -126,7 +134,7 @@ def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iter
         yield File(PAGE, "README.md", card)
     to_wait_for = 0
     for name in facts["integrity"]:
-        content = runtime.compressed(runtime.INSTALLED / "dist" / name)
+        content = ort_web.compressed(ort_web.INSTALLED / "dist" / name)
         yield File(RUNTIME, f"dcgan/runtime/{facts['version']}/{name}.gz", content)
         if name in facts["backends"]["wasm"].values():
             to_wait_for += len(content)
@@ -147,9 +155,9 @@ def _of_model(model: Model) -> Iterator[File]:
     def file(kind: str, content: bytes, ending: str = "json") -> File:
         return File(owner, f"dcgan/{kind}/{weights.hash}.{ending}", content)
 
-    for backend in runtime.BACKENDS:
-        yield file("generators", export.for_browsers(weights, backend), f"{backend}.onnx")
-    yield file("generators", export.tensors(weights), "tensors")
+    for backend in ort_web.BACKENDS:
+        yield file("generators", onnx_export.for_browsers(weights, backend), f"{backend}.onnx")
+    yield file("generators", onnx_export.tensors(weights), "tensors")
     if model.name == owner:  # what the Forget tab asks for, which is about models only
         layers = range(1, 1 + len(model.config.layer_shapes))
         yield file("boxes", _json(_boxes(model, layers)))
@@ -185,15 +193,15 @@ def _exciting(model: Model, layer: int) -> dict[str, Any]:
 
 
 def _page(engine: Engine, facts: Mapping[str, Any]) -> Iterator[File]:
-    modules = sorted({*_modules("site.js"), *_modules("browser-worker.js")})
-    for name in [*modules, "page.css", "site.css"]:
+    modules = sorted({*_modules(ENTRY), *_modules(WORKER)})
+    for name in [*modules, "styles/page.css", "static/site.css"]:
         yield File(PAGE, f"dcgan/web/{name}", (WEB / name).read_bytes())
     backends = {
         backend: {kind: f"{name}.gz" for kind, name in files.items()}
         for backend, files in facts["backends"].items()
     }
     here = {"version": facts["version"], "cdn": None, "backends": backends, "integrity": {}}
-    yield File(PAGE, "dcgan/web/runtime.json", _json(here))
+    yield File(PAGE, "dcgan/web/engine/onnxruntime.json", _json(here))
     yield File(PAGE, "dcgan/models.json", _json(describe(engine)))
     measured = {name: RESULTS / f"{name}.json" for name in CHARTED}
     results = {name: json.loads(at.read_bytes()) for name, at in measured.items() if at.is_file()}
@@ -214,8 +222,9 @@ def _modules(name: str) -> list[str]:
             continue
         found.append(name)
         text = (WEB / name).read_text(encoding="utf-8")
-        imported = re.findall(r'(?:from|import) "\./([\w-]+\.js)";', text)
-        waiting += ["engine-site.js" if n == "engine-server.js" else n for n in imported]
+        for address in re.findall(r'(?:from|import) "(\.[./\w-]+\.js)";', text):
+            imported = posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
+            waiting.append(REPLACED.get(imported, imported))
     return found
 
 
@@ -225,17 +234,20 @@ def _index(to_wait_for: int) -> bytes:
     waiting = f' style="--wait: {html.escape(repr(words))}"'
 
     def part(match: re.Match[str]) -> str:
-        name = match[1]
-        content = (WEB / f"{name}.html").read_text(encoding="utf-8")
+        content = (WEB / f"{match[1]}.html").read_text(encoding="utf-8")
+        name = posixpath.basename(match[1])
         attribute = waiting if name == "stage" else ""
         return f'<div class="dc-part" data-part="{name}"{attribute}>\n{content}</div>'
 
     links = "\n  ".join(
-        f'<link rel="modulepreload" href="dcgan/web/{name}" />'
-        for name in sorted(_modules("site.js"))
+        f'<link rel="modulepreload" href="dcgan/web/{name}" />' for name in sorted(_modules(ENTRY))
     )
-    text = (WEB / "site.html").read_text(encoding="utf-8").replace("<!-- modules -->", links)
-    return re.sub(r"<!-- part: (\w+) -->", part, text).encode()
+    text = (
+        (WEB / "static" / "site.html")
+        .read_text(encoding="utf-8")
+        .replace("<!-- modules -->", links)
+    )
+    return re.sub(r"<!-- part: ([\w/-]+) -->", part, text).encode()
 
 
 def _manifest(side: int) -> dict[str, Any]:
@@ -284,7 +296,7 @@ def _service_worker(digests: Mapping[str, str]) -> bytes:
     others = [name for name in digests if name not in {*forever, *NOT_KEPT}]
     page = ["./" if name == "index.html" else name for name in others]
     facts = {"version": version, "page": sorted(page), "forever": sorted(forever)}
-    source = (WEB / "service-worker.js").read_text(encoding="utf-8")
+    source = (WEB / "static" / "service-worker.js").read_text(encoding="utf-8")
     return f"const SITE = {_json(facts).decode()};\n\n{source}".encode()
 
 

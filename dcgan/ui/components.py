@@ -6,7 +6,7 @@ import json
 
 import gradio as gr
 
-from dcgan.ui.server import WEB
+from dcgan.paths import WEB
 
 _MOUNT = """
 (async () => {
@@ -17,7 +17,7 @@ _MOUNT = """
 
 
 def part(name: str, **options: object) -> gr.HTML:
-    """web/NAME.html, brought to life by `mount(root, options)` of web/NAME.js.
+    """web/NAME.html, brought to life by `mount(root, options)` of web/NAME.js; such as "tabs/walk".
 
     No subclass of gr.HTML: Gradio writes a stub file beside each, which a Space may not.
     """

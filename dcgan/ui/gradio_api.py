@@ -17,16 +17,24 @@ import gradio as gr
 from gradio.events import api
 from starlette.concurrency import run_in_threadpool
 
-from dcgan import units
-from dcgan.boxes import BoxesError
-from dcgan.catalogue import describe
-from dcgan.engine import Engine
-from dcgan.spec import SpecError
-from dcgan.ui import discriminator, forget, server, slow, yours
-from dcgan.ui import film as filming
-from dcgan.ui import shelf as shelving
-from dcgan.ui.server import RequestError, check_sheet, check_whole, data_uri, read_spec, sentence
-from dcgan.work import Work
+from dcgan.analysis import units
+from dcgan.latents.spec import SpecError
+from dcgan.models.annotations import BoxesError
+from dcgan.rendering.engine import Engine
+from dcgan.site.manifest import describe
+from dcgan.tasks import Work
+from dcgan.ui.routes import discriminator, forget, photo
+from dcgan.ui.routes import shelf as shelving
+from dcgan.ui.routes import video as filming
+from dcgan.ui.serving import http, streaming
+from dcgan.ui.serving.http import (
+    RequestError,
+    check_sheet,
+    check_whole,
+    data_uri,
+    read_spec,
+    sentence,
+)
 
 AT_ONCE = 4
 Lasting: TypeAlias = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -43,14 +51,14 @@ def endpoints(engine: Engine) -> None:
         """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
         with _for_people():
             spec = read_spec(text, engine)
-            png, norm = server.png(engine, spec), server.norm(engine, spec)
+            png, norm = http.png(engine, spec), http.norm(engine, spec)
         return {"png": data_uri(png, "png"), "spec": str(spec), "norm": norm}
 
     def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
         """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
         with _for_people():
             specs, columns = check_sheet(texts, columns, engine)
-            jpeg, mean, largest = server.jpeg([*engine.render(specs)], columns)
+            jpeg, mean, largest = http.jpeg([*engine.render(specs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
 
     def boxes(model: str, name: str) -> dict[str, Any]:
@@ -151,14 +159,14 @@ def _files(engine: Engine) -> list[Lasting]:
 
 
 def _project(engine: Engine) -> Lasting:
-    async def project(picture: str, model: str, cut: str = yours.CUTS[0]) -> dict[str, Any]:
+    async def project(picture: str, model: str, cut: str = photo.CUTS[0]) -> dict[str, Any]:
         """What comes nearest to a file of yours, as base64 or data URI: {"spec", "distance", ...}.
 
         cut: "face", or "middle" for the middle square.
         """
         with _for_people():
             content = _content(picture)
-            return await _finish(yours.project(engine.model(model), content, cut))
+            return await _finish(photo.project(engine.model(model), content, cut))
 
     return project
 
@@ -173,7 +181,7 @@ def _for_people() -> Iterator[None]:
 
 
 async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:
-    return await slow.finish(work, gr.Progress())
+    return await streaming.finish(work, gr.Progress())
 
 
 def _content(picture: object) -> bytes:

@@ -10,15 +10,28 @@ from typing import Any
 import gradio as gr
 from gradio.themes import Base, colors
 
-from dcgan.catalogue import describe
-from dcgan.engine import Engine
-from dcgan.ui import api, browser, discriminator, film, forget, results, server, shelf, yours
+from dcgan.paths import WEB
+from dcgan.rendering.engine import Engine
+from dcgan.site.manifest import describe
+from dcgan.ui import gradio_api
 from dcgan.ui.components import part
+from dcgan.ui.routes import browser_engine, discriminator, forget, photo, results, shelf, video
+from dcgan.ui.serving import http
 
 TITLE = "What a DCGAN has learned"
 ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
-FIRST = ("stage", "head", "share", "sample", "shelf", "picker", "work", "canvas", "sheet")
-EARLY = '<script type="module" src="dcgan/web/page.js"></script>' + "".join(
+FIRST = (
+    "widgets/stage",
+    "widgets/header",
+    "widgets/share",
+    "tabs/sample",
+    "widgets/shelf",
+    "widgets/picker",
+    "core/tasks",
+    "widgets/canvas",
+    "widgets/sheet",
+)
+EARLY = '<script type="module" src="dcgan/web/core/page.js"></script>' + "".join(
     f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in FIRST
 )
 """The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
@@ -27,37 +40,37 @@ EARLY = '<script type="module" src="dcgan/web/page.js"></script>' + "".join(
 def build(engine: Engine) -> gr.Blocks:
     """The page over an engine; start it with `launch_options`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        part("head")
+        part("widgets/header")
         with gr.Row(elem_classes="dc-main"):
             with gr.Column(elem_classes="dc-left", min_width=280):
-                part("stage")
-                part("share", spaceId=os.environ.get("SPACE_ID"))
-                part("past")
+                part("widgets/stage")
+                part("widgets/share", spaceId=os.environ.get("SPACE_ID"))
+                part("widgets/history-list")
             with gr.Column(elem_classes="dc-right", min_width=280), gr.Tabs():
                 with gr.Tab("Sample", id="sample"):
-                    part("sample")
+                    part("tabs/sample")
                 with gr.Tab("Walk", id="walk"):
-                    part("walk")
-                with gr.Tab("Plane", id="plane"):
-                    part("plane")
+                    part("tabs/walk")
+                with gr.Tab("Map", id="map"):
+                    part("tabs/map")
                 with gr.Tab("Arithmetic", id="arithmetic"):
-                    part("arithmetic")
+                    part("tabs/arithmetic")
                 with gr.Tab("Turn", id="turn"):
-                    part("turn")
-                with gr.Tab("Yours", id="yours"):
-                    part("yours", largest=discriminator.MAX_UPLOAD)
+                    part("tabs/turn")
+                with gr.Tab("Your photo", id="photo"):
+                    part("tabs/photo", largest=discriminator.MAX_UPLOAD)
                 with gr.Tab("Forget", id="forget"):
-                    part("forget")
+                    part("tabs/forget")
                 with gr.Tab("Discriminator", id="discriminator"):
-                    part("discriminator", largest=discriminator.MAX_UPLOAD)
+                    part("tabs/discriminator", largest=discriminator.MAX_UPLOAD)
                 with gr.Tab("Results", id="results"):
-                    part("results", html=results.html(results.REPORT))
-        part("shelf")
-        part("picker")
-        part("film", longest=film.SECONDS)
-        part("lectern")
-        part("work")
-        api.endpoints(engine)
+                    part("tabs/results", html=results.html(results.REPORT))
+        part("widgets/shelf")
+        part("widgets/picker")
+        part("widgets/video-export", longest=video.SECONDS)
+        part("present/present")
+        part("core/tasks")
+        gradio_api.endpoints(engine)
     return page
 
 
@@ -82,18 +95,18 @@ def launch_options(engine: Engine) -> dict[str, Any]:
     return {
         "app_kwargs": {
             "routes": [
-                *server.routes(engine),
-                *browser.routes(engine),
-                *film.routes(engine),
+                *http.routes(engine),
+                *browser_engine.routes(engine),
+                *video.routes(engine),
                 *shelf.routes(engine),
                 *forget.routes(engine),
                 *discriminator.routes(engine),
-                *yours.routes(engine),
+                *photo.routes(engine),
                 *results.routes(results.RESULTS),
             ]
         },
         "head": EARLY,
-        "css_paths": [server.WEB / "page.css"],
+        "css_paths": [WEB / "styles" / "page.css"],
         "theme": Base(
             primary_hue=colors.slate,
             neutral_hue=colors.stone,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcgan import encoder
-from dcgan.checkpoint import CheckpointError
-from dcgan.encoder import Encoder
+from dcgan.analysis import encoder
+from dcgan.analysis.encoder import Encoder
+from dcgan.models.checkpoint import CheckpointError
 from tests import tiny
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from dcgan.analysis.features import BATCH, FeatureError, extract, features, length, reestimated
 from dcgan.config import IMAGENET32, MNIST, SVHN
-from dcgan.features import BATCH, FeatureError, extract, features, length, reestimated
-from dcgan.networks import Discriminator
+from dcgan.models.networks import Discriminator
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:

@@ -10,24 +10,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan import checkpoint, projection
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Model
-from dcgan.photographs import NoFaceError, PhotographError
-from dcgan.projection import crop, draws_faces, project
-from dcgan.spec import At, Draw, parse
-from dcgan.work import Sketch, finish
+from dcgan.analysis import inversion
+from dcgan.analysis.inversion import crop, draws_faces, project
+from dcgan.latents.spec import At, Draw, parse
+from dcgan.media.uploads import NoFaceError, PhotographError
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import Model
+from dcgan.tasks import Sketch, finish
 from tests import tiny
-from tests.test_photographs import BLUE, RED, encoded, halves, near
+from tests.media.test_uploads import BLUE, RED, encoded, halves, near
 
-FACES = Path(__file__).parents[1] / "weights" / "faces"
+FACES = Path(__file__).parents[2] / "weights" / "faces"
 SIZE = tiny.CONFIG.image_size
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _few() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(projection, "SAMPLES", 64)
+        patch.setattr(inversion, "SAMPLES", 64)
         yield
 
 
@@ -74,7 +75,7 @@ def test_there_is_something_to_see_on_the_way(model: Model) -> None:
     steps = list(project(model, own(model, 7), steps=20))
     assert steps == sorted(steps)
     seen = [parse(step.seen) for step in steps if isinstance(step, Sketch)]
-    assert len(seen) == 20 // projection.SHOWN
+    assert len(seen) == 20 // inversion.SHOWN
     assert all(spec.model == "tiny" for spec in seen)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dcgan import checkpoint, images, probe
-from dcgan.checkpoint import Checkpoint, CheckpointError
-from dcgan.engine import Model
-from dcgan.features import features, length, reestimated
-from dcgan.networks import Discriminator
-from dcgan.probe import Probe
+from dcgan.analysis import probe
+from dcgan.analysis.features import features, length, reestimated
+from dcgan.analysis.probe import Probe
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.networks import Discriminator
+from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.test_cli import done
 

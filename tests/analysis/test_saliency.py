@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from dcgan import saliency
-from dcgan.checkpoint import CheckpointError, save
+from dcgan.analysis import saliency
+from dcgan.analysis.saliency import drawn, guided_gradients, random_discriminator, responses, survey
 from dcgan.config import ModelConfig
-from dcgan.engine import Model
-from dcgan.networks import LEAK, Discriminator
-from dcgan.saliency import drawn, guided_gradients, random_discriminator, responses, survey
-from dcgan.work import finish
+from dcgan.models.checkpoint import CheckpointError, save
+from dcgan.models.networks import LEAK, Discriminator
+from dcgan.rendering.engine import Model
+from dcgan.tasks import finish
 from tests import tiny
 
 CONFIG = ModelConfig(

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import hub, units
-from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine, Model
-from dcgan.spec import PictureSpec
-from dcgan.work import finish
+from dcgan.analysis import units
+from dcgan.latents.spec import PictureSpec
+from dcgan.models.annotations import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import finish
 from tests import tiny
 
 LAYER, CELLS = 2, 8  # the tiny network's highest: 4 maps of 8 x 8 over 16 pixels
@@ -138,7 +139,7 @@ def test_the_command_prints_the_fit(model: Model, tmp_path: Path) -> None:
         command = [sys.executable, "-W", "error", "-m", "dcgan", "units"]
         return subprocess.run(
             [*command, str(model.checkpoint.folder), str(file)],
-            cwd=hub.ROOT, capture_output=True, text=True, check=False,
+            cwd=REPOSITORY, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     file = tmp_path / "boxes-left.json"
@@ -178,7 +179,7 @@ def test_a_fit_that_lies_beside_its_set_is_read(tmp_path: Path) -> None:
             units.shipped(opened, drawn)
 
 
-@pytest.mark.parametrize("path", sorted((hub.ROOT / "weights").glob("*/units-*.json")), ids=str)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "weights").glob("*/units-*.json")), ids=str)
 def test_what_is_shipped_is_what_is_fitted(path: Path) -> None:
     opened = Engine({path.parent.name: path.parent}).model(path.parent.name)
     drawn = opened.checkpoint.boxes[path.stem.removeprefix("units-")]

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from benchmarks import chromium
-from dcgan.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover
 from dcgan.ui.page import build, launch_options
 
 ROOT = Path(__file__).parents[2]

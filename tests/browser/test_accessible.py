@@ -10,7 +10,7 @@ from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.browser.test_arithmetic import open_arithmetic
 from tests.browser.test_discriminator import open_discriminator
 from tests.browser.test_forget import open_forget
-from tests.browser.test_plane import open_plane
+from tests.browser.test_map import open_map
 from tests.browser.test_results import open_results
 from tests.browser.test_turn import open_turn
 from tests.browser.test_walk import open_walk
@@ -18,10 +18,10 @@ from tests.browser.test_walk import open_walk
 OPENERS = {
     "Sample": lambda page: None,  # the page opens there
     "Walk": open_walk,
-    "Plane": open_plane,
+    "Map": open_map,
     "Arithmetic": open_arithmetic,
     "Turn": open_turn,
-    "Yours": lambda page: page.get_by_role("tab", name="Yours").click(),
+    "Your photo": lambda page: page.get_by_role("tab", name="Your photo").click(),
     "Forget": open_forget,
     "Discriminator": open_discriminator,
     "Results": open_results,

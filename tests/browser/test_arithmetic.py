@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from dcgan.engine import Engine
-from dcgan.spec import Draw, Mean, Sum, parse
+from dcgan.latents.spec import Draw, Mean, Sum, parse
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
 
 THREE = r"mean\(z\(\d+,\d+\),z\(\d+,\d+\),z\(\d+,\d+\)\)"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, Route, expect
 
-from dcgan.spec import PictureSpec, parse
+from dcgan.latents.spec import PictureSpec, parse
 from tests.browser.conftest import Open, wait_painted
 
 SENTENCE = "Many people are drawing here just now."

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dcgan import checkpoint
-from dcgan.engine import Engine
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Engine
 from tests import tiny
 from tests.browser.conftest import PHONE, SCHEMES, Open, painted, serve, wait_painted
 from tests.browser.test_accessible import serious

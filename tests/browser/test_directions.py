@@ -7,8 +7,8 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from dcgan.engine import Engine
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
 
 NAMED = {
@@ -153,7 +153,7 @@ def test_a_setting_is_kept_by_name_over_a_visit(visit: Open) -> None:
     page.get_by_label("Saved").select_option("A grin")
     wait_painted(page, ":move(smile,1.5,pc1,-2,z(1,2))")
     assert amount(page, "Smile") == "1.5"
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Delete").click()
     expect(page.get_by_label("Saved")).to_be_hidden()
 
 

@@ -150,13 +150,13 @@ def test_an_upload_is_looked_at_and_nothing_is_lost_by_what_is_none(visit: Open)
 
 def test_files_are_looked_at_that_come_early_or_are_dropped(visit: Open) -> None:
     page = visit()
-    with page.expect_request("**/web/discriminator.js"):
+    with page.expect_request("**/web/tabs/discriminator.js"):
         held: list[Route] = []
 
         def hold(route: Route) -> None:
             held.append(route)
 
-        page.route("**/web/discriminator.js", hold)
+        page.route("**/web/tabs/discriminator.js", hold)
         page.get_by_role("tab", name="Discriminator").click()
     upload(page, portrait())
     held[0].continue_()

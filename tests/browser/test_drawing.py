@@ -11,20 +11,34 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks import chromium
-from dcgan import images, runtime
-from dcgan.engine import Engine
-from dcgan.spec import At, Draw, Gain, Lerp, Mean, Move, Noise, PictureSpec, Scale, Slerp, Sum, Turn
-from dcgan.ui import server
+from dcgan.latents.spec import (
+    At,
+    Draw,
+    Gain,
+    Lerp,
+    Mean,
+    Move,
+    Noise,
+    PictureSpec,
+    Scale,
+    Slerp,
+    Sum,
+    Turn,
+)
+from dcgan.media import images
+from dcgan.paths import WEB
+from dcgan.rendering.engine import Engine
+from dcgan.site import ort_web
 from tests.browser.conftest import Open, wait_painted
 
 pytestmark = pytest.mark.skipif(
-    runtime.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
+    ort_web.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
 )
 
 READY = "document.querySelector('[data-role=way]').dataset.here === 'true'"
 ASK = """async ({call, texts}) => {
-  const browser = await import(new URL('dcgan/web/engine-browser.js', document.baseURI));
-  const {page} = await import(new URL('dcgan/web/page.js', document.baseURI));
+  const browser = await import(new URL('dcgan/web/engine/browser.js', document.baseURI));
+  const {page} = await import(new URL('dcgan/web/core/page.js', document.baseURI));
   const found = [];
   for (const text of texts) {
     const model = page.facts(text.split(':')[1].split('@')[0]);
@@ -199,12 +213,12 @@ def elsewhere(page: Page, spoil: bytes = b"") -> list[str]:
 
     def answer(route: Route) -> None:
         asked.append(route.request.url)
-        content = (runtime.INSTALLED / "dist" / route.request.url.rpartition("/")[2]).read_bytes()
+        content = (ort_web.INSTALLED / "dist" / route.request.url.rpartition("/")[2]).read_bytes()
         headers = {"Access-Control-Allow-Origin": "*"}
         route.fulfill(body=content + spoil, headers=headers)
 
     page.context.route("**/dcgan/runtime/**", lambda route: route.fulfill(status=404, body="{}"))
-    page.context.route(f"{runtime.facts()['cdn']}*", answer)
+    page.context.route(f"{ort_web.facts()['cdn']}*", answer)
     return asked
 
 
@@ -226,7 +240,7 @@ def test_without_npm_it_comes_from_a_cdn_if_it_is_what_it_was(
         assert not page.evaluate(READY)
     else:
         page.wait_for_function(READY)
-    files = runtime.facts()["backends"]["wasm"]
+    files = ort_web.facts()["backends"]["wasm"]
     assert {address.rpartition("/")[2] for address in asked} <= set(files.values())
     context.close()
 
@@ -234,7 +248,7 @@ def test_without_npm_it_comes_from_a_cdn_if_it_is_what_it_was(
 @pytest.mark.long
 def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> None:
     """By SwiftShader, which the worker would pass over as no real one."""
-    source = (server.WEB / "browser-worker.js").read_text()
+    source = (WEB / "engine" / "worker.js").read_text()
     passed_over = "gpu && !gpu.info?.isFallbackAdapter"
     assert passed_over in source
     args = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
@@ -242,7 +256,7 @@ def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> No
     with browser.browser_type.launch(executable_path=chromium.EXECUTABLE, args=args) as other:
         page = other.new_page()
         page.route(
-            "**/browser-worker.js",
+            "**/engine/worker.js",
             lambda route: route.fulfill(
                 body=source.replace(passed_over, "gpu"), content_type="text/javascript"
             ),
@@ -252,7 +266,7 @@ def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> No
         page.wait_for_selector("[data-painted]")
         asked = specs("faces", engine)
         found = page.evaluate(ASK, {"call": "picture", "texts": [str(spec) for spec in asked]})
-    binary = runtime.facts()["backends"]["webgpu"]["binary"]
+    binary = ort_web.facts()["backends"]["webgpu"]["binary"]
     assert any(binary in address for address in asked_for)
     for drawn, expected in zip(found, engine.render(asked), strict=True):
         pixels = np.array(drawn["pixels"], np.uint8).reshape(*expected.shape[:2], 4)
@@ -261,11 +275,11 @@ def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> No
 
 def test_the_choice_is_kept(visit: Open) -> None:
     page = visit()
-    page.get_by_label("Drawn").select_option("in this browser")
+    page.get_by_label("Render on").select_option("this browser")
     assert json.loads(page.evaluate("localStorage.getItem('dcgan.drawing')")) == "browser"
     page.get_by_label("Direction 1", exact=True).fill("2")
     page.wait_for_function(READY)
-    page.get_by_label("Drawn").select_option("on the server")
+    page.get_by_label("Render on").select_option("server")
     assert not page.evaluate(READY)
     with page.expect_response("**/dcgan/pixels*"):
         page.get_by_label("Direction 1", exact=True).fill("1")

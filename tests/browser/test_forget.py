@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dcgan.boxes import Box, parse_boxes
-from dcgan.spec import Gain, parse
+from dcgan.latents.spec import Gain, parse
+from dcgan.models.annotations import Box, parse_boxes
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
 
 EYES = (0.2, 0.35, 0.8, 0.55)  # of a picture's side: left, top, right, bottom
@@ -68,7 +68,7 @@ def parts(text: str) -> str:
 
 
 def maps_dropped(page: Page) -> int:
-    return int(page.get_by_label("How many maps").input_value())
+    return int(page.get_by_label("Units").input_value())
 
 
 def gains(page: Page, count: int) -> tuple[Gain, ...]:
@@ -161,7 +161,7 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     (dropped,) = gains(page, 1)
     assert (dropped.layer, dropped.gain, len(dropped.maps)) == (3, 0, every)
 
-    page.get_by_label("How many maps").fill("4")
+    page.get_by_label("Units").fill("4")
     page.wait_for_function(
         "!document.querySelector('[data-painted]').dataset.painted.endsWith('z(1,0)')"
     )
@@ -171,7 +171,7 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     chips.nth(0).click()
     wait_painted(page, f":{Gain(3, 0, strongest[1:])}")
     assert maps_dropped(page) == 3
-    page.get_by_label("Their gain").fill("2.5")
+    page.get_by_label("Gain").fill("2.5")
     wait_painted(page, f":{Gain(3, 2.5, strongest[1:])}")
     page.get_by_label("Gain of this map").fill("0.5")
     wait_painted(page, f":{Gain(3, 0.5, strongest[:1])}:{Gain(3, 2.5, strongest[1:])}")
@@ -181,9 +181,9 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     expect(switch).not_to_be_checked()
     switch.check()
     wait_painted(page, ":z(1,2)")
-    page.get_by_label("How many maps").fill("0")
+    page.get_by_label("Units").fill("0")
     expect(switch).to_be_disabled()
-    page.get_by_label("How many maps").fill("1")  # an edit by hand is seen at once
+    page.get_by_label("Units").fill("1")  # an edit by hand is seen at once
     wait_painted(page, f":z(1,2):{Gain(3, 2.5, strongest[:1])}")
     expect(page.locator("[data-role=present-value]")).to_have_text("changed")
 
@@ -213,7 +213,7 @@ def test_a_walk_through_edited_pictures_keeps_their_edits(visit: Open) -> None:
     expect(page.locator(".dc-message")).to_contain_text("No map is dropped yet")
     draw(page, 0)
     fit(page)
-    page.get_by_label("How many maps").fill("3")
+    page.get_by_label("Units").fill("3")
     page.get_by_role("button", name="Edit the shelf").click()
     shelf = page.locator(".dc-shelf li")
     expect(shelf.first).to_have_attribute("data-text", re.compile(r"gain\(3,0,"))

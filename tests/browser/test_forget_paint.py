@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from dcgan.engine import Engine
-from dcgan.spec import Gain, parse
+from dcgan.latents.spec import Gain, parse
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import Open, painted, wait_painted
 from tests.browser.test_forget import fitted, gains, open_forget
 
@@ -52,7 +52,7 @@ def test_what_is_boxed_is_put_where_the_visitor_paints(visit: Open, engine: Engi
     page.get_by_label("Only where I paint").check()
     gains(page, 0)
     page.get_by_label("Paint to").select_option("put it there")
-    expect(page.get_by_label("Their gain")).to_have_value("3", timeout=60_000)
+    expect(page.get_by_label("Gain")).to_have_value("3", timeout=60_000)
     page.get_by_label("Brush").select_option("1")
     page.get_by_label("Region to edit").focus()
     for key in ("ArrowRight", "ArrowRight", "Space"):

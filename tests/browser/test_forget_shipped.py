@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from dcgan import checkpoint, units
-from dcgan.boxes import Boxed, BoxSet
-from dcgan.engine import Engine, Model, discover
-from dcgan.ui import results
+from dcgan.analysis import units
+from dcgan.models import checkpoint
+from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.rendering.engine import Engine, Model, discover
+from dcgan.ui.routes import results
 from tests import tiny
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open, serve, wait_painted
 from tests.browser.test_accessible import serious
@@ -132,9 +133,9 @@ def test_a_press_on_a_point_drops_so_many_maps(visit: Open, options: dict) -> No
     assert place
     at = (place["x"] + place["width"] / 2 - 5, place["y"] + place["height"] / 2 - 5)
     (page.touchscreen.tap if "has_touch" in options else page.mouse.click)(*at)
-    expect(page.get_by_label("How many maps")).to_have_value("16")
+    expect(page.get_by_label("Units")).to_have_value("16")
     expect(page.locator("[data-role=said]")).to_contain_text("16 maps dropped: 4% of the windows")
-    page.get_by_label("How many maps").fill("6")  # between two that were measured
+    page.get_by_label("Units").fill("6")  # between two that were measured
     low = chart.get_by_role("button", name="in fitted order, 4 maps").bounding_box()
     high = chart.get_by_role("button", name="in fitted order, 8 maps").bounding_box()
     ring = chart.locator(".dc-own").bounding_box()
@@ -144,7 +145,7 @@ def test_a_press_on_a_point_drops_so_many_maps(visit: Open, options: dict) -> No
     for side, length in (("x", "width"), ("y", "height")):
         middle = [box[side] + box[length] / 2 for box in (low, high, ring)]
         assert middle[2] == pytest.approx((middle[0] + middle[1]) / 2, abs=1)
-    page.get_by_label("Their gain").fill("2")
+    page.get_by_label("Gain").fill("2")
     expect(chart.locator(".dc-own")).to_have_count(0)
     assert not serious(page)
     assert page.evaluate("document.documentElement.scrollWidth") == options["viewport"]["width"]
@@ -168,7 +169,7 @@ def test_charts_by_keyboard(visit: Open) -> None:
         page.keyboard.press(key)
         expect(said).to_contain_text(words)
     page.keyboard.press("Enter")
-    expect(page.get_by_label("How many maps")).to_have_value("4")
+    expect(page.get_by_label("Units")).to_have_value("4")
     page.keyboard.press("Tab")  # one stop a chart
     expect(said).to_contain_text("0 maps dropped")
     expect(

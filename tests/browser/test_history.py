@@ -133,7 +133,7 @@ def test_earlier_pictures_are_shown_and_come_back(visit: Open) -> None:
         page.get_by_role("button", name=f"Picture {number} of 64").click()
         wait_painted(page, f":z(1,{number - 1})")
         page.wait_for_timeout(600)
-    page.get_by_role("button", name="Earlier pictures").click()
+    page.get_by_role("button", name="History").click()
     earlier = page.get_by_role("button", name="Show this earlier picture")
     expect(earlier).to_have_count(4)
     earlier.nth(2).click()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Open, wait_painted
-from tests.test_language import KOREAN
+from tests.ui.test_locales import KOREAN
 
 SHOWN = r"""() => {
   const found = new Set();
@@ -32,10 +32,10 @@ MODELS = {"imagenet", "faces", "rooms", "mnist"}
 READY = {
     "sample": ".dc-sample .dc-sheet[data-ready]",
     "walk": ".dc-walk .dc-sheet[data-ready]",
-    "plane": ".dc-pad .dc-sheet[data-ready]",
+    "map": ".dc-pad .dc-sheet[data-ready]",
     "arithmetic": ".dc-arithmetic .dc-sheet[data-ready]",
     "turn": ".dc-turn .dc-sheet[data-ready]",
-    "yours": ".dc-yours",
+    "photo": ".dc-photo",
     "discriminator": ".dc-discriminator .dc-pairs",
     "forget": ".dc-forget .dc-points",
     "results": ".dc-report h2",

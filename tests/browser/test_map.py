@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from dcgan.engine import Engine
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
 
 
-def open_plane(page: Page, kind: str = "map") -> None:
-    page.get_by_role("tab", name="Plane").click()
+def open_map(page: Page, kind: str = "map") -> None:
+    page.get_by_role("tab", name="Map").click()
     if kind != "map":
         page.locator(f".dc-plane input[value={kind}]").check()
     page.wait_for_function(
@@ -39,7 +39,7 @@ def test_the_map_is_of_draws_and_between_them_lies_what_is_between(
     visit: Open, engine: Engine
 ) -> None:
     page = visit()
-    open_plane(page)
+    open_map(page)
     atlas = engine.model("faces").checkpoint.map
     assert atlas
     draws = atlas["draws"]
@@ -58,7 +58,7 @@ def test_the_map_is_of_draws_and_between_them_lies_what_is_between(
 
 def test_dragging_over_a_lattice_and_by_keys(visit: Open) -> None:
     page = visit()
-    open_plane(page, "lattice")
+    open_map(page, "lattice")
     wait_painted(page, ":z(1,32)")
     box = page.locator(".dc-pad").bounding_box()
     assert box
@@ -84,13 +84,13 @@ def test_dragging_over_a_lattice_and_by_keys(visit: Open) -> None:
 
 def test_the_plane_through_three_pictures_of_the_shelf(visit: Open) -> None:
     page = visit()
-    open_plane(page, "three")
+    open_map(page, "three")
     page.get_by_role("button", name="From the shelf").click()
     expect(page.locator(".dc-message")).to_contain_text("Put three pictures of faces on the shelf")
     page.get_by_role("tab", name="Sample").click()
     for number in (1, 2, 3):
         page.get_by_role("button", name=f"Picture {number} of 64").click()
-    page.get_by_role("tab", name="Plane").click()
+    page.get_by_role("tab", name="Map").click()
     page.get_by_role("button", name="From the shelf").click()
     page.get_by_label("Across").fill("0.5")
     page.get_by_label("Down").fill("0.5")
@@ -112,7 +112,7 @@ def test_the_plane_through_three_pictures_of_the_shelf(visit: Open) -> None:
 def test_other_models_have_their_maps_and_a_phone_its_finger(visit: Open, engine: Engine) -> None:
     page = visit(viewport=PHONE, has_touch=True)
     page.get_by_label("Model").select_option("mnist")
-    open_plane(page)
+    open_map(page)
     page.wait_for_function(
         "document.querySelector('[data-painted]').dataset.painted.includes('mnist@')"
     )
@@ -133,7 +133,7 @@ def test_other_models_have_their_maps_and_a_phone_its_finger(visit: Open, engine
 
 def test_the_place_is_taken_back(visit: Open) -> None:
     page = visit()
-    open_plane(page)
+    open_map(page)
     first = painted(page)
     page.wait_for_timeout(700)
     press(page, 0.2, 0.2)

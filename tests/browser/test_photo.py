@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
-from dcgan import projection
-from dcgan.engine import Engine
+from dcgan.analysis import inversion
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import Open, painted
 from tests.browser.test_discriminator import as_file, portrait
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "STEPS", 20)
-    monkeypatch.setattr(projection, "SAMPLES", 64)
+    monkeypatch.setattr(inversion, "STEPS", 20)
+    monkeypatch.setattr(inversion, "SAMPLES", 64)
 
 
 def give(page: Page, file: FilePayload) -> None:
@@ -28,8 +28,8 @@ def test_a_sample_is_found_sharpens_on_the_stage_and_is_kept(visit: Open, engine
     model = engine.model("faces")
     [picture] = model.render([model.sample(31, 4)])
     page = visit()
-    page.get_by_role("tab", name="Yours").click()
-    expect(page.locator(".dc-yours")).to_contain_text("nothing of it is kept")
+    page.get_by_role("tab", name="Your photo").click()
+    expect(page.locator(".dc-photo")).to_contain_text("nothing of it is kept")
     page.evaluate(
         """() => {
           window.seen = new Set();
@@ -40,12 +40,12 @@ def test_a_sample_is_found_sharpens_on_the_stage_and_is_kept(visit: Open, engine
     )
     give(page, as_file(Image.fromarray(picture), "sample.png", "PNG"))
     expect(page.get_by_alt_text("Your photograph, cut")).to_be_visible()
-    told = page.locator(".dc-yours [data-role=distance]")
+    told = page.locator(".dc-photo [data-role=distance]")
     expect(told).to_contain_text(re.compile(r"It is \d+\.\d grey levels of 255"), timeout=90_000)
-    expect(page.locator(".dc-yours [data-role=compared]")).to_contain_text("the nearest of 64")
+    expect(page.locator(".dc-photo [data-role=compared]")).to_contain_text("the nearest of 64")
     page.wait_for_function(
         """() => document.querySelector('[data-painted]').dataset.painted
-          === document.querySelector('.dc-yours [data-do=show]').dataset.ready"""
+          === document.querySelector('.dc-photo [data-do=show]').dataset.ready"""
     )
     found = painted(page)
     on_the_way = page.evaluate("() => [...window.seen]")
@@ -68,11 +68,11 @@ def test_a_sample_is_found_sharpens_on_the_stage_and_is_kept(visit: Open, engine
 
 def test_without_a_face_the_middle_square_is_offered(visit: Open) -> None:
     page = visit()
-    page.get_by_role("tab", name="Yours").click()
+    page.get_by_role("tab", name="Your photo").click()
     give(page, portrait())
     expect(page.locator(".dc-stage")).to_contain_text("No face was found", timeout=60_000)
     page.get_by_role("button", name="Take the middle square").click()
-    expect(page.locator(".dc-yours [data-role=distance]")).to_contain_text(
+    expect(page.locator(".dc-photo [data-role=distance]")).to_contain_text(
         "grey levels", timeout=90_000
     )
     expect(page.get_by_role("button", name="Take the middle square")).to_be_hidden()
@@ -80,7 +80,7 @@ def test_without_a_face_the_middle_square_is_offered(visit: Open) -> None:
 
 def test_what_is_no_picture_is_said(visit: Open) -> None:
     page = visit()
-    page.get_by_role("tab", name="Yours").click()
+    page.get_by_role("tab", name="Your photo").click()
     give(page, {"name": "words.png", "mimeType": "image/png", "buffer": b"These are words."})
     expect(page.locator(".dc-stage")).to_contain_text(
         "not a picture that can be read", timeout=60_000

@@ -12,15 +12,16 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dcgan import images, probe
-from dcgan.engine import Engine
-from dcgan.saliency import Look, Survey
-from dcgan.ui.server import data_uri
+from dcgan.analysis import probe
+from dcgan.analysis.saliency import Look, Survey
+from dcgan.media import images
+from dcgan.rendering.engine import Engine
+from dcgan.ui.serving.http import data_uri
 from tests import tiny
+from tests.analysis.test_probe import CLASSES, fitted
 from tests.browser.conftest import PHONE, SCHEMES, Open, painted, serve, wait_painted
 from tests.browser.test_accessible import serious
 from tests.browser.test_discriminator import card, open_discriminator, portrait, upload
-from tests.test_probe import CLASSES, fitted
 
 MINUS = "\N{MINUS SIGN}"
 ONE_OF_THEM = "|".join(CLASSES)

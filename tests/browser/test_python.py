@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from dcgan import images
+from dcgan.media import images
 from tests.browser.conftest import ROOT, Open, painted, wait_painted
 from tests.browser.test_sample import PIXELS, drag
 
@@ -120,7 +120,7 @@ def test_a_text_never_becomes_code(visit: Open, clone: Path) -> None:
     weights = painted(page).split("@")[1][:8]
     page.evaluate(
         """async text => {
-          const {page} = await import(new URL("dcgan/web/page.js", document.baseURI));
+          const {page} = await import(new URL("dcgan/web/core/page.js", document.baseURI));
           page.open(text, "text");
         }""",
         f'v1:faces@{weights}:z(1,0)")\nopen("made", "w").close()\nprint("\\',
@@ -130,5 +130,5 @@ def test_a_text_never_becomes_code(visit: Open, clone: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=clone, capture_output=True, text=True, check=False
     )
-    assert "dcgan.fields.SpecError: at character" in done.stderr
+    assert "dcgan.latents.spec_fields.SpecError: at character" in done.stderr
     assert not (clone / "made").exists()

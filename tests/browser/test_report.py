@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE
-from tests.training.test_report import LOG, line, write_run
-from training.report import report
+from tests.training.reports.test_run_report import LOG, line, write_run
+from training.reports.run_report import report
 
 EVIL = "</script><script>document.title = 'taken'</script> & <b>bold</b>"
 FRAMES = 12

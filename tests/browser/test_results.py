@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from dcgan.engine import Engine
-from dcgan.ui import results
+from dcgan.rendering.engine import Engine
+from dcgan.ui.routes import results
 from tests.browser.conftest import DESKTOP, PHONE, Open, faces_alone, serve
 from training.__main__ import EXPERIMENTS
-from training.results import RESULTS
-from training.results import results as written
+from training.reports.results_page import RESULTS
+from training.reports.results_page import results as written
 
 SHIPPED = ("forget", "turn")
 

@@ -6,7 +6,7 @@ import json
 
 from playwright.sync_api import expect
 
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
 from tests.browser.conftest import ROOT, Open, painted, wait_painted
 from tests.browser.test_forget import open_forget
 

@@ -11,8 +11,8 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Route, expect
 
-from dcgan.engine import Engine
-from dcgan.spec import Draw
+from dcgan.latents.spec import Draw
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import Open, painted, wait_painted
 from tests.browser.test_sample import PIXELS
 

@@ -18,14 +18,15 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from dcgan import images, runtime, site
-from dcgan.engine import Engine, discover
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
+from dcgan.media import images
+from dcgan.rendering.engine import Engine, discover
+from dcgan.site import ort_web, static_site
 from tests import tiny
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, painted, wait_painted
 
 pytestmark = pytest.mark.skipif(
-    runtime.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
+    ort_web.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
 )
 
 NAMES = ("faces", "rooms", "mnist")
@@ -41,8 +42,8 @@ class Quiet(SimpleHTTPRequestHandler):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a web server serves: a site in a sub-folder."""
     folder = tmp_path_factory.mktemp("served")
-    engine = Engine(site.choose(discover(ROOT / "weights"), NAMES, stages=False))
-    for _ in site.write(engine, folder / PATH.strip("/")):
+    engine = Engine(static_site.choose(discover(ROOT / "weights"), NAMES, stages=False))
+    for _ in static_site.write(engine, folder / PATH.strip("/")):
         pass
     return folder
 
@@ -140,7 +141,7 @@ def test_a_picture_is_drawn_dragged_and_saved(visitor: Visitor, address: str) ->
         page.get_by_role("tab", name=tab).click()
         for name in ("Load boxes", "Save as a film", "Save all"):
             expect(page.get_by_role("button", name=name)).to_have_count(0)
-    expect(page.get_by_label("Drawn")).to_be_hidden()
+    expect(page.get_by_label("Render on")).to_be_hidden()
 
 
 def test_a_link_opens_its_picture_and_tabs_have_addresses(visitor: Visitor, address: str) -> None:
@@ -221,7 +222,7 @@ def test_rooms_forget_their_windows(visitor: Visitor, address: str) -> None:
 )
 def test_it_can_be_used_by_everybody(visitor: Visitor, address: str) -> None:
     page = visitor.open(address)
-    for name in ("Sample", "Walk", "Plane", "Arithmetic", "Turn", "Forget"):
+    for name in ("Sample", "Walk", "Map", "Arithmetic", "Turn", "Forget"):
         open_tab(page, name)
         width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] == width[1], name
@@ -257,7 +258,7 @@ def test_a_new_site_takes_the_place_of_the_old(visitor: Visitor, tmp_path: Path)
     def write(*names: str) -> None:
         for seed, name in enumerate(names):
             tiny.save(weights / name, seed=seed)
-        for _ in site.write(Engine(discover(weights)), served / PATH.strip("/")):
+        for _ in static_site.write(Engine(discover(weights)), served / PATH.strip("/")):
             pass
 
     write("first")

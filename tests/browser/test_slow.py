@@ -13,8 +13,8 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
-from dcgan.engine import BATCH, Engine, Model
-from dcgan.ui.film import SECONDS
+from dcgan.rendering.engine import BATCH, Engine, Model
+from dcgan.ui.routes.video import SECONDS
 from tests.browser.conftest import Open, faces_alone, painted, serve, wait_painted
 from tests.browser.test_walk import open_walk
 

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from dcgan.engine import Engine
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import Open, painted, wait_painted
 
 MEAN = r"mean\((?:z\(\d+,\d+\),){3}z\(\d+,\d+\)\)"

@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from dcgan import latent
 from dcgan.config import Prior
-from dcgan.fields import Decimal
-from dcgan.spec import (
+from dcgan.latents import operations
+from dcgan.latents.spec import (
     At,
     Draw,
     Gain,
@@ -35,16 +34,17 @@ from dcgan.spec import (
     Z,
     parse,
 )
-from dcgan.ui.server import WEB
+from dcgan.latents.spec_fields import Decimal
+from dcgan.paths import WEB
 from tests.vectors import make
 
 VECTORS = json.loads(make.FILE.read_text())
 DIRECTIONS = {case["name"]: case["z"] for case in VECTORS["directions"]}
 SIZE = len(DIRECTIONS["z"])
 SCRIPT = """async (given) => {
-  const { parse, print, SpecError } = await import("/parse.js");
-  const { words, draw, evaluate, gains } = await import("/latent.js");
-  const { number } = await import("/spec.js");
+  const { parse, print, SpecError } = await import("/core/parse.js");
+  const { words, draw, evaluate, gains } = await import("/core/latent.js");
+  const { number } = await import("/core/spec.js");
   const said = (call) => {
     try {
       return [true, call()];
@@ -73,7 +73,7 @@ def run(browser: Browser) -> Iterator[Run]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(WEB))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_port}/parse.js")
+        page.goto(f"http://127.0.0.1:{server.server_port}/core/parse.js")
         yield lambda function, given=None: page.evaluate(SCRIPT % function, given)
         page.close()
         server.shutdown()
@@ -139,7 +139,7 @@ def test_gains(run: Run, case: dict[str, Any]) -> None:
 )
 def test_an_edit_that_the_network_has_no_place_for_is_refused_alike(run: Run, edit: str) -> None:
     text = f"{make.HEAD}z(1,0):{edit}"
-    expected = said(lambda: latent.gains(parse(text).gains, make.LAYER_SHAPES))
+    expected = said(lambda: operations.gains(parse(text).gains, make.LAYER_SHAPES))
     assert expected[0] is False
     assert run(GAINS, {"text": text, "shapes": make.LAYER_SHAPES}) == expected
 
@@ -148,7 +148,7 @@ def test_an_edit_that_the_network_has_no_place_for_is_refused_alike(run: Run, ed
 @pytest.mark.parametrize("name", ["frown", "constructor"])
 def test_an_unknown_direction_is_refused_alike(run: Run, known: dict[str, Any], name: str) -> None:
     text = f"{make.HEAD}move({name},1,z(1,0))"
-    expected = said(lambda: latent.evaluate(parse(text).z, SIZE, "uniform", known))
+    expected = said(lambda: operations.evaluate(parse(text).z, SIZE, "uniform", known))
     assert expected[0] is False
     given = {**model(text, "uniform"), "directions": known}
     assert run(f"(given) => said(() => ({EVALUATED})(given))", given) == expected
@@ -164,7 +164,7 @@ def test_numbers(run: Run, value: float, text: str) -> None:
 
 def test_another_number_of_values_is_refused_alike(run: Run) -> None:
     text = f"{make.HEAD}scale(1,at(AAA))"
-    expected = said(lambda: latent.evaluate(parse(text).z, SIZE, "uniform", {}))
+    expected = said(lambda: operations.evaluate(parse(text).z, SIZE, "uniform", {}))
     assert expected == [False, "this model's z has 7 values, not the 1 of this at(...)"]
     assert run(f"(given) => said(() => ({EVALUATED})(given))", model(text, "uniform")) == expected
 
@@ -236,8 +236,8 @@ def test_a_draw_that_is_remembered_is_not_changed_by_who_asked(run: Run) -> None
     }"""
     values, later, cached, uniform = run(again)
     assert values == later == cached
-    assert_close(values, latent.draw(1, 0, 5, "normal"))
-    assert_close(uniform, latent.draw(1, 0, 5, "uniform"))
+    assert_close(values, operations.draw(1, 0, 5, "normal"))
+    assert_close(uniform, operations.draw(1, 0, 5, "uniform"))
 
 
 def random_z(rng: random.Random, depth: int) -> Z:
@@ -296,7 +296,7 @@ def test_random_trees_are_evaluated_alike(run: Run, prior: Prior) -> None:
     found = run(f"(given) => given.map({EVALUATED})", [model(text, prior) for text in texts])
     directions = {name: np.array(z) for name, z in DIRECTIONS.items()}
     for text, z in zip(texts, found, strict=True):
-        assert_close(z, latent.evaluate(parse(text).z, SIZE, prior, directions))
+        assert_close(z, operations.evaluate(parse(text).z, SIZE, prior, directions))
 
 
 def test_random_texts_are_printed_as_they_are(run: Run) -> None:

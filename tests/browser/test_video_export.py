@@ -14,9 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, expect
 
-from dcgan import films, images
-from dcgan.engine import Engine
-from dcgan.spec import Gain, parse
+from dcgan.latents.spec import Gain, parse
+from dcgan.media import images, video
+from dcgan.rendering.engine import Engine
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open, painted
 from tests.browser.test_arithmetic import open_arithmetic
 from tests.browser.test_turn import open_turn
@@ -45,7 +45,7 @@ def frames(path: Path) -> np.ndarray:
 
 
 def texts(path: Path) -> list[str]:
-    return films.read_texts(path.read_bytes())
+    return video.read_texts(path.read_bytes())
 
 
 def test_a_walk_takes_as_long_as_it_plays(visit: Open) -> None:

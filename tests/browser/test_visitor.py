@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from dcgan.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open, painted, serve, wait_painted
 from tests.browser.test_discriminator import as_file, portrait, upload
 from tests.browser.test_forget import draw
@@ -55,8 +55,8 @@ def tab(page: Page, name: str) -> None:
 
 
 def open_yours(page: Page) -> None:
-    tab(page, "Yours")
-    page.wait_for_selector(".dc-yours [aria-label='What is drawn: show it']", state="attached")
+    tab(page, "Your photo")
+    page.wait_for_selector(".dc-photo [aria-label='What is drawn: show it']", state="attached")
 
 
 def has(page: Page, part: str) -> None:
@@ -252,13 +252,13 @@ def test_11_silly_things_do_no_harm(visitor: Visit) -> None:
 
 def test_12_a_talk_by_arrow_keys(visitor: Visit) -> None:
     page = visitor()
-    press(page, "Lectern")
+    press(page, "Present")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     for _ in range(3):
         page.keyboard.press("ArrowUp")
-    expect(page.locator(".dc-lectern h2")).to_have_text("Turn")
-    page.wait_for_function("document.querySelector('.dc-lectern').dataset.shown.includes('turn(')")
+    expect(page.locator(".dc-present h2")).to_have_text("Turn")
+    page.wait_for_function("document.querySelector('.dc-present').dataset.shown.includes('turn(')")
 
 
 def test_an_own_face_smiles_and_turns(visitor: Visit, engine: Engine) -> None:
@@ -271,7 +271,7 @@ def test_an_own_face_smiles_and_turns(visitor: Visit, engine: Engine) -> None:
     page.get_by_label("Choose a photograph").set_input_files(
         as_file(Image.fromarray(picture).resize((256, 256)), "me.png", "PNG")
     )
-    found = page.locator(".dc-yours [data-role=distance]")
+    found = page.locator(".dc-photo [data-role=distance]")
     expect(found).to_contain_text("grey levels", timeout=120_000)
     assert time.monotonic() - began < 120
     has(page, ":at(")

@@ -12,10 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dcgan import latent
 from dcgan.config import PAPER, Prior
-from dcgan.latent import check_z, draw, draws, evaluate, gains, lerp, slerp, walk, words
-from dcgan.spec import At, Draw, Gain, Move, Noise, Scale, Slerp, SpecError, Sum, Turn, Z, parse
+from dcgan.latents import operations
+from dcgan.latents.operations import check_z, draw, draws, evaluate, gains, lerp, slerp, walk, words
+from dcgan.latents.spec import (
+    At,
+    Draw,
+    Gain,
+    Move,
+    Noise,
+    Scale,
+    Slerp,
+    SpecError,
+    Sum,
+    Turn,
+    Z,
+    parse,
+)
 from tests.vectors import make
 
 STORED = json.loads(make.FILE.read_text())
@@ -61,7 +74,7 @@ def test_numpys_philox_gives_the_published_answers(counter: str, key: str, outpu
     assert philox(numbers(counter), numbers(key)) == numbers(output)
 
 
-@pytest.mark.parametrize("stream", [latent.DRAWS, latent.NOISE])
+@pytest.mark.parametrize("stream", [operations.DRAWS, operations.NOISE])
 @pytest.mark.parametrize(("seed", "index"), [(0, 0), (3, 5), (2**53 - 1, 2**32 - 1)])
 def test_words_are_the_blocks_that_the_docstring_names(seed: int, index: int, stream: int) -> None:
     blocks = [philox([block, index, 0, 0], [seed, stream]) for block in (1, 2, 3)]
@@ -111,7 +124,7 @@ def test_a_draw_does_not_depend_on_its_company(prior: Prior) -> None:
     with pytest.raises(ValueError, match="read-only"):
         draw(4, 12, 7, prior)[0] = 0  # others are given the same one
     assert draws(4, 10, 0, 7, prior).shape == (0, 7)
-    others = (draw(5, 12, 7, prior), draw(4, 13, 7, prior), draw(4, 12, 7, prior, latent.NOISE))
+    others = (draw(5, 12, 7, prior), draw(4, 13, 7, prior), draw(4, 12, 7, prior, operations.NOISE))
     assert not any(np.isclose(z[2], other).any() for other in others)
 
 
@@ -119,7 +132,7 @@ def test_a_normal_draw_is_finite_where_the_uniform_one_is_at_its_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ends = np.array([0, 0, 2**64 - 1, 2**64 - 1], np.uint64)
-    monkeypatch.setattr(latent, "words", lambda *_: ends)
+    monkeypatch.setattr(operations, "words", lambda *_: ends)
     assert draw(0, 0, 4, "uniform").tolist() == [-1, -1, 1 - 2**-52, 1 - 2**-52]
     assert np.isfinite(draw(0, 0, 4, "normal")).all()
 

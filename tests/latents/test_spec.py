@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcgan import spec
-from dcgan.fields import Decimal
-from dcgan.spec import (
+from dcgan.latents import spec
+from dcgan.latents.spec import (
     At,
     Draw,
     Gain,
@@ -31,8 +30,9 @@ from dcgan.spec import (
     Turn,
     parse,
 )
+from dcgan.latents.spec_fields import Decimal
 
-VECTORS = json.loads(Path(__file__).with_name("vectors").joinpath("latent.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors").joinpath("latent.json").read_text())
 HEAD = "v1:faces@0123abcd:"
 DRAW = Draw(1, 0)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan import images
 from dcgan.config import Output
-from dcgan.images import encode_jpeg, encode_png, from_uint8, grid, read_spec, to_uint8
+from dcgan.media import images
+from dcgan.media.images import encode_jpeg, encode_png, from_uint8, grid, read_spec, to_uint8
 
 TEXT = "v1:faces@0123abcd:z(1,0):gain(1,0,2-5)"
 RANGES: list[tuple[Output, float]] = [("tanh", -1), ("sigmoid", 0)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from dcgan.photographs import TooLargeError, read_photograph
+from dcgan.media.uploads import TooLargeError, read_photograph
 
 SIZE = 16
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from dcgan import films, images
-from dcgan.films import FORMATS, SCALINGS, Film, FilmError, encode, read_texts
-from dcgan.work import finish
+from dcgan.media import images, video
+from dcgan.media.video import FORMATS, SCALINGS, Film, FilmError, encode, read_texts
+from dcgan.tasks import finish
 
 N, SIDE = 12, 32
 TEXTS = [f"v1:faces@0123abcd:slerp({index / N:g},z(1,0),z(1,1))" for index in range(N)]
@@ -145,7 +145,7 @@ def test_it_says_how_far_it_is_and_can_be_left(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(films, "STEP", 2 * 64**2)
+    monkeypatch.setattr(video, "STEP", 2 * 64**2)
     film = Film(kind, 1, 64, "nearest")
     fractions = list(encode(loop(), TEXTS, film))
     assert fractions == pytest.approx([(index + 1) / 6 for index in range(6)])

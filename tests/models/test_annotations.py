@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
-from dcgan.checkpoint import CheckpointError, load
-from dcgan.spec import parse
+from dcgan.latents.spec import parse
+from dcgan.models.annotations import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.models.checkpoint import CheckpointError, load
 from tests import tiny
 
 SPEC = "v1:tiny@01234567:z(1,0)"

@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dcgan.checkpoint import (
+from dcgan.models.checkpoint import (
     CARD,
     CONFIG,
     DIRECTIONS,
@@ -34,10 +34,10 @@ from dcgan.checkpoint import (
     save_directions,
     write_atomically,
 )
-from dcgan.networks import Discriminator, Generator
+from dcgan.models.networks import Discriminator, Generator
 from tests import tiny
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CARD_TEXT = "---\nlicense: mit\nimages_seen: 1280\nkid: 0.0625\n---\n\n# Tiny\n\nDréi Zuelen.\n"
 
 
@@ -185,7 +185,7 @@ def test_a_generator_alone_can_be_saved(tmp_path: Path) -> None:
 
 def test_opening_a_checkpoint_does_not_import_torch(folder: Path) -> None:
     code = (
-        "import sys; from dcgan.checkpoint import load; c = load(sys.argv[1]); "
+        "import sys; from dcgan.models.checkpoint import load; c = load(sys.argv[1]); "
         "c.config, c.hash, c.directions, c.metadata; sys.exit('torch' in sys.modules)"
     )
     command = [sys.executable, "-W", "error", "-c", code, str(folder)]
@@ -292,7 +292,10 @@ def test_a_name_that_is_neither_folder_nor_repository_is_refused(source: str) ->
 
 
 def test_a_repository_that_cannot_be_had_is_told(tmp_path: Path) -> None:
-    code = "from dcgan.checkpoint import *\ntry: load('a/b')\nexcept CheckpointError as e: print(e)"
+    code = (
+        "from dcgan.models.checkpoint import *\n"
+        "try: load('a/b')\nexcept CheckpointError as e: print(e)"
+    )
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-c", code]
     told = subprocess.run(

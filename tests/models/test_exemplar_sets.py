@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dcgan import checkpoint
-from dcgan.catalogue import describe
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine
-from dcgan.sets import Sets, SetsError, parse_sets
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.exemplars import Sets, SetsError, parse_sets
+from dcgan.rendering.engine import Engine
+from dcgan.site.manifest import describe
 from tests import tiny
 
 GOOD: Sets = {

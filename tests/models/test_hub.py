@@ -14,14 +14,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dcgan import checkpoint, hub
-from dcgan.__main__ import app
+from dcgan.cli import app
+from dcgan.models import checkpoint
+from dcgan.paths import REPOSITORY
 from tests import hub_server, tiny
 from tests.hub_server import Hub, Repository
 
 LOAD = """
 import sys
-from dcgan.checkpoint import CheckpointError, load
+from dcgan.models.checkpoint import CheckpointError, load
 for source in sys.argv[1:]:
     repo, _, revision = source.partition("@")
     try:
@@ -31,8 +32,8 @@ for source in sys.argv[1:]:
 """
 PUSH = """
 import os, sys
-from dcgan import hub
-from dcgan.checkpoint import CheckpointError
+from dcgan.models import hub
+from dcgan.models.checkpoint import CheckpointError
 for case in sys.argv[1:]:
     os.environ["HF_TOKEN"], repo, folder = case.split(" ", 2)
     try:
@@ -62,7 +63,9 @@ class Person:
         if token is not None:
             self.environment["HF_TOKEN"] = token
 
-    def run(self, *arguments: object, folder: Path = hub.ROOT) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: object, folder: Path = REPOSITORY
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *map(str, arguments)],
             cwd=folder,
@@ -78,13 +81,13 @@ class Person:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
-    def push(self, *arguments: object, folder: Path = hub.ROOT) -> str:
+    def push(self, *arguments: object, folder: Path = REPOSITORY) -> str:
         """What the command prints."""
         done = self.run("-m", "dcgan", "push", *arguments, folder=folder)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def refused(self, *arguments: object, folder: Path = hub.ROOT) -> str:
+    def refused(self, *arguments: object, folder: Path = REPOSITORY) -> str:
         """The one sentence of a command that fails."""
         done = self.run("-m", "dcgan", "push", *arguments, folder=folder)
         assert done.returncode == 1, done
@@ -101,7 +104,7 @@ def user(server: Hub, tmp_path: Path) -> Person:
 def clone(tmp_path: Path) -> Path:
     """A small repository: this one's package, a page and weights, and much that is no Space's."""
     clone = tmp_path / "clone"
-    shutil.copytree(hub.ROOT / "dcgan", clone / "dcgan")
+    shutil.copytree(REPOSITORY / "dcgan", clone / "dcgan")
     tiny.save(clone / "weights" / "faces")
     tiny.save(clone / "weights" / "faces" / "seen-1k")
     (clone / "README.md").write_text("---\nsdk: gradio\n---\n# Faces\n")
@@ -109,7 +112,7 @@ def clone(tmp_path: Path) -> Path:
         "app.py", "requirements.txt", "docs/grid.png", "weights/faces/units.json",
         "results/turn.json",
         "requirements-training.txt", "Makefile", "pyproject.toml", ".gitignore", ".git/config",
-        ".venv/bin/python", "runs/faces/states/1/state.safetensors", "tests/test_engine.py",
+        ".venv/bin/python", "runs/faces/states/1/state.safetensors", "tests/test_api.py",
         "training/loop.py", "benchmarks/drag.py", ".cache/x", "samples.npy",
         "dcgan/__pycache__/spec.pyc", "dcgan/ui/__pycache__/page.pyc",
         "weights/faces/.config.json.x", "token.txt",
@@ -250,11 +253,11 @@ def test_a_space_gets_the_page_and_nothing_else(server: Hub, user: Person, clone
     assert space.sdk == "gradio"
     assert not space.private
     package = {
-        path.relative_to(hub.ROOT).as_posix()
-        for path in (hub.ROOT / "dcgan").rglob("*")
+        path.relative_to(REPOSITORY).as_posix()
+        for path in (REPOSITORY / "dcgan").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert "dcgan/ui/server.py" in package
+    assert "dcgan/ui/serving/http.py" in package
     weights = {"config.json", "model.safetensors", "README.md"}
     assert space.files.keys() == {
         "app.py", "README.md", "requirements.txt", "docs/grid.png", "results/turn.json", *package,

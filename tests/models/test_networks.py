@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
-from dcgan.networks import Discriminator, Generator
+from dcgan.models.networks import Discriminator, Generator
 
 torch.set_num_threads(1)  # small networks on shared cores
 

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import checkpoint, images, latent
-from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
-from dcgan.engine import BATCH, Engine, Model, discover
-from dcgan.spec import Draw, Gain, Lerp, Move, SpecError, parse
+from dcgan.latents import operations
+from dcgan.latents.spec import Draw, Gain, Lerp, Move, SpecError, parse
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.rendering.engine import BATCH, Engine, Model, discover
 from tests import tiny
 
 CLASSES = replace(
@@ -96,7 +98,7 @@ def test_before_rounding_a_picture_is_the_same_in_any_batch(
 def test_the_engine_draws_what_the_generator_says(engine: Engine) -> None:
     model = engine.model("faces")
     specs = [model.sample(5, index) for index in range(4)]
-    z = latent.draws(5, 0, 4, 8, "uniform").astype(np.float32)
+    z = operations.draws(5, 0, 4, 8, "uniform").astype(np.float32)
     with torch.inference_mode():
         pictures = model.checkpoint.generator()(torch.from_numpy(z)).numpy()
     assert far(engine.render(specs), images.to_uint8(pictures, "tanh")) <= 1
@@ -150,8 +152,8 @@ def test_a_text_gives_the_same_picture_after_a_restart(engine: Engine, weights: 
     script = """
 import sys
 from pathlib import Path
-from dcgan.engine import Engine, discover
-from dcgan.spec import parse
+from dcgan.rendering.engine import Engine, discover
+from dcgan.latents.spec import parse
 engine = Engine(discover(Path(sys.argv[1])))
 sys.stdout.buffer.write(engine.render([parse(text) for text in sys.argv[2:]]).tobytes())
 """
@@ -208,7 +210,8 @@ def test_a_model_is_read_when_first_drawn_from_and_once(weights: Path) -> None:
 def test_importing_the_engine_imports_no_torch() -> None:
     script = """
 import sys
-import dcgan.spec, dcgan.latent, dcgan.engine, dcgan.checkpoint, dcgan.__main__
+import dcgan.latents.spec, dcgan.latents.operations, dcgan.rendering.engine
+import dcgan.models.checkpoint, dcgan.cli
 print(sorted({"torch", "gradio", "huggingface_hub", "safetensors"} & sys.modules.keys()))
 """
     done = subprocess.run(

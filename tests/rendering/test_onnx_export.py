@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 from onnxruntime import InferenceSession
 
-from dcgan import checkpoint, export, runtime
-from dcgan.checkpoint import Checkpoint, CheckpointError
-from dcgan.engine import Model, discover
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Model, discover
+from dcgan.site import ort_web
 from tests import tiny
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS = Path(__file__).parents[2] / "weights"
 SHIPPED = discover(WEIGHTS)
 
 DRAW = """
 import sys
-from dcgan.checkpoint import load
-from dcgan.engine import Model
+from dcgan.models.checkpoint import load
+from dcgan.rendering.engine import Model
 model = Model("tiny", load(sys.argv[1]))
 model.render([model.sample(1)])
 print("onnx" in sys.modules, "torch" in sys.modules)
@@ -40,7 +42,7 @@ def test_the_shipped_graph_is_that_of_the_shipped_weights(name: str, tmp_path: P
     copy.mkdir()
     for file in (checkpoint.CONFIG, checkpoint.WEIGHTS):
         (copy / file).symlink_to(SHIPPED[name] / file)
-    again = export.write(checkpoint.load(copy))
+    again = onnx_export.write(checkpoint.load(copy))
     assert again.read_bytes() == (SHIPPED[name] / checkpoint.GRAPH).read_bytes(), (
         f"write it again: python -m training export weights/{name}"
     )
@@ -54,11 +56,11 @@ def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> N
         f"gain_{layer}": np.ones((1, maps, 1, 1), np.float32)
         for layer, (maps, _, _) in enumerate(model.config.layer_shapes, start=1)
     }
-    graphs = [(export.write(weights), z)]
-    (weights.folder / export.TENSORS).write_bytes(export.tensors(weights))
-    for backend in runtime.BACKENDS:
+    graphs = [(onnx_export.write(weights), z)]
+    (weights.folder / onnx_export.TENSORS).write_bytes(onnx_export.tensors(weights))
+    for backend in ort_web.BACKENDS:
         path = weights.folder / f"{backend}.onnx"
-        path.write_bytes(export.for_browsers(weights, backend))
+        path.write_bytes(onnx_export.for_browsers(weights, backend))
         graphs.append((path, z | gains))
     for graph, inputs in graphs:
         session = InferenceSession(graph, providers=["CPUExecutionProvider"])
@@ -68,11 +70,13 @@ def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> N
 
 def test_a_browser_gets_the_generator_in_half_precision() -> None:
     faces = checkpoint.load(WEIGHTS / "faces")
-    size = len(export.tensors(faces))
-    stored = faces.tensors(checkpoint.GENERATOR, export.shapes(faces.config))
+    size = len(onnx_export.tensors(faces))
+    stored = faces.tensors(checkpoint.GENERATOR, onnx_export.shapes(faces.config))
     assert size == sum(tensor.nbytes for tensor in stored.values())
     assert size < 0.9 * (faces.folder / checkpoint.WEIGHTS).stat().st_size, "D stays at home"
-    assert all(len(export.for_browsers(faces, backend)) < 60_000 for backend in runtime.BACKENDS)
+    assert all(
+        len(onnx_export.for_browsers(faces, backend)) < 60_000 for backend in ort_web.BACKENDS
+    )
 
 
 def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) -> None:
@@ -81,13 +85,13 @@ def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) ->
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     assert loaded() == "True False"
-    export.write(weights)
+    onnx_export.write(weights)
     assert loaded() == "False False"
 
 
 def test_one_of_other_weights_is_refused(weights: Checkpoint, tmp_path: Path) -> None:
     other = tiny.save(tmp_path / "other", seed=1)
-    shutil.copy(export.write(other), weights.folder)
+    shutil.copy(onnx_export.write(other), weights.folder)
     model = Model("tiny", weights)
     with pytest.raises(CheckpointError, match=f"not {weights.hash}: write it again"):
         model.render([model.sample(1)])
@@ -97,5 +101,5 @@ def test_damaged_weights_are_not_exported(weights: Checkpoint) -> None:
     path = weights.folder / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="damaged or incomplete"):
-        export.write(weights)
+        onnx_export.write(weights)
     assert not (weights.folder / checkpoint.GRAPH).exists()

@@ -11,12 +11,12 @@ import pytest
 import torch
 from onnxruntime import InferenceSession
 
-from dcgan import export, graph
-from dcgan.checkpoint import Checkpoint
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
-from dcgan.engine import Model
-from dcgan.networks import Generator
-from dcgan.spec import Draw, Gain
+from dcgan.latents.spec import Draw, Gain
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.networks import Generator
+from dcgan.rendering import onnx_export, onnx_names
+from dcgan.rendering.engine import Model
 from tests import tiny
 
 COUNT = 3
@@ -107,12 +107,12 @@ def test_feature_maps_are_those_after_the_relu(model: Model) -> None:
 
 def test_it_is_valid_onnx_and_names_the_network_s_tensors(model: Model) -> None:
     state = Generator(model.config).state_dict()
-    assert graph.shapes(model.config) == {
+    assert onnx_names.shapes(model.config) == {
         name: tuple(tensor.shape)
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")
     }
-    path = export.write(model.checkpoint)
+    path = onnx_export.write(model.checkpoint)
     onnx.checker.check_model(path, full_check=True)
     session = InferenceSession(path, providers=["CPUExecutionProvider"])
     assert session.get_outputs()[0].shape == ["N", model.config.channels,
@@ -120,7 +120,7 @@ def test_it_is_valid_onnx_and_names_the_network_s_tensors(model: Model) -> None:
 
 
 def test_the_shipped_faces_are_drawn_within_1e_5_of_the_network() -> None:
-    folder = Path(__file__).parents[1] / "weights" / "faces"
+    folder = Path(__file__).parents[2] / "weights" / "faces"
     config = ModelConfig.from_json((folder / "config.json").read_text())
     model = Model("faces", Checkpoint(folder, config))
     drawn = model.draw([model.spec(Draw(3, index)) for index in range(COUNT)])

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 from torch.nn import functional
 
-from dcgan import winograd
-from dcgan.nodes import Nodes
+from dcgan.rendering import winograd
+from dcgan.rendering.onnx_builder import Nodes
 
 SINGLE = TensorProto.FLOAT
 

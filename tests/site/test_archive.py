@@ -15,11 +15,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import hub, images
-from dcgan.engine import Engine, discover
-from dcgan.shelf import pack
-from dcgan.ui import shelf
-from dcgan.work import finish
+from dcgan.media import images
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Engine, discover
+from dcgan.site.archive import pack
+from dcgan.tasks import finish
+from dcgan.ui.routes import shelf
 from tests import tiny
 from tests.test_classes import DIGITS
 
@@ -56,7 +57,7 @@ def redraw(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-W", "error", folder / "redraw.py", *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(hub.ROOT)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         check=False,

@@ -9,12 +9,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, export, runtime
-from dcgan.engine import Engine
-from dcgan.ui import browser
+from dcgan.models import checkpoint
+from dcgan.paths import REPOSITORY
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Engine
+from dcgan.site import ort_web
+from dcgan.ui.routes import browser_engine
 from tests import tiny
 
-FACTS = runtime.facts()
+FACTS = ort_web.facts()
 BINARY = FACTS["backends"]["wasm"]["binary"]
 
 
@@ -27,27 +30,27 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> TestClient:
-    return TestClient(Starlette(routes=browser.routes(engine)))
+    return TestClient(Starlette(routes=browser_engine.routes(engine)))
 
 
 def test_browsers_are_told_what_npm_installs() -> None:
-    package = json.loads((runtime.ROOT / "package.json").read_text())
+    package = json.loads((REPOSITORY / "package.json").read_text())
     assert package["dependencies"]["onnxruntime-web"] == FACTS["version"]
-    if runtime.installed() is None:
+    if ort_web.installed() is None:
         pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
-    assert runtime.installed() == FACTS, "write it again: python -m dcgan.runtime"
+    assert ort_web.installed() == FACTS, "write it again: python -m dcgan.site.ort_web"
 
 
 def test_the_lock_names_no_address() -> None:
-    lock = (runtime.ROOT / "package-lock.json").read_text()
+    lock = (REPOSITORY / "package-lock.json").read_text()
     assert "http" not in lock
     assert json.loads(lock)["packages"]["node_modules/onnxruntime-web"]["integrity"]
 
 
 def test_its_files_are_sent_compressed_and_for_good(client: TestClient) -> None:
-    if runtime.installed() is None:
+    if ort_web.installed() is None:
         pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
-    original = (runtime.INSTALLED / "dist" / BINARY).read_bytes()
+    original = (ort_web.INSTALLED / "dist" / BINARY).read_bytes()
     address = f"/dcgan/runtime/{FACTS['version']}/{BINARY}"
     small = client.get(address, headers={"Accept-Encoding": "gzip"})
     assert small.headers["content-encoding"] == "gzip"
@@ -72,7 +75,7 @@ def test_nothing_else_of_it_is_sent(client: TestClient, name: str) -> None:
 def test_without_it_the_answer_is_a_sentence(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(runtime, "INSTALLED", tmp_path)
+    monkeypatch.setattr(ort_web, "INSTALLED", tmp_path)
     response = client.get(f"/dcgan/runtime/{FACTS['version']}/{BINARY}")
     assert response.status_code == 404
     assert "no such file" in response.json()["error"]
@@ -81,9 +84,9 @@ def test_without_it_the_answer_is_a_sentence(
 def test_generators_and_directions_are_found_by_hash(client: TestClient, engine: Engine) -> None:
     weights = engine.model("tiny").checkpoint
     graph = client.get(f"/dcgan/generators/{weights.hash}.wasm.onnx")
-    assert graph.content == export.for_browsers(weights, "wasm")
+    assert graph.content == onnx_export.for_browsers(weights, "wasm")
     tensors = client.get(f"/dcgan/generators/{weights.hash}.tensors")
-    assert tensors.content == export.tensors(weights)
+    assert tensors.content == onnx_export.tensors(weights)
     table = client.get(f"/dcgan/directions/{weights.directions_hash}.json")
     assert table.json() == {"pc1": [0.5] * 8}
     assert all("immutable" in found.headers["cache-control"] for found in (graph, tensors, table))

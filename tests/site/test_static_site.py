@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import posixpath
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dcgan import checkpoint, export, runtime, site, units
-from dcgan.__main__ import app
-from dcgan.boxes import Boxed, BoxSet
-from dcgan.engine import Engine, discover
-from dcgan.work import finish
+from dcgan.analysis import units
+from dcgan.cli import app
+from dcgan.models import checkpoint
+from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Engine, discover
+from dcgan.site import ort_web, static_site
+from dcgan.tasks import finish
 from tests import tiny
 
 
@@ -43,10 +47,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "npm"
     (package / "dist").mkdir(parents=True)
     (package / "package.json").write_text('{"version": "1.2.3"}')
-    for names in runtime.BACKENDS.values():
+    for names in ort_web.BACKENDS.values():
         for name in names:
             (package / "dist" / name).write_bytes(name.encode() * 100)
-    monkeypatch.setattr(runtime, "INSTALLED", package)
+    monkeypatch.setattr(ort_web, "INSTALLED", package)
 
 
 def write(weights: Path, out: Path, *options: str) -> str:
@@ -81,11 +85,11 @@ def test_a_site_holds_all_that_its_page_asks_for(weights: Path, tmp_path: Path) 
     files = contents(out)
     for name, model in engine.models.items():
         weights_hash = model.checkpoint.hash
-        for backend in runtime.BACKENDS:
+        for backend in ort_web.BACKENDS:
             graph = files[f"dcgan/generators/{weights_hash}.{backend}.onnx"]
-            assert graph == export.for_browsers(model.checkpoint, backend)
+            assert graph == onnx_export.for_browsers(model.checkpoint, backend)
         tensors = files[f"dcgan/generators/{weights_hash}.tensors"]
-        assert tensors == export.tensors(model.checkpoint)
+        assert tensors == onnx_export.tensors(model.checkpoint)
         table = json.loads(files[f"dcgan/directions/{model.checkpoint.directions_hash}.json"])
         assert table == model.checkpoint.directions
         assert (f"dcgan/boxes/{weights_hash}.json" in files) == ("/" not in name)
@@ -99,34 +103,36 @@ def test_a_site_holds_all_that_its_page_asks_for(weights: Path, tmp_path: Path) 
     assert "<!--" not in index, "every part is in its place"
     for name, content in files.items():
         if name.endswith(".js"):
-            for imported in re.findall(r'from "\./([\w-]+\.js)"', content.decode()):
-                local = "engine-site.js" if imported == "engine-server.js" else imported
-                assert f"dcgan/web/{local}" in files, (name, imported)
-    assert not {name for name in files if "discriminator" in name or "engine-server" in name}
+            for imported in re.findall(r'from "(\.[./\w-]+\.js)"', content.decode()):
+                asked = posixpath.normpath(posixpath.join(posixpath.dirname(name), imported))
+                server, alone = (f"dcgan/web/engine/{it}.js" for it in ("server", "static"))
+                assert (alone if asked == server else asked) in files, (name, imported)
+    assert not {name for name in files if "discriminator" in name or name.endswith("/server.js")}
 
-    told = json.loads(files["dcgan/web/runtime.json"])
+    told = json.loads(files["dcgan/web/engine/onnxruntime.json"])
     assert told["cdn"] is None, "nothing comes from elsewhere"
     for backend, names in told["backends"].items():
         for kind, name in names.items():
             unpacked = gzip.decompress(files[f"dcgan/runtime/1.2.3/{name}"])
-            original = runtime.BACKENDS[backend][("module", "binary").index(kind)]
+            original = ort_web.BACKENDS[backend][("module", "binary").index(kind)]
             assert unpacked == original.encode() * 100
 
 
 def test_what_modules_ask_for_is_there_without_a_server(weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     write(weights, out, "--model", "rooms", "--no-stages")
-    modules = {path.name: path.read_text() for path in (out / "dcgan" / "web").glob("*.js")}
+    web = out / "dcgan" / "web"
+    modules = {path.relative_to(web).as_posix(): path.read_text() for path in web.glob("*/*.js")}
     given = set()
-    for name in ("engine.js", "engine-site.js"):
+    for name in ("engine/engine.js", "engine/static.js"):
         given |= set(re.findall(r"^export (?:async )?\w+\*? (\w+)", modules[name], re.MULTILINE))
         for group in re.findall(r"^export {(.*)};", modules[name], re.MULTILINE):
             given |= set(re.findall(r"as (\w+)", group))
-    asked = set(re.findall(r"\bserver\.(\w+)", modules["engine.js"]))
+    asked = set(re.findall(r"\bserver\.(\w+)", modules["engine/engine.js"]))
     for text in modules.values():
-        for group in re.findall(r"import {([^}]*)} from \"\./engine\.js\"", text):
+        for group in re.findall(r'import {([^}]*)} from "[./]+/(?:engine/)?engine\.js"', text):
             asked |= set(re.findall(r"\w+", group))
-        if 'import * as engine from "./engine.js"' in text:
+        if 'import * as engine from "../engine/engine.js"' in text:
             asked |= set(re.findall(r"\bengine\.(\w+)", text))
     assert asked - given - {"js", "py"} == set(), "less names of files"
 
@@ -169,7 +175,7 @@ def test_what_a_browser_keeps_at_once_and_what_as_it_is_used(weights: Path, tmp_
     write(weights, out, "--space")
     told = facts(out)
     forever, page = set(told["forever"]), set(told["page"])
-    assert {"./", "dcgan/models.json", "dcgan/web/browser-worker.js"} <= page
+    assert {"./", "dcgan/models.json", "dcgan/web/engine/worker.js"} <= page
     assert Counter(name.split("/")[1] for name in forever) == {
         "generators": 9,
         "directions": 2,
@@ -189,7 +195,7 @@ def test_a_site_is_brought_up_to_date_and_leaves_what_is_others(
     (out / "CNAME").write_text("dcgan.example")
     (out / "dcgan" / "notes").mkdir()
     (out / "dcgan" / "notes" / "mine.txt").write_text("mine")
-    same = out / "dcgan" / "web" / "page.css"
+    same = out / "dcgan" / "web" / "styles" / "page.css"
     times = same.stat()
     write(weights, out, "--model", "rooms")
     write(weights, new, "--model", "rooms")
@@ -233,7 +239,7 @@ def test_what_is_missing_is_a_sentence(
     says = refused(weights, out, "--model", "cats")
     assert says == "there is no model 'cats'; there is: faces, rooms"
     assert "holds no checkpoints" in refused(tmp_path, out)
-    monkeypatch.setattr(runtime, "INSTALLED", tmp_path / "nowhere")
+    monkeypatch.setattr(ort_web, "INSTALLED", tmp_path / "nowhere")
     says = refused(weights, out)
     assert says.startswith("a site needs onnxruntime-web, which is not installed here: run `make")
     assert not out.exists()
@@ -241,8 +247,12 @@ def test_what_is_missing_is_a_sentence(
 
 def test_models_come_in_the_order_that_is_asked_for(weights: Path) -> None:
     sources = discover(weights)
-    assert list(site.choose(sources, None, stages=True)) == ["faces", "faces/seen-28k", "rooms"]
-    assert list(site.choose(sources, ["rooms", "faces"], stages=False)) == ["rooms", "faces"]
+    assert list(static_site.choose(sources, None, stages=True)) == [
+        "faces",
+        "faces/seen-28k",
+        "rooms",
+    ]
+    assert list(static_site.choose(sources, ["rooms", "faces"], stages=False)) == ["rooms", "faces"]
 
 
 def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
@@ -252,7 +262,7 @@ def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
     card = yaml.safe_load(front)
     assert (card["sdk"], card["app_file"]) == ("static", "index.html")
     assert card.keys().isdisjoint({"sdk_version", "python_version"})
-    ours = yaml.safe_load(site.CARD.read_text(encoding="utf-8").split("---\n", 2)[1])
+    ours = yaml.safe_load(static_site.CARD.read_text(encoding="utf-8").split("---\n", 2)[1])
     assert card["title"] == ours["title"]
     assert f"# {ours['title']}" in text
     write(weights, out)
@@ -261,7 +271,9 @@ def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
 
 def test_the_icon_is_of_the_first_model(weights: Path) -> None:
     engine = Engine({"faces": weights / "faces"})
-    files = {file.name: file.content for file in site._page(engine, runtime.installed() or {})}
+    files = {
+        file.name: file.content for file in static_site._page(engine, ort_web.installed() or {})
+    }
     manifest = json.loads(files["manifest.webmanifest"])
     assert manifest["icons"][0]["sizes"] == "512x512"
     assert manifest["start_url"] == "./", "also from a sub-folder"

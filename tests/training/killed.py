@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from tests.training import small
-from training.loop import Budget, Run
-from training.state import newest_facts
+from training.core.loop import Budget, Run
+from training.core.state import newest_facts
 
 ALWAYS = Budget(log_seconds=0, grid_minutes=0, checkpoint_minutes=0, checkpoint_epochs=())
 

@@ -23,11 +23,11 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from tests.training import small
-from training import hardware
-from training.data import Images
-from training.loop import Budget, Run, TrainingError
+from training.core import distributed
+from training.core.loop import Budget, Run, TrainingError
+from training.data.datasets import Images
+from training.data.readers import DataError
 from training.recipes import Recipe
-from training.sources import DataError
 
 STEPS = 4
 CLASSES = 3
@@ -48,10 +48,10 @@ def pictures(recipe: Recipe) -> Images:
 
 def read(out: Path) -> None:
     place, number = str(out / "data"), os.environ["RANK"]
-    found = hardware.read(small.RECIPE, place if hardware.is_first() else "./nowhere")
+    found = distributed.read(small.RECIPE, place if distributed.is_first() else "./nowhere")
     np.save(out / number, np.concatenate([found.train, found.held_out]))
     try:
-        hardware.read(small.RECIPE, "./nowhere" if hardware.is_first() else place)
+        distributed.read(small.RECIPE, "./nowhere" if distributed.is_first() else place)
     except DataError as error:
         (out / f"{number}.txt").write_text(str(error))
 

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from dcgan.config import ModelConfig
-from training.data import Images
+from training.data.datasets import Images
 from training.recipes import RECIPES, Recipe
 
 RECIPE = Recipe(

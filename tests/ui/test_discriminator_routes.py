@@ -16,13 +16,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, probe, saliency, sight
-from dcgan.engine import Engine
-from dcgan.ui import discriminator
-from dcgan.ui.discriminator import MAX_UPLOAD
+from dcgan.analysis import probe, saliency
+from dcgan.analysis.discriminator import network_input
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Engine
+from dcgan.ui.routes import discriminator
+from dcgan.ui.routes.discriminator import MAX_UPLOAD
 from tests import tiny
-from tests.test_photographs import SIZE, encoded, halves, sides
-from tests.test_probe import CLASSES, FACTS, fitted
+from tests.analysis.test_probe import CLASSES, FACTS, fitted
+from tests.media.test_uploads import SIZE, encoded, halves, sides
 from tests.writing import writing
 
 
@@ -64,7 +66,7 @@ def test_d_looks_at_a_picture_by_its_text(client: TestClient, engine: Engine) ->
     found = result(client.get("/dcgan/look", params={"spec": str(spec), "feature": 3}))
     picture = model.render([spec])
     assert np.array_equal(opened(found["picture"]), picture[0])
-    logit = model.checkpoint.discriminator()(sight.inputs(picture, model.config))
+    logit = model.checkpoint.discriminator()(network_input(picture, model.config))
     assert found["logit"] == pytest.approx(float(logit), abs=1e-5)
     assert found["feature"] == 3
     assert found["features"] == 8

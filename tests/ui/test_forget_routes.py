@@ -12,11 +12,12 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import units
-from dcgan.boxes import Boxed, BoxSet, parse_boxes
-from dcgan.engine import Engine, Model
-from dcgan.ui import forget, server
-from dcgan.work import finish
+from dcgan.analysis import units
+from dcgan.models.annotations import Boxed, BoxSet, parse_boxes
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import finish
+from dcgan.ui.routes import forget
+from dcgan.ui.serving import http
 from tests import tiny
 
 
@@ -32,7 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="module")
 def client(model: Model) -> TestClient:
     engine = Engine({"tiny": model.checkpoint.folder})
-    return TestClient(Starlette(routes=[*server.routes(engine), *forget.routes(engine)]))
+    return TestClient(Starlette(routes=[*http.routes(engine), *forget.routes(engine)]))
 
 
 def boxes(model: Model) -> BoxSet:

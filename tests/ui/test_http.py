@@ -11,9 +11,9 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import images
-from dcgan.engine import Engine
-from dcgan.ui import server
+from dcgan.media import images
+from dcgan.rendering.engine import Engine
+from dcgan.ui.serving import http
 from tests import tiny
 
 
@@ -26,7 +26,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> TestClient:
-    return TestClient(Starlette(routes=server.routes(engine)))
+    return TestClient(Starlette(routes=http.routes(engine)))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_bad_sheet_is_answered_with_a_sentence(
 
 
 def test_the_pages_modules_are_served_as_javascript(client: TestClient) -> None:
-    response = client.get("/dcgan/web/page.js")
+    response = client.get("/dcgan/web/core/page.js")
     kind = response.headers["content-type"].partition(";")[0]
     assert kind in ("text/javascript", "application/javascript")  # as the system's table has it
     assert client.get("/dcgan/web/../server.py").status_code == 404

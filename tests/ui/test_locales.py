@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-WEB = Path(__file__).parents[1] / "dcgan" / "ui" / "web"
-KOREAN: dict[str, str] = json.loads((WEB / "ko.json").read_text(encoding="utf-8"))
+from dcgan.paths import REPOSITORY, WEB
+
+KOREAN: dict[str, str] = json.loads((WEB / "locales" / "ko.json").read_text(encoding="utf-8"))
 ATTRIBUTES = ("aria-label", "title", "placeholder")
 SAME = re.compile(r"z|Y|GIF|MP4|WebP|Ctrl (Shift )?Z|v1:.*|PNG|\W*")
 """What is written alike in both languages."""
 
 
-TABS = re.findall(r'gr\.Tab\("\w+", id="(\w+)"', (WEB.parent / "page.py").read_text())
+TABS = re.findall(r'gr\.Tab\("[\w ]+", id="(\w+)"', (WEB.parent / "page.py").read_text())
 
 
 class Texts(HTMLParser):
@@ -50,7 +51,7 @@ def texts(path: Path) -> set[str]:
     return {text for text in parser.found if re.search("[A-Za-z]{2}", text)}
 
 
-@pytest.mark.parametrize("path", sorted(WEB.glob("*.html")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(WEB.glob("*/*.html")), ids=lambda path: path.stem)
 def test_a_part_has_its_korean(path: Path) -> None:
     missing = {t for t in texts(path) if t not in KOREAN and not SAME.fullmatch(t)}
     assert not missing
@@ -58,17 +59,19 @@ def test_a_part_has_its_korean(path: Path) -> None:
 
 @pytest.mark.parametrize("tab", TABS)
 def test_a_tab_says_in_two_sentences_how_to_read_it(tab: str) -> None:
-    part = (WEB / f"{tab}.html").read_text(encoding="utf-8")
+    part = (WEB / "tabs" / f"{tab}.html").read_text(encoding="utf-8")
     (how,) = re.findall(r"<summary>How to read this</summary><p>(.+?)</p></details>", part)
     assert len(re.findall(r"[.:] [A-Z]|\.$", how)) == 2
-    (figure,) = re.findall(rf'^  {tab}: "(.+)",$', (WEB / "head.js").read_text(), re.MULTILINE)
+    (figure,) = re.findall(
+        rf'^  {tab}: "(.+)",$', (WEB / "widgets" / "header.js").read_text(), re.MULTILINE
+    )
     assert "paper" in figure
 
 
 def test_every_entry_is_still_said_somewhere() -> None:
-    python = [*WEB.parent.glob("*.py"), *WEB.parents[1].glob("*.py")]
-    sources = [*WEB.glob("*.js"), *WEB.glob("*.html"), *python]
-    sources += WEB.parents[2].glob("weights/*/*.json")
+    python = WEB.parents[1].rglob("*.py")
+    sources = [*WEB.glob("*/*.js"), *WEB.glob("*/*.html"), *python]
+    sources += REPOSITORY.glob("weights/*/*.json")
     said = {word for path in sources for word in words(path.read_text(encoding="utf-8"))}
     assert not {text for text in KOREAN if not words(re.sub(r"\{\d\}", "", text)) <= said}
 

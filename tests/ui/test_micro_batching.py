@@ -16,11 +16,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine
-from dcgan.spec import Draw, Gain, PictureSpec, parse
-from dcgan.ui import server, together
-from dcgan.ui.together import FullError, Together
+from dcgan.latents.spec import Draw, Gain, PictureSpec, parse
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import Engine
+from dcgan.ui.serving import http, micro_batching
+from dcgan.ui.serving.micro_batching import FullError, Together
 from tests import loops, tiny
 
 
@@ -111,7 +111,7 @@ def test_what_waits_is_drawn_together_in_the_order_of_its_coming(engine: Watched
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
 
     run(engine, scene)
-    whole = together.SINGLE + together.OF_SHEETS
+    whole = micro_batching.SINGLE + micro_batching.OF_SHEETS
     assert engine.sizes() == [1, whole, whole, len(specs) - 1 - 2 * whole]
     assert [spec for batch in engine.batches for spec in batch] == specs
     assert done == [*range(len(specs))]
@@ -124,7 +124,7 @@ def test_all_drawers_draw_at_once(engine: Watched) -> None:
         engine.free.clear()
         drawing = Together(engine)
         asked = [drawing.picture(spec) for spec in specs]
-        await begun(engine, together.DRAWERS)
+        await begun(engine, micro_batching.DRAWERS)
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
 
@@ -169,11 +169,11 @@ def test_a_sheet_and_single_pictures_do_not_wait_for_all_of_each_other(engine: W
         assert_same(await sheet, alone(engine, many))
 
     run(engine, scene)
-    whole = together.SINGLE + together.OF_SHEETS
+    whole = micro_batching.SINGLE + micro_batching.OF_SHEETS
     assert engine.batches[0] == many[:whole]
     for batch in engine.batches[1:6]:
         seeds = [spec.z.seed for spec in batch if isinstance(spec.z, Draw)]
-        assert seeds == [2] * together.SINGLE + [1] * together.OF_SHEETS
+        assert seeds == [2] * micro_batching.SINGLE + [1] * micro_batching.OF_SHEETS
     assert sum(engine.sizes()) == 180
 
 
@@ -202,8 +202,10 @@ def test_beyond_the_bound_pictures_are_refused_and_then_taken_again(engine: Watc
     [spec] = samples(engine, 1)
 
     async def scene(drawing: Together) -> None:
-        asked = [drawing.picture(spec) for _ in range(1 + together.WAITING)]
-        sheets = [drawing.pictures([spec] * 128) for _ in range(together.WAITING_OF_SHEETS // 128)]
+        asked = [drawing.picture(spec) for _ in range(1 + micro_batching.WAITING)]
+        sheets = [
+            drawing.pictures([spec] * 128) for _ in range(micro_batching.WAITING_OF_SHEETS // 128)
+        ]
         await begun(engine)
         with pytest.raises(FullError, match="Many people are drawing here"):
             drawing.picture(spec)
@@ -229,8 +231,8 @@ def test_before_a_lane_is_full_the_more_are_refused_the_fuller_it_is(engine: Wat
         asked = [drawing.picture(spec)]
         await begun(engine)
         for share in (0.25, 0.5, 0.75):
-            filled = together.CALM + share * (1 - together.CALM)
-            while len(asked) - 1 < filled * together.WAITING:
+            filled = micro_batching.CALM + share * (1 - micro_batching.CALM)
+            while len(asked) - 1 < filled * micro_batching.WAITING:
                 asked.append(drawing.picture(spec))
             chance[0] = share - 0.03
             with pytest.raises(FullError):
@@ -267,7 +269,7 @@ def test_a_damaged_checkpoint_fails_its_own_pictures_only(engine: Watched) -> No
 
 def visit(engine: Engine, scene: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
     async def visiting() -> None:
-        transport = httpx.ASGITransport(Starlette(routes=server.routes(engine)))
+        transport = httpx.ASGITransport(Starlette(routes=http.routes(engine)))
         async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
             await scene(client)
 
@@ -309,7 +311,7 @@ def test_bad_texts_among_good_ones_never_reach_a_batch(engine: Watched) -> None:
 def test_a_refusal_is_a_sentence_and_says_when_to_ask_again(
     engine: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "WAITING", 2)
+    monkeypatch.setattr(micro_batching, "WAITING", 2)
     [spec] = samples(engine, 1)
 
     async def scene(client: httpx.AsyncClient) -> None:
@@ -317,7 +319,7 @@ def test_a_refusal_is_a_sentence_and_says_when_to_ask_again(
             return await client.get(path, params={"spec": str(spec)})
 
         engine.free.clear()
-        drawn_or_waiting = range(together.DRAWERS + 2)
+        drawn_or_waiting = range(micro_batching.DRAWERS + 2)
         taken = [asyncio.ensure_future(ask("/dcgan/pixels")) for _ in drawn_or_waiting]
         await begun(engine)
         for path in ("/dcgan/pixels", "/dcgan/picture"):
@@ -344,7 +346,7 @@ def test_who_goes_away_leaves_the_queue(engine: Watched) -> None:
         drawn = drawing.picture(first)
         await begun(engine)
         request = Request({"type": "http"}, receive)
-        asked = asyncio.ensure_future(server.unless_gone(request, drawing.picture(second)))
+        asked = asyncio.ensure_future(http.unless_gone(request, drawing.picture(second)))
         await asyncio.sleep(0)
         left.set()
         with pytest.raises(ClientDisconnect):

@@ -13,14 +13,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import checkpoint, projection
-from dcgan.engine import Engine
-from dcgan.spec import parse
-from dcgan.ui import yours
-from dcgan.ui.discriminator import MAX_UPLOAD
+from dcgan.analysis import inversion
+from dcgan.latents.spec import parse
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Engine
+from dcgan.ui.routes import photo
+from dcgan.ui.routes.discriminator import MAX_UPLOAD
 from tests import tiny
-from tests.test_photographs import SIZE, encoded, halves, sides
-from tests.test_ui_discriminator import opened
+from tests.media.test_uploads import SIZE, encoded, halves, sides
+from tests.ui.test_discriminator_routes import opened
 from tests.writing import writing
 
 
@@ -35,9 +36,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(projection, "SAMPLES", 64)
-        patch.setattr(projection, "STEPS", 30)
-        yield TestClient(Starlette(routes=yours.routes(engine)))
+        patch.setattr(inversion, "SAMPLES", 64)
+        patch.setattr(inversion, "STEPS", 30)
+        yield TestClient(Starlette(routes=photo.routes(engine)))
 
 
 def lines(response: Any) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def test_what_is_found_comes_with_what_there_is_to_see_on_the_way(
     spec = parse(found["spec"])
     texts = [parse(text) for text in way]
     far = [float(np.square(drawn.astype(float) - picture).mean()) for drawn in model.render(texts)]
-    assert len(way) == 30 // projection.SHOWN
+    assert len(way) == 30 // inversion.SHOWN
     assert far[-1] < far[0]
     [drawn] = model.render([spec])
     apart = np.square(drawn.astype(float) - picture).mean() ** 0.5
@@ -119,7 +120,7 @@ def test_a_bad_question_is_answered_with_a_sentence(
 def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine) -> None:
     """Which the page knows: it offers the middle square then."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(projection, "draws_faces", lambda model: True)
+        patch.setattr(inversion, "draws_faces", lambda model: True)
         flat = encoded(Image.new("RGB", (300, 300), "grey"))
         response = client.post("/dcgan/project?model=tiny", content=flat)
         assert response.status_code == 422
@@ -130,7 +131,7 @@ def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine)
 def test_an_encoder_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
     tiny.save(tmp_path)
     (tmp_path / "encoder.json").write_text("{}")
-    broken = TestClient(Starlette(routes=yours.routes(Engine({"tiny": tmp_path}))))
+    broken = TestClient(Starlette(routes=photo.routes(Engine({"tiny": tmp_path}))))
     response = broken.post("/dcgan/project?model=tiny", content=encoded(halves()))
     assert response.status_code == 500
     assert "encoder.json is not an encoder of version 1" in response.json()["error"]

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan.ui import results
+from dcgan.ui.routes import results
 
 
 def ask(folder: Path, name: str) -> tuple[int, str]:

@@ -14,11 +14,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan import hub
-from dcgan.engine import Engine, Model
-from dcgan.films import FORMATS, Film, encode, read_texts
-from dcgan.ui import film
-from dcgan.work import finish
+from dcgan.media.video import FORMATS, Film, encode, read_texts
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import finish
+from dcgan.ui.routes import video
 from tests import tiny
 
 ASKED = {"seconds": 0.4, "format": "webp", "size": 64, "scaling": "nearest"}
@@ -38,7 +38,7 @@ def model(engine: Engine) -> Model:
 
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> TestClient:
-    return TestClient(Starlette(routes=film.routes(engine)))
+    return TestClient(Starlette(routes=video.routes(engine)))
 
 
 def texts(model: Model, count: int = 6) -> list[str]:
@@ -96,9 +96,9 @@ def test_what_is_wrong_is_said(
 def test_the_pixels_of_a_film_are_bounded(engine: Engine, kind: str, size: int, most: int) -> None:
     wanted = {"seconds": 20, "format": kind, "size": size, "scaling": "nearest"}
     specs = texts(engine.model("tiny"), most + 1)
-    with pytest.raises(film.RequestError, match=f"million pixels, and a {kind} has at most"):
-        next(film.film(engine, specs, **wanted))
-    next(film.film(engine, specs[:most], **wanted))
+    with pytest.raises(video.RequestError, match=f"million pixels, and a {kind} has at most"):
+        next(video.film(engine, specs, **wanted))
+    next(video.film(engine, specs[:most], **wanted))
 
 
 def test_no_json_and_too_much_of_it_is_said(client: TestClient) -> None:
@@ -106,7 +106,7 @@ def test_no_json_and_too_much_of_it_is_said(client: TestClient) -> None:
         answer = client.post("/dcgan/film", content=content)
         assert answer.status_code == 400
         assert answer.json()["error"]
-    answer = client.post("/dcgan/film", content=b" " * (film.MAX_BODY + 1))
+    answer = client.post("/dcgan/film", content=b" " * (video.MAX_BODY + 1))
     assert (answer.status_code, "at most 1.2 MB" in answer.json()["error"]) == (413, True)
 
 
@@ -114,12 +114,12 @@ def test_the_page_starts_without_ffmpeg() -> None:
     """It takes 40 MB of memory."""
     code = "import sys, dcgan.ui.page; print('av' in sys.modules)"
     command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, cwd=hub.ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
 
 
 def test_a_walk_is_a_film_of_the_way(engine: Engine, model: Model) -> None:
-    made = film.walk(engine, texts(model, 2), 0.4, False, False, "png", 64, "nearest")
+    made = video.walk(engine, texts(model, 2), 0.4, False, False, "png", 64, "nearest")
     found = finish(made)
     assert len(found["specs"]) == 6
     assert found["specs"][0].endswith(":lerp(0,z(1,0),z(1,1))")
@@ -141,5 +141,5 @@ def test_what_is_wrong_with_a_walk_is_said(
     engine: Engine, model: Model, change: dict[str, Any], words: str
 ) -> None:
     asked = {"stations": texts(model, 2), "closed": True, "spherical": True, **ASKED}
-    with pytest.raises(film.RequestError, match=words):
-        next(film.walk(engine, **{**asked, **change}))
+    with pytest.raises(video.RequestError, match=words):
+        next(video.walk(engine, **{**asked, **change}))

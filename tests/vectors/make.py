@@ -12,9 +12,9 @@ from typing import Any, get_args
 import numpy as np
 
 from dcgan.config import Prior
-from dcgan.fields import Decimal
-from dcgan.latent import evaluate, gains, words
-from dcgan.spec import parse
+from dcgan.latents.operations import evaluate, gains, words
+from dcgan.latents.spec import parse
+from dcgan.latents.spec_fields import Decimal
 
 FILE = Path(__file__).with_name("latent.json")
 HEAD = "v1:faces@0123abcd:"

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcgan import images
-from dcgan.judges import SIZE, Judge, JudgeConfig, measure, save
-from training.batches import random
-from training.data import HELD_OUT, Attributed, load_attributes, shown
-from training.sources import DataError
+from dcgan.analysis.classifiers import SIZE, Judge, JudgeConfig, measure, save
+from dcgan.media import images
+from training.data.datasets import HELD_OUT, Attributed, load_attributes, shown
+from training.data.readers import DataError
+from training.data.sampler import random
 
 ATTRIBUTES = ("smiling", "eyeglasses", "male", "blond_hair", "bangs")
 JUDGES = {

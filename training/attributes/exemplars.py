@@ -15,13 +15,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from dcgan import images
-from dcgan.engine import Model
-from dcgan.judges import Judge, measure
-from dcgan.sets import Sets, parse_z
-from dcgan.spec import Draw, Mean, Sum, Z
-from training.batches import random
-from training.landmarks import Landmarks
+from dcgan.analysis.classifiers import Judge, measure
+from dcgan.latents.spec import Draw, Mean, Sum, Z
+from dcgan.media import images
+from dcgan.models.exemplars import Sets, parse_z
+from dcgan.rendering.engine import Model
+from training.attributes.landmarks import Landmarks
+from training.data.sampler import random
 
 SEED, COUNT = 1, 2000
 SURE = 2.0

@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from dcgan import features, images, judges
-from dcgan.engine import Model
-from dcgan.judges import BATCH, SIZE, Judge
-from dcgan.networks import Discriminator
-from training import windows
-from training.data import HELD_OUT, Attributed, load_attributes, shown
-from training.landmarks import Landmarks
-from training.windows import FOUND, WindowJudge
+from dcgan.analysis import classifiers, features
+from dcgan.analysis.classifiers import BATCH, SIZE, Judge
+from dcgan.media import images
+from dcgan.models.networks import Discriminator
+from dcgan.rendering.engine import Model
+from training.attributes import window_segmentation
+from training.attributes.landmarks import Landmarks
+from training.attributes.window_segmentation import FOUND, WindowJudge
+from training.data.datasets import HELD_OUT, Attributed, load_attributes, shown
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -83,7 +84,7 @@ class Faces:
         self.names = (*self.judged, YAW)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
-        logits = judges.measure(self._judge, pictures)
+        logits = classifiers.measure(self._judge, pictures)
         scores = {name: logits[label] for name, label in self._labels.items()}
         yaw = np.full(len(pictures), np.nan)
         yaw[:looked] = self._landmarks.yaw(pictures[:looked])
@@ -211,9 +212,9 @@ def instruments(kind: str, model: Model, folder: Path, data: str | None) -> Inst
     Raises CheckpointError for judges that are not there, DataError for data without labels.
     """
     if kind == "rooms":
-        judge, facts = windows.load(folder)
+        judge, facts = window_segmentation.load(folder)
         return Instruments(Rooms(judge), Rooms(judge), None, {}, facts)
-    (fitting, _), (measuring, facts) = (judges.load(folder, name) for name in "ab")
+    (fitting, _), (measuring, facts) = (classifiers.load(folder, name) for name in "ab")
     if data is None:
         return Instruments(Faces(fitting, None), Faces(measuring, None), None, {}, facts)
     real, worth = Labelled(data), {}

@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan import images
-from dcgan.judges import SIZE, Measuring, read, save
-from training.batches import random
-from training.data import Masked, load_masks, shown
-from training.distances import BATCH, Features
-from training.judges import varied
-from training.sources import DataError
+from dcgan.analysis.classifiers import SIZE, Measuring, read, save
+from dcgan.media import images
+from training.attributes.classifiers import varied
+from training.data.datasets import Masked, load_masks, shown
+from training.data.readers import DataError
+from training.data.sampler import random
+from training.metrics.distances import BATCH, Features
 
 NAME, COLUMN = "windows", "window_mask"
 KEPT = 0.2

@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import typer
 
-from dcgan import checkpoint
-from dcgan.boxes import BoxesError
-from dcgan.features import FeatureError
-from dcgan.spec import SpecError
-from training import ship as shipping
-from training.exemplars import ExemplarError
-from training.loop import TrainingError
-from training.named import NamedError
-from training.overrides import OverrideError
-from training.sources import DataError
-from training.state import StateError
+from dcgan.analysis.features import FeatureError
+from dcgan.latents.spec import SpecError
+from dcgan.models import checkpoint
+from dcgan.models.annotations import BoxesError
+from training.attributes.exemplars import ExemplarError
+from training.cli.overrides import OverrideError
+from training.core.loop import TrainingError
+from training.core.state import StateError
+from training.data.readers import DataError
+from training.directions.attribute import NamedError
+from training.release import release as shipping
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from training.dedup import ALIKE, dedup
-from training.prepare.centres import centre
-from training.prepare.faces import Faces
-from training.prepare.shards import Cut, write_shards
-from training.sentences import in_one_sentence
+from training.cli.errors import in_one_sentence
+from training.data.dedup import ALIKE, dedup
+from training.data.prepare.centres import centre
+from training.data.prepare.faces import Faces
+from training.data.prepare.shards import Cut, write_shards
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -21,10 +21,10 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
 from torch.distributed import DistError
 
-from training.data import Images
+from training.core.trainer import best_precision
+from training.data.datasets import Images
+from training.data.readers import DataError
 from training.recipes import Recipe
-from training.sources import DataError
-from training.trainer import best_precision
 
 WAIT = timedelta(hours=1)
 """How long processes wait for the first, which alone measures the checkpoints."""

@@ -14,16 +14,18 @@ from typing import Any, Literal
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
-from dcgan import checkpoint, images
-from dcgan.networks import Generator
-from training import evaluation, journal
-from training.collapse import Watch
-from training.data import Images, shown
-from training.hardware import PRECISIONS, TrainingError, accelerator, is_lost, left_alone
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.networks import Generator
+from training.core import run_log
+from training.core.distributed import PRECISIONS, TrainingError, accelerator, is_lost, left_alone
+from training.core.mode_collapse import Watch
+from training.core.signals import StopSignal
+from training.core.state import StateError, load_state, newest_facts, save_state
+from training.core.trainer import Trainer
+from training.data.datasets import Images, shown
+from training.metrics import evaluation
 from training.recipes import Recipe, settings
-from training.state import StateError, load_state, newest_facts, save_state
-from training.stopping import StopSignal
-from training.trainer import Trainer
 
 GRID = 64
 ROLL_BACKS = 3
@@ -287,7 +289,7 @@ class Run:
             then = self._go_back(what, say)
         say(f"{what}. {then}")
         if self.accelerator.is_main_process:
-            journal.write(self.out, {**at, "event": f"{what}. {then}"})
+            run_log.write(self.out, {**at, "event": f"{what}. {then}"})
 
     def _go_back(self, why: str, say: Callable[[str], None]) -> str:
         """To the last state from before G collapsed. Raises TrainingError."""
@@ -315,7 +317,7 @@ class Run:
         if accelerator.is_main_process:
             part = {"from_step": step, "precision": precision}
             part |= {"processes": accelerator.num_processes}
-            journal.begin(self.out, self.recipe, self.pictures, part)
+            run_log.begin(self.out, self.recipe, self.pictures, part)
 
     def _log(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]
@@ -334,7 +336,7 @@ class Run:
         }
         if self._watch.latest:
             entry |= self._watch.latest.figures()
-        journal.write(self.out, entry)
+        run_log.write(self.out, entry)
         left = []
         if budget.minutes is not None:
             left.append(budget.minutes * 60 - self.seconds)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dcgan.networks import Generator
-from training.evaluation import sample
+from dcgan.models.networks import Generator
+from training.metrics.evaluation import sample
 
 EVERY, FROM = 100, 500
 """Steps between two looks, and before the first: a healthy G's pictures are alike at first, too (of

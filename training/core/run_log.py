@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dcgan.checkpoint import write_atomically
-from training.data import Images
+from dcgan.models.checkpoint import write_atomically
+from training.data.datasets import Images
 from training.experiments import figures
 from training.recipes import Recipe
 

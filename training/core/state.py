@@ -2,7 +2,7 @@
 
 A state is `states/<step>.safetensors`, written beside and then given its name, with the facts as
 JSON in its header: it is there whole or not at all. Random numbers and the order of the data are
-functions of the step (`training.batches`), so the step is all of their state.
+functions of the step (`training.data.sampler`), so the step is all of their state.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcgan.checkpoint import write_atomically
+from dcgan.models.checkpoint import write_atomically
 
 KEEP = 3
 SUFFIX = ".safetensors"

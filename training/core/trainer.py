@@ -21,16 +21,16 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dcgan import images
-from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import ModelConfig
-from dcgan.networks import Discriminator, Generator
-from training.augmentation import DRAWS, augment
-from training.batches import Ahead, Batches, random
-from training.convolution import use_matrix_products
-from training.data import Images
+from dcgan.media import images
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.networks import Discriminator, Generator
+from training.core.batch_norm import fix_statistics
+from training.core.matmul_convolution import use_matrix_products
+from training.data.augmentation import DRAWS, augment
+from training.data.datasets import Images
+from training.data.sampler import Ahead, Batches, random
 from training.recipes import Recipe
-from training.statistics import fix_statistics
 
 WARM_UP = 200
 """Steps over which the learning rate rises after --init: the optimisers start empty."""

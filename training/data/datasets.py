@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 from joblib import delayed
 
-from training.processes import in_processes
-from training.sources import DataError, decode, rows
+from training.data.parallel import in_processes
+from training.data.readers import DataError, decode, rows
 
 TOGETHER, ALONE = 256, 16
 """Pictures that a process is given at a time, and from how many such parts on it is not alone."""

@@ -25,16 +25,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch.nn import functional as F
 
-from dcgan import images
-from dcgan.checkpoint import write_atomically
-from training import semantic_hash
-from training.data import mapped
-from training.prepare.centres import middle
-from training.prepare.pictures import UNREADABLE, read
-from training.prepare.shards import Progress, begin, write_shards
-from training.processes import in_processes
-from training.semantic_hash import SIDE, SemanticHash
-from training.sources import rows
+from dcgan.media import images
+from dcgan.models.checkpoint import write_atomically
+from training.data import semantic_hash
+from training.data.datasets import mapped
+from training.data.parallel import in_processes
+from training.data.prepare.centres import middle
+from training.data.prepare.images import UNREADABLE, read
+from training.data.prepare.shards import Progress, begin, write_shards
+from training.data.readers import rows
+from training.data.semantic_hash import SIDE, SemanticHash
 
 SEED = 14
 ALIKE = 0.955

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from training.sources import DataError
+from training.data.readers import DataError
 
 Made = TypeVar("Made")
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.batches import Batches, random
+from training.data.sampler import Batches, random
 
 SIDE, BITS = 32, 128
 RADIUS = 10

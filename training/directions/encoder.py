@@ -23,14 +23,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcgan import checkpoint, encoder, latent
-from dcgan.checkpoint import CheckpointError
+from dcgan.analysis import encoder
+from dcgan.analysis.encoder import Encoder
 from dcgan.config import ModelConfig
-from dcgan.encoder import Encoder
-from dcgan.networks import Generator
-from training.batches import random
-from training.convolution import use_matrix_products
-from training.trainer import best_precision
+from dcgan.latents import operations
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.networks import Generator
+from training.core.matmul_convolution import use_matrix_products
+from training.core.trainer import best_precision
+from training.data.sampler import random
 
 WIDTHS = (32, 64, 128, 256)
 MINUTES, BATCH, RATE, DECAY = 40.0, 64, 1e-3, 0.01
@@ -134,7 +136,7 @@ def measured(generator: Generator, network: Encoder) -> dict[str, float]:
     """On draws of its own, unchanged: correlation of found and true values of z, length of the
     error as a share of z's, and root mean square of what G makes of it (grey levels of 255)."""
     config = generator.config
-    z = latent.draws(HELD_OUT_SEED, 0, HELD_OUT, config.z_size, config.prior).astype(np.float32)
+    z = operations.draws(HELD_OUT_SEED, 0, HELD_OUT, config.z_size, config.prior).astype(np.float32)
     found, apart = [], []
     for part in torch.from_numpy(z).split(BATCH):
         pictures = generator(part)

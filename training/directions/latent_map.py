@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 
-from dcgan.engine import Model
-from dcgan.features import features
-from dcgan.sets import Atlas
+from dcgan.analysis.features import features
+from dcgan.models.exemplars import Atlas
+from dcgan.rendering.engine import Model
 
 SEED = 1
 SIDE = 20

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from dcgan.networks import Generator
+from dcgan.models.networks import Generator
 
 COUNT = 8
 STANDARD_DEVIATION = {"uniform": 3**-0.5, "normal": 1.0}

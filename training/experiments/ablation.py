@@ -15,15 +15,15 @@ import numpy as np
 from accelerate import Accelerator
 from joblib import delayed
 
-from dcgan.checkpoint import Checkpoint
-from training.collapse import COLLAPSED, SAMPLES, spread
-from training.data import Images, shown
-from training.evaluation import Distance, sample
+from dcgan.models.checkpoint import Checkpoint
+from training.core.mode_collapse import COLLAPSED, SAMPLES, spread
+from training.core.state import StateError
+from training.core.trainer import Networks, Trainer, best_precision, ordinary
+from training.data.datasets import Images, shown
+from training.data.parallel import in_processes
 from training.experiments import figures
-from training.processes import in_processes
+from training.metrics.evaluation import Distance, sample
 from training.recipes import Recipe
-from training.state import StateError
-from training.trainer import Networks, Trainer, best_precision, ordinary
 
 CHECKED = 25
 """Steps between two looks at whether the losses are numbers and G's pictures differ."""

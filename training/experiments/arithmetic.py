@@ -32,12 +32,12 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from dcgan import checkpoint, judges
-from dcgan.engine import Model
-from dcgan.judges import measure
-from dcgan.spec import Mean, Z
-from training.batches import random
-from training.exemplars import (
+from dcgan.analysis import classifiers
+from dcgan.analysis.classifiers import measure
+from dcgan.latents.spec import Mean, Z
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
+from training.attributes.exemplars import (
     OUTCOMES,
     SUMMANDS,
     SUMS,
@@ -46,6 +46,7 @@ from training.exemplars import (
     add,
     sureness,
 )
+from training.data.sampler import random
 from training.experiments import figures
 
 POOL_SEED, BASE_SEED = 4, 5
@@ -63,7 +64,7 @@ def run(
     """Figure 7: arithmetic on z, for means of three and single z's, and on pixels."""
     started = time.monotonic()
     model = Model("faces", checkpoint.load(weights))
-    (picker, _), (judge, worth) = judges.load(judged_by, "a"), judges.load(judged_by, "b")
+    (picker, _), (judge, worth) = classifiers.load(judged_by, "a"), classifiers.load(judged_by, "b")
     samples = Samples(model, picker, POOL_SEED, pool)
     base = Samples(model, judge, BASE_SEED, pool)
     facts: dict[str, Any] = {

@@ -7,14 +7,14 @@ On 2 cores 21 minutes and 6 GB, beside 3 GB of a file, without baseline and fine
 for each checkpoint of --along, 26 for --fine-tuned 3 (measured; it stood still for 16 more in
 results/), and 43 for the baseline beside other work.
 
-A linear L2-SVM on the features of a D that was trained on other pictures (`dcgan.features`,
+A linear L2-SVM on the features of a D that was trained on other pictures (`analysis.features`,
 statistics re-estimated on CIFAR-10's training pictures; in bfloat16 where the processor has it,
 which moves them by half a percent): with all labels, and with 400 a class as mean +- standard
 deviation of ten draws. C is chosen on the fifth of the training pictures that an ordinary fit
 leaves out. As a control the same network with random weights, both on 10,000 training and 5,000
 test pictures; so are all checkpoints of --along, whose best on validation is taken where no
 --weights are given. What the file of --json has is not measured again, so that a part can be added.
-The baseline is one layer of K-means (`training.kmeans`) on the same pictures and draws, as large as
+The baseline is one layer of K-means (`metrics.kmeans`) on the same pictures and draws, as large as
 the paper's; --kmeans 0 leaves it out. Fine-tuning, which is not in the paper, trains all of D and a
 linear layer on its last maps on the labels of a draw, and the same network from random weights.
 
@@ -40,18 +40,19 @@ import numpy as np
 import torch
 import typer
 
-from dcgan import checkpoint, features, probe
-from dcgan.checkpoint import Checkpoint
-from dcgan.networks import Discriminator
-from dcgan.probe import Probe
-from training import accuracy, kmeans
-from training.batches import random
-from training.data import load_attributes
-from training.experiments import figures
-from training.sources import DataError, file_of_test
-from training.state import StateError
-from training.supervised import Labelled, autocast, channels_last
-from training.svm import Rows
+from dcgan.analysis import features, probe
+from dcgan.analysis.probe import Probe
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.networks import Discriminator
+from training.core.state import StateError
+from training.data.datasets import load_attributes
+from training.data.readers import DataError, file_of_test
+from training.data.sampler import random
+from training.experiments import figures, linear_evaluation
+from training.experiments.supervised import Labelled, autocast, channels_last
+from training.metrics import kmeans
+from training.metrics.linear_svm import Rows
 
 CS = (1e-6, 1e-5, 1e-4, 1e-3)
 KMEANS_CS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
@@ -116,7 +117,7 @@ def run(
 
         def subset(by: Discriminator) -> dict[str, float]:
             _, rows, aside = seen(by, known[:CONTROL], asked, scratch)
-            return accuracy.everything(rows, aside, CS)[0]
+            return linear_evaluation.everything(rows, aside, CS)[0]
 
         for passed in earlier:
             curve.append(point_of(passed, before, subset))
@@ -130,7 +131,7 @@ def run(
         facts: dict[str, Any] = {
             "weights": opened.hash,
             "images_seen": opened.metadata.get("images_seen"),
-            "seed": accuracy.SEED,
+            "seed": linear_evaluation.SEED,
             "pictures": pictures,
             "features": features.length(network.config),
         }
@@ -138,7 +139,7 @@ def run(
         curve = curve or same.get("curve", [])
         if kept or "few" not in same:
             trained = point_of(opened, {"curve": curve}, subset)
-            torch.manual_seed(accuracy.SEED)
+            torch.manual_seed(linear_evaluation.SEED)
             facts["control"] = {
                 "trained": trained,
                 "untrained": subset(Discriminator(network.config)),
@@ -153,7 +154,7 @@ def run(
         facts["kmeans"] = baseline(known, asked, centroids)
         figures.keep(out, facts, started, pictures)
     if tuned and facts.get("fine_tuned", {}).get("draws") != tuned:
-        facts["fine_tuned"] = accuracy.fine_tuned(network, known, asked, tuned)
+        facts["fine_tuned"] = linear_evaluation.fine_tuned(network, known, asked, tuned)
     typer.echo(report(facts))
     figures.keep(out, facts, started, pictures)
 
@@ -188,16 +189,17 @@ def read(data: str, network: Discriminator) -> Labelled:
     labels = pool.labels[:, 0].astype(np.int64)
     if (
         labels.min() < 0
-        or labels.max() >= accuracy.CLASSES
-        or np.bincount(labels).min() < accuracy.PER_CLASS
+        or labels.max() >= linear_evaluation.CLASSES
+        or np.bincount(labels).min() < linear_evaluation.PER_CLASS
     ):
         raise DataError(
-            f"{data} must have labels 0 to {accuracy.CLASSES - 1}, at least {accuracy.PER_CLASS} "
+            f"{data} must have labels 0 to {linear_evaluation.CLASSES - 1}, at least "
+            f"{linear_evaluation.PER_CLASS} "
             "of each; it has "
             + ", ".join(f"{n:,} of {label}" for label, n in Counter(labels.tolist()).most_common())
         )
     features.features(network, pool.pictures[:1])
-    order = random(accuracy.SEED, "order", 0).permutation(len(labels))
+    order = random(linear_evaluation.SEED, "order", 0).permutation(len(labels))
     return Labelled(pool.pictures[order], labels[order])
 
 
@@ -230,7 +232,7 @@ def of_features(
 ) -> dict[str, Any]:
     """The two accuracies of D's features. kept: all labels' classifier goes beside the weights."""
     used, rows, aside = seen(network, known, asked, scratch)
-    found, fitted = accuracy.everything(rows, aside, CS)
+    found, fitted = linear_evaluation.everything(rows, aside, CS)
     if kept:
         usual = rows.features.mean(axis=0, dtype=np.float32)
         counts = {"pictures": len(known.labels), "test": len(asked.labels)}
@@ -238,12 +240,12 @@ def of_features(
         probe.save(
             opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth), used
         )
-    return {"all": found, "few": accuracy.few(rows, aside, CS)}
+    return {"all": found, "few": linear_evaluation.few(rows, aside, CS)}
 
 
 def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]:
     """The two accuracies of one layer of K-means that is learned from the training pictures."""
-    layer = kmeans.learn(known.pictures, centroids, accuracy.SEED)
+    layer = kmeans.learn(known.pictures, centroids, linear_evaluation.SEED)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{part}.npy" for part in ("training", "test")]
         for file, part in zip(files, (known, asked), strict=True):
@@ -253,8 +255,8 @@ def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]
         return {
             "centroids": centroids,
             "features": layer.length,
-            "all": accuracy.everything(rows, aside, KMEANS_CS)[0],
-            "few": accuracy.few(rows, aside, KMEANS_CS),
+            "all": linear_evaluation.everything(rows, aside, KMEANS_CS)[0],
+            "few": linear_evaluation.few(rows, aside, KMEANS_CS),
         }
 
 
@@ -303,7 +305,7 @@ def report(facts: dict[str, Any]) -> str:
     along.append(("this D", facts["images_seen"], control["trained"]))
     return "\n\n".join(
         [
-            figures.table([*head, f"{accuracy.PER_CLASS} a class", "the paper"], rows),
+            figures.table([*head, f"{linear_evaluation.PER_CLASS} a class", "the paper"], rows),
             "\n".join(notes),
             f"Ours is of {pictures['test']:,} test pictures, the paper's of all 10,000.",
             figures.table(

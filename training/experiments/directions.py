@@ -42,12 +42,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from dcgan import checkpoint, latent
-from dcgan.engine import Model
-from training.directions import STANDARD_DEVIATION
-from training.experiments import figures
-from training.named import COUNTS, Fitted, NamedError, changes, drawn, fit, in_spreads, others
-from training.seen import (
+from dcgan.latents import operations
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
+from training.attributes.scores import (
     WINDOWS,
     Instruments,
     Seeing,
@@ -55,6 +53,18 @@ from training.seen import (
     instruments,
     stated,
 )
+from training.directions.attribute import (
+    COUNTS,
+    Fitted,
+    NamedError,
+    changes,
+    drawn,
+    fit,
+    in_spreads,
+    others,
+)
+from training.directions.principal import STANDARD_DEVIATION
+from training.experiments import figures
 
 SEED, RANDOM_SEED = 33, 34
 POSITIONS = (-2, -1, 0, 1, 2)
@@ -100,7 +110,7 @@ def measure(
 ) -> dict[str, Any]:
     """What is stated of a model's directions."""
     sees = seeing.measuring
-    zs = latent.draws(SEED, 0, heads, model.config.z_size, model.config.prior)
+    zs = operations.draws(SEED, 0, heads, model.config.z_size, model.config.prior)
     of = discriminator_features(model.checkpoint.discriminator())
     still = drawn(model, zs)
     base, at = sees(still, few), of(still)
@@ -158,7 +168,7 @@ def _stated(model: Model, sees: Seeing, name: str, zs: np.ndarray, few: int) -> 
 
 def _random(model: Model) -> Sequence[np.ndarray]:
     config = model.config
-    zs = latent.draws(RANDOM_SEED, 0, RANDOM, config.z_size, "normal")
+    zs = operations.draws(RANDOM_SEED, 0, RANDOM, config.z_size, "normal")
     return STANDARD_DEVIATION[config.prior] * zs / np.linalg.norm(zs, axis=1, keepdims=True)
 
 

@@ -39,13 +39,13 @@ import numpy as np
 import typer
 from PIL import Image, ImageEnhance, ImageOps
 
-from training import dedup, semantic_hash
-from training.batches import random
-from training.data import load_images
-from training.dedup import ALIKE
+from training.data import dedup, semantic_hash
+from training.data.datasets import load_images
+from training.data.dedup import ALIKE
+from training.data.prepare.images import encoded, read
+from training.data.readers import DataError
+from training.data.sampler import random
 from training.experiments import figures
-from training.prepare.pictures import encoded, read
-from training.sources import DataError
 
 SEED = 15
 SIZE = 64

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
-from dcgan import checkpoint
+from dcgan.models import checkpoint
 
 CPU = Path("/proc/cpuinfo")
 """Where Linux says what its processor is; elsewhere the architecture must do."""

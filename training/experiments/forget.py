@@ -3,7 +3,7 @@
     python -m training run forget --weights weights/rooms --data ../shared/data/rooms \\
         --json results/forget.json --sheet docs/forget.png
 
-About 25 minutes on 2 cores. The maps are those that the boxes select (`dcgan.units.fit`). Of 1,000
+About 25 minutes on 2 cores. The maps are those that the boxes select (`units.fit`). Of 1,000
 samples without the first k of them the window share is taken, the share of pixels that the window
 judge finds to be window, and the KID to held-out rooms: the loss of windows beside the loss of
 everything else. Compared with the fitted order are maps that were not fitted, as active on average
@@ -36,19 +36,21 @@ import numpy as np
 import typer
 from torch import Tensor
 
-from dcgan import checkpoint, images, units
-from dcgan.boxes import BoxesError, BoxSet, parse_boxes
-from dcgan.engine import Model
-from dcgan.judges import SIZE
-from dcgan.spec import Gain, PictureSpec
-from training import windows
-from training.batches import random
-from training.data import shown
-from training.distances import kernel_distance
+from dcgan.analysis import units
+from dcgan.analysis.classifiers import SIZE
+from dcgan.latents.spec import Gain, PictureSpec
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
+from dcgan.rendering.engine import Model
+from training.attributes import window_segmentation
+from training.attributes.window_segmentation import FOUND, WindowJudge
+from training.data.datasets import shown
+from training.data.readers import DataError
+from training.data.sampler import random
 from training.experiments import figures
+from training.metrics.distances import kernel_distance
 from training.recipes import RECIPES
-from training.sources import DataError
-from training.windows import FOUND, WindowJudge
 
 SET = "windows"
 SEED = 9
@@ -102,7 +104,7 @@ def run(
     started = time.monotonic()
     model = Model("rooms", checkpoint.load(weights))
     boxes = read_boxes(model, file)
-    judge, worth = windows.load(judged_by)
+    judge, worth = window_segmentation.load(judged_by)
     fit = units.fit(model, boxes)
     trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
     real = trained_with.pictures(data).held_out

@@ -41,12 +41,12 @@ import typer
 from torch import Tensor, nn
 
 from dcgan.config import ModelConfig
-from dcgan.networks import INIT_STD, Discriminator, Generator
-from training import ablation
-from training.data import Images
-from training.evaluation import Distance
+from dcgan.models.networks import INIT_STD, Discriminator, Generator
+from training.core.trainer import Networks, best_precision, ordinary
+from training.data.datasets import Images
+from training.experiments import ablation
+from training.metrics.evaluation import Distance
 from training.recipes import FACES
-from training.trainer import Networks, best_precision, ordinary
 
 RECIPE = dataclasses.replace(
     FACES, model=dataclasses.replace(FACES.model, image_size=32), average=0.0

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 import typer
 
-from dcgan.networks import Discriminator
-from training import svm
-from training.batches import random, some_of_each
-from training.supervised import Labelled, Setting, learned
-from training.svm import LinearSVM, Rows
+from dcgan.models.networks import Discriminator
+from training.data.sampler import random, some_of_each
+from training.experiments.supervised import Labelled, Setting, learned
+from training.metrics import linear_svm
+from training.metrics.linear_svm import LinearSVM, Rows
 
 SEED = 12
 CLASSES, PER_CLASS, DRAWS, CHOOSING = 10, 400, 10, 2
@@ -36,9 +36,11 @@ def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, 
         fitted.append(part.fit(c, fitted[-1] if fitted else None))
         return rest.accuracy(fitted[-1])
 
-    c, accuracy = svm.chosen(cs, validation)
+    c, accuracy = linear_svm.chosen(cs, validation)
     best = fitted[cs.index(c)]
-    final = svm.fit(rows.features, rows.labels, c, classes=CLASSES, start=best)  # axes pay for many
+    final = linear_svm.fit(
+        rows.features, rows.labels, c, classes=CLASSES, start=best
+    )  # axes pay for many
     return {"c": c, "validation": accuracy, "accuracy": aside.accuracy(final)}, final
 
 
@@ -46,7 +48,7 @@ def few(rows: Rows, aside: Rows, cs: Sequence[float]) -> dict[str, float]:
     """From 400 pictures a class, C by pictures that are in none of the draws it is chosen over."""
     choosing, other = to_choose_by(rows.labels)
     validation, parts = rows[other], [rows[drawn] for drawn in choosing]
-    c, _ = svm.chosen(cs, lambda c: mean(validation.accuracy(part.fit(c)) for part in parts))
+    c, _ = linear_svm.chosen(cs, lambda c: mean(validation.accuracy(part.fit(c)) for part in parts))
     drawn = (rows[part] for part in reported(rows.labels, DRAWS))
     return {"c": c, **spread(aside.accuracy(part.fit(c)) for part in drawn)}
 

@@ -35,16 +35,19 @@ import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
-from dcgan import checkpoint, images, latent
-from dcgan.checkpoint import Checkpoint
-from dcgan.engine import Model
-from dcgan.spec import Draw
-from training import evaluation
-from training.batches import random
-from training.data import shown
-from training.distances import Features
+from dcgan.latents import operations
+from dcgan.latents.spec import Draw
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.rendering.engine import Model
+from training.data.datasets import shown
+from training.data.readers import DataError
+from training.data.sampler import random
 from training.experiments import figures
-from training.neighbours import (
+from training.metrics import evaluation
+from training.metrics.distances import Features
+from training.metrics.nearest_neighbours import (
     NEAREST,
     SPACES,
     Comparison,
@@ -55,7 +58,6 @@ from training.neighbours import (
     nearest,
 )
 from training.recipes import RECIPES
-from training.sources import DataError
 
 SEED = 3
 STEPS = 32
@@ -167,7 +169,7 @@ def walk(weights: Checkpoint, count: int) -> np.ndarray:
     model = Model("walked", weights)
     label = 0 if weights.config.classes else None
     legs = [(Draw(SEED, 2 * leg), Draw(SEED, 2 * leg + 1)) for leg in range(count)]
-    paths = [latent.walk(ends, STEPS + 1, closed=False, spherical=True) for ends in legs]
+    paths = [operations.walk(ends, STEPS + 1, closed=False, spherical=True) for ends in legs]
     return np.stack([model.render([model.spec(z, label=label) for z in path]) for path in paths])
 
 

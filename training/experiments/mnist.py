@@ -30,13 +30,13 @@ import numpy as np
 import torch
 import typer
 
-from dcgan import checkpoint
-from dcgan.checkpoint import CheckpointError
-from dcgan.networks import Generator
-from training import evaluation
-from training.data import Attributed, load_attributes
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.networks import Generator
+from training.data.datasets import Attributed, load_attributes
+from training.data.readers import DataError, file_of_test
 from training.experiments import figures
-from training.sources import DataError, file_of_test
+from training.metrics import evaluation
 
 SEED = 13
 """Of the first block of samples; each block has a seed of its own."""

@@ -31,17 +31,19 @@ import torch
 import typer
 from joblib import delayed
 
-from dcgan import checkpoint, images, projection
-from dcgan.engine import Model
-from dcgan.projection import Begun, Found
-from dcgan.spec import Draw, parse
-from dcgan.work import finish
-from training.batches import random
-from training.data import shown
+from dcgan.analysis import inversion
+from dcgan.analysis.inversion import Begun, Found
+from dcgan.latents.spec import Draw, parse
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
+from dcgan.tasks import finish
+from training.data.datasets import shown
+from training.data.parallel import in_processes
+from training.data.readers import DataError
+from training.data.sampler import random
 from training.experiments import figures
-from training.processes import in_processes
 from training.recipes import RECIPES
-from training.sources import DataError
 
 SEED = 21
 """Of the samples that are drawn again, and of the choice of photographs."""
@@ -94,9 +96,9 @@ def run(
     facts: dict[str, Any] = {
         "weights": model.checkpoint.hash,
         "images_seen": model.checkpoint.metadata.get("images_seen"),
-        "seeds": {"pictures": SEED, "base": BASE_SEED, "starts": projection.SEED},
+        "seeds": {"pictures": SEED, "base": BASE_SEED, "starts": inversion.SEED},
         "among": AMONG,
-        "steps": projection.STEPS,
+        "steps": inversion.STEPS,
         "found_again": {"pixels": NEAR, "relative_error": EXACT},
         "kinds": {},
     }
@@ -136,12 +138,12 @@ def _searched(
 
 def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
     """In a process of its own, on one thread."""
-    torch.set_num_threads(projection.THREADS)
+    torch.set_num_threads(inversion.THREADS)
     model = _model(weights)
     rows = []
     for picture in pictures:
         began = time.monotonic()
-        found = finish(projection.project(model, picture, projection.STEPS, guessed=guessed))
+        found = finish(inversion.project(model, picture, inversion.STEPS, guessed=guessed))
         seconds = time.monotonic() - began
         [guess] = [start for start in found.starts if start.kind == "encoder"] or [None]
         rows.append(

@@ -23,9 +23,9 @@ from typing import Annotated, Any
 
 import typer
 
-from dcgan import checkpoint
-from training import ablation
-from training.evaluation import Distance
+from dcgan.models import checkpoint
+from training.experiments import ablation
+from training.metrics.evaluation import Distance
 from training.recipes import ROOMS, Recipe
 
 

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan import images
 from dcgan.config import ModelConfig
-from dcgan.networks import Discriminator
-from training.batches import random
-from training.convolution import use_matrix_products
-from training.trainer import best_precision
+from dcgan.media import images
+from dcgan.models.networks import Discriminator
+from training.core.matmul_convolution import use_matrix_products
+from training.core.trainer import best_precision
+from training.data.sampler import random
 
 BATCH = 128
 """Of pictures that are only looked at."""

@@ -5,10 +5,10 @@
 
 130 minutes of one core that was busy with other work, too; 20 without the search among 64
 supervised networks (--searched 0), which learn from one draw for at most 45 epochs each. The
-authors' protocol: a linear L2-SVM on the features of D (`dcgan.features`, statistics re-estimated
-on the pictures that are not for testing) from 100 labels a class, C chosen over ten draws, 100 more
-draws reported as their mean +- 1.96 standard deviations; this is the spread of draws, not an
-interval for the mean.
+authors' protocol: a linear L2-SVM on the features of D (`analysis.features`, statistics
+re-estimated on the pictures that are not for testing) from 100 labels a class, C chosen over ten
+draws, 100 more draws reported as their mean +- 1.96 standard deviations; this is the spread of
+draws, not an interval for the mean.
 
 Deviation: SVHN's own split is not at hand, so 7,000 pictures are split by hash into 2,500 for the
 test, 1,500 for choosing C and 3,000 to draw from. No GAN of ours trains on the test part (the
@@ -34,16 +34,17 @@ import numpy as np
 import torch
 import typer
 
-from dcgan import checkpoint, features
-from dcgan.features import FeatureError
-from dcgan.networks import Discriminator
-from training.batches import random, some_of_each
-from training.data import Attributed, load_attributes
+from dcgan.analysis import features
+from dcgan.analysis.features import FeatureError
+from dcgan.models import checkpoint
+from dcgan.models.networks import Discriminator
+from training.data.datasets import Attributed, load_attributes
+from training.data.readers import DataError
+from training.data.sampler import random, some_of_each
 from training.experiments import figures
+from training.experiments.supervised import Labelled, search
+from training.metrics.linear_svm import Rows
 from training.recipes import SVHN_RECIPE
-from training.sources import DataError
-from training.supervised import Labelled, search
-from training.svm import Rows
 
 SEED = 11
 CLASSES, PER_CLASS = 10, 100

@@ -32,16 +32,18 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from dcgan import checkpoint, latent
-from dcgan.engine import Model
-from dcgan.spec import Draw, Mean, Turn, Z
-from training.data import load_attributes, shown
-from training.exemplars import SIDES, TURNED, ExemplarError, exemplar
+from dcgan.latents import operations
+from dcgan.latents.spec import Draw, Mean, Turn, Z
+from dcgan.models import checkpoint
+from dcgan.paths import REPOSITORY
+from dcgan.rendering.engine import Model
+from training.attributes.exemplars import SIDES, TURNED, ExemplarError, exemplar
+from training.attributes.landmarks import Landmarks
+from training.data.datasets import load_attributes, shown
+from training.data.readers import DataError
 from training.experiments import figures
-from training.landmarks import Landmarks
-from training.sources import DataError
 
-BY_HAND = Path(__file__).parents[2] / "results" / "yaw_by_hand.json"
+BY_HAND = REPOSITORY / "results" / "yaw_by_hand.json"
 PICK_SEED, HEAD_SEED, CONTROL_SEED = 6, 7, 8
 POSITIONS = np.linspace(-1, 1, 9)
 TURNS = 0.9
@@ -126,7 +128,7 @@ def _random_turn(model: Model, index: int, length: float) -> tuple[float, Z, Z]:
 
 def _length(model: Model, start: Z, end: Z) -> float:
     config = model.config
-    first, last = (latent.evaluate(z, config.z_size, config.prior, {}) for z in (start, end))
+    first, last = (operations.evaluate(z, config.z_size, config.prior, {}) for z in (start, end))
     return float(np.linalg.norm(last - first))
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.sources import DataError
+from training.data.readers import DataError
 
 INPUT_SIZE = 128
 BATCH = 50

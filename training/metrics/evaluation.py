@@ -10,20 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan import checkpoint, images, latent
-from dcgan.checkpoint import Checkpoint
-from dcgan.networks import Generator
-from training.data import shown
-from training.distances import (
+from dcgan.latents import operations
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.networks import Generator
+from training.core.state import StateError, newest_facts
+from training.data.datasets import shown
+from training.data.readers import DataError
+from training.metrics.distances import (
     Features,
     Measure,
     frechet_distance,
     kernel_distance,
     precision_and_recall,
 )
-from training.neighbours import feature_distances, nearer
-from training.sources import DataError
-from training.state import StateError, newest_facts
+from training.metrics.nearest_neighbours import feature_distances, nearer
 
 COUNT, MINIMUM = 2000, 500
 """Pictures on either side of a kernel distance, and how few will do where less is held out."""
@@ -37,7 +39,7 @@ def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH)
     """(count, H, W, 3) uint8 of z's 0 to count - 1, normalised as G's mode has it."""
     config = generator.config
     device = next(generator.parameters()).device
-    z = latent.draws(seed, 0, count, config.z_size, config.prior).astype(np.float32)
+    z = operations.draws(seed, 0, count, config.z_size, config.prior).astype(np.float32)
     pictures = []
     for start in range(0, count, batch_size):
         part = torch.from_numpy(z[start : start + batch_size]).to(device)

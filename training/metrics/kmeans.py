@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.batches import random
+from training.data.sampler import random
 
 SIDE = 6
 PATCHES = 400_000

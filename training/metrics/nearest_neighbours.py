@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from dcgan import images
+from dcgan.media import images
 
 NEAREST = 3
 SPACES = ("features", "pixels")

@@ -20,10 +20,10 @@ import numpy as np
 from huggingface_hub import ModelCardData
 
 from dcgan.config import PAPER
-from dcgan.networks import INIT_STD
-from training.data import Images
-from training.distances import INPUT_SIZE
-from training.neighbours import SPACES, Comparison
+from dcgan.models.networks import INIT_STD
+from training.data.datasets import Images
+from training.metrics.distances import INPUT_SIZE
+from training.metrics.nearest_neighbours import SPACES, Comparison
 from training.recipes import RECIPES, Recipe
 
 GRID, GRID_SEED, GRID_FILE = 64, 0, "grid.png"

@@ -13,20 +13,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dcgan import checkpoint, export, images
-from dcgan.checkpoint import Checkpoint
-from dcgan.networks import Generator
-from training import evaluation
-from training.batches import random
-from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, Picked, ShipError, card
-from training.data import Images, shown
-from training.directions import principal_directions
-from training.distances import Features, kernel_distance
-from training.loop import Budget
-from training.neighbours import Pictures, compare
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.networks import Generator
+from dcgan.rendering import onnx_export
+from training.core.loop import Budget
+from training.core.state import newest_facts
+from training.data.datasets import Images, shown
+from training.data.readers import DataError
+from training.data.sampler import random
+from training.directions.principal import principal_directions
+from training.metrics import evaluation
+from training.metrics.distances import Features, kernel_distance
+from training.metrics.nearest_neighbours import Pictures, compare
 from training.recipes import RECIPES
-from training.sources import DataError
-from training.state import newest_facts
+from training.release.model_card import (
+    GRID,
+    GRID_FILE,
+    GRID_SEED,
+    Baseline,
+    Measured,
+    Picked,
+    ShipError,
+    card,
+)
 
 STAGES = 5
 AMONG = 5000
@@ -79,7 +90,7 @@ def ship(
         )
     weights, chosen = evaluation.copy_best(run, out, best["images"])
     curve = newest_facts(run)["curve"]
-    export.write(weights)
+    onnx_export.write(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
     checkpoint.save_directions(out, directions)
@@ -90,7 +101,9 @@ def ship(
             "and terms stand there."
         )
         then = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
-        export.write(checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry)))
+        onnx_export.write(
+            checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry))
+        )
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
     samples = evaluation.sample(generator, GRID, GRID_SEED)

@@ -14,11 +14,12 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from dcgan import checkpoint, latent
-from dcgan.checkpoint import Checkpoint, CheckpointError
 from dcgan.config import SVHN
-from dcgan.networks import Discriminator, Generator
-from training.statistics import COUNT, SEED, fix_statistics
+from dcgan.latents import operations
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.networks import Discriminator, Generator
+from training.core.batch_norm import COUNT, SEED, fix_statistics
 
 BATCH = 128
 
@@ -136,5 +137,5 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 @torch.no_grad()
 def _fix_discriminator(discriminator: Discriminator, generator: Generator) -> None:
     """D's running statistics over the pictures of the z's that G's were estimated on."""
-    z = latent.draws(SEED, 0, COUNT, SVHN.z_size, SVHN.prior).astype(np.float32)
+    z = operations.draws(SEED, 0, COUNT, SVHN.z_size, SVHN.prior).astype(np.float32)
     update_bn([generator(part) for part in torch.from_numpy(z).split(BATCH)], discriminator)

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -25,15 +24,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcgan import checkpoint
 from dcgan.config import ModelConfig
-from training.data import Images
+from dcgan.models import checkpoint
+from dcgan.paths import REPOSITORY
+from training.core.trainer import Trainer, best_precision
+from training.data.datasets import Images
 from training.experiments import figures
 from training.recipes import Recipe
-from training.trainer import Trainer, best_precision
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
-SPEEDS = Path(__file__).parents[1] / "docs" / "recipes.json"
+WEIGHTS = REPOSITORY / "weights"
+SPEEDS = REPOSITORY / "docs" / "recipes.json"
 """What --timed measured: the machine, and images a second by recipe."""
 TIMED = 5
 """Steps, or pairs of them where the networks take turns, behind a first one that is not timed."""

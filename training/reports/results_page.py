@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from dcgan.paths import REPOSITORY
 from training.experiments import figures
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = REPOSITORY / "results"
 
 HEAD = """# Results
 

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file with its curves, its grids as a film, and what made them.
 
-It asks for nothing but itself: pictures, styles and dcgan/ui/web/chart.js are within the file.
+It asks for nothing but itself: pictures, styles and the chart.js of the page are within the file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from training import journal
+from dcgan.paths import WEB
+from training.core import run_log
+from training.core.state import StateError, newest_facts
 from training.experiments import figures
-from training.state import StateError, newest_facts
 
 HERE = Path(__file__).parent
-CHART = HERE.parent / "dcgan" / "ui" / "web" / "chart.js"
+CHART = WEB / "widgets" / "chart.js"
 FRAMES, POINTS = 120, 150
 """Of the film and of a line of the log, at most."""
 EPOCHS = (1, 5)
@@ -82,11 +83,11 @@ def report(run: Path) -> str:
     except StateError:
         if not numbers:
             raise StateError(
-                f"{run} is no run: it has neither a {journal.LOG} nor a saved state; give the "
+                f"{run} is no run: it has neither a {run_log.LOG} nor a saved state; give the "
                 "--out of a training run"
             ) from None
         facts = {}
-    made: dict[str, Any] = figures.kept(run / journal.FACTS)
+    made: dict[str, Any] = figures.kept(run / run_log.FACTS)
     curve: list[Entry] = facts.get("curve", [])
     before = facts.get("images_before") or 0
     recipe = made.get("recipe") or facts.get("recipe", {})
@@ -97,7 +98,7 @@ def report(run: Path) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("report.html").render(
+    return environment.get_template("run_report.html").render(
         name=run.resolve().name,
         seen=seen,
         before=before,
@@ -131,7 +132,7 @@ def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
     After a kill and --resume, and after a roll back, steps are taken again: of the numbers those
     that were written last remain. Of the events all do: the one that says so comes before.
     """
-    path = run / journal.LOG
+    path = run / run_log.LOG
     numbers: list[Entry] = []
     events: dict[tuple[int, str], Entry] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:

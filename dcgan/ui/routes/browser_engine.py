@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import runtime
-from dcgan.engine import Engine, Model
-from dcgan.ui.server import FOREVER, RequestError, answering, readable
+from dcgan.rendering.engine import Engine, Model
+from dcgan.site import ort_web
+from dcgan.ui.serving.http import FOREVER, RequestError, answering, readable
 
 BYTES = "application/octet-stream"
 WEIGHTS = "These weights"
@@ -38,7 +38,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def generator(request: Request) -> Response:
         backend = request.path_params["backend"]
-        if backend not in runtime.BACKENDS:
+        if backend not in ort_web.BACKENDS:
             raise RequestError(f"There are no generators for {backend[:40]!r} here.", 404)
         content = await run_in_threadpool(_generator, named(request), backend)
         return Response(content, media_type=BYTES, headers=_forever())
@@ -52,14 +52,14 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return JSONResponse(table, headers=_forever())
 
     async def part(request: Request) -> Response:
-        path = runtime.file(request.path_params["version"], request.path_params["file"])
+        path = ort_web.file(request.path_params["version"], request.path_params["file"])
         if path is None:
             raise RequestError("This server has no such file of onnxruntime-web.", 404)
         headers = {**_forever(), "Vary": "Accept-Encoding"}
         kind = KINDS[path.suffix]
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return FileResponse(path, media_type=kind, headers=headers)
-        content = await run_in_threadpool(runtime.compressed, path)
+        content = await run_in_threadpool(ort_web.compressed, path)
         return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
 
     return [
@@ -85,15 +85,15 @@ def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
 @functools.lru_cache(maxsize=4)
 def _generator(model: Model, backend: str) -> bytes:
     """Kept for the next visitor: an audience comes all at once, for the same model."""
-    from dcgan import export
+    from dcgan.rendering import onnx_export
 
     with readable(WEIGHTS):
-        return export.for_browsers(model.checkpoint, backend)
+        return onnx_export.for_browsers(model.checkpoint, backend)
 
 
 @functools.lru_cache(maxsize=2)
 def _tensors(model: Model) -> bytes:
-    from dcgan import export
+    from dcgan.rendering import onnx_export
 
     with readable(WEIGHTS):
-        return export.tensors(model.checkpoint)
+        return onnx_export.tensors(model.checkpoint)

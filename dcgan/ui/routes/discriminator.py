@@ -24,13 +24,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import images
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine, Model
-from dcgan.photographs import read_photograph
-from dcgan.spec import PictureSpec
-from dcgan.ui import slow
-from dcgan.ui.server import (
+from dcgan.latents.spec import PictureSpec
+from dcgan.media import images
+from dcgan.media.uploads import read_photograph
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import Work
+from dcgan.ui.serving import streaming
+from dcgan.ui.serving.http import (
     RequestError,
     answering,
     data_uri,
@@ -40,12 +41,11 @@ from dcgan.ui.server import (
     readable,
     reading,
 )
-from dcgan.work import Work
 
 if TYPE_CHECKING:
-    from dcgan.networks import Discriminator
-    from dcgan.probe import Probe
-    from dcgan.saliency import Seen, Survey
+    from dcgan.analysis.probe import Probe
+    from dcgan.analysis.saliency import Seen, Survey
+    from dcgan.models.networks import Discriminator
 
 MAX_UPLOAD = 10 * 2**20
 
@@ -55,16 +55,16 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def by_text(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        return await slow.answer(look(engine, spec, read_whole(request, "feature", "0")))
+        return await streaming.answer(look(engine, spec, read_whole(request, "feature", "0")))
 
     async def by_file(request: Request) -> Response:
         model, feature = _model(request, engine), read_whole(request, "feature", "0")
         content = await read_body(request, MAX_UPLOAD)
-        return await slow.answer(look_at(model, content, feature))
+        return await streaming.answer(look_at(model, content, feature))
 
     async def by_feature(request: Request) -> Response:
         model, first = _model(request, engine), read_whole(request, "first", "0")
-        return await slow.answer(features(model, first))
+        return await streaming.answer(features(model, first))
 
     async def with_probe(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(probes, engine))
@@ -96,7 +96,7 @@ def look(engine: Engine, spec: PictureSpec, feature: int) -> Work[dict[str, Any]
 
 def look_at(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
     """The same for a file, with `notes`: what had to be done to it."""
-    from dcgan import saliency
+    from dcgan.analysis import saliency
 
     saliency.check(model, feature, labelled=False)
     picture, notes = _photograph(model, content)
@@ -106,7 +106,7 @@ def look_at(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
 
 def features(model: Model, first: int) -> Work[dict[str, Any]]:
     """The draws that features from `first` on respond to most, each above its guided gradient."""
-    from dcgan.saliency import SHOWN
+    from dcgan.analysis.saliency import SHOWN
 
     survey = yield from _survey(model, first)
     numbers = survey.shown(first)
@@ -130,7 +130,7 @@ def features(model: Model, first: int) -> Work[dict[str, Any]]:
 
 def probes(engine: Engine) -> dict[str, Any]:
     """The classes of models' probes and what these are worth, see `probe.describe`, by model."""
-    from dcgan import probe
+    from dcgan.analysis import probe
 
     with readable("A probe"):
         found = {name: probe.describe(model.checkpoint) for name, model in engine.models.items()}
@@ -151,7 +151,7 @@ def classify_file(model: Model, content: bytes) -> dict[str, Any] | None:
 
 
 def _classify(model: Model, picture: np.ndarray) -> dict[str, Any] | None:
-    from dcgan import probe
+    from dcgan.analysis import probe
 
     with readable("A probe"):
         opened = _probe(model)
@@ -160,7 +160,7 @@ def _classify(model: Model, picture: np.ndarray) -> dict[str, Any] | None:
 
 @functools.lru_cache(maxsize=64)
 def _probe(model: Model) -> tuple[Probe, Discriminator] | None:
-    from dcgan import probe
+    from dcgan.analysis import probe
 
     return probe.load(model.checkpoint)
 
@@ -194,7 +194,7 @@ def _part(seen: Seen) -> dict[str, Any]:
 
 def _survey(model: Model, feature: int) -> Work[Survey]:
     """Of a model whose D has this feature."""
-    from dcgan import saliency
+    from dcgan.analysis import saliency
 
     saliency.check(model, feature)
     try:

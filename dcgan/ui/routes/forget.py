@@ -21,14 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import images, units
-from dcgan.boxes import BoxSet, parse_boxes
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine, Model
-from dcgan.spec import PictureSpec
-from dcgan.ui import slow
-from dcgan.ui.server import RequestError, answering, read_body, read_sheet, read_whole
-from dcgan.work import Work
+from dcgan.analysis import units
+from dcgan.latents.spec import PictureSpec
+from dcgan.media import images
+from dcgan.models.annotations import BoxSet, parse_boxes
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import Work
+from dcgan.ui.serving import streaming
+from dcgan.ui.serving.http import RequestError, answering, read_body, read_sheet, read_whole
 
 GLOW = (10, 190, 255)
 OPACITY = 0.85
@@ -46,13 +47,13 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return _boxes(boxes)
 
     async def fitted(request: Request) -> Response:
-        return await slow.answer(fit(engine, await read_body(request)))
+        return await streaming.answer(fit(engine, await read_body(request)))
 
     async def most_exciting(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
         layer = read_whole(request, "layer")
         network = request.query_params.get("network", units.GENERATOR)
-        return await slow.answer(exciting(model, layer, network))
+        return await streaming.answer(exciting(model, layer, network))
 
     async def activation(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)

@@ -16,16 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import images
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine, Model
-from dcgan.ui import slow
-from dcgan.ui.discriminator import MAX_UPLOAD
-from dcgan.ui.server import RequestError, answering, data_uri, read_body, readable, reading
-from dcgan.work import Sketch, Work
+from dcgan.media import images
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.rendering.engine import Engine, Model
+from dcgan.tasks import Sketch, Work
+from dcgan.ui.routes.discriminator import MAX_UPLOAD
+from dcgan.ui.serving import streaming
+from dcgan.ui.serving.http import RequestError, answering, data_uri, read_body, readable, reading
 
 if TYPE_CHECKING:
-    from dcgan.projection import Begun
+    from dcgan.analysis.inversion import Begun
 
 CUTS = "face", "middle"
 
@@ -37,7 +37,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
         model = engine.model(request.query_params.get("model", ""))
         cut = request.query_params.get("cut", CUTS[0])
         content = await read_body(request, MAX_UPLOAD)
-        return await slow.answer(project(model, content, cut))
+        return await streaming.answer(project(model, content, cut))
 
     return [Route("/dcgan/project", answering(of_file), methods=["POST"])]
 
@@ -46,13 +46,14 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
     """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture."""
     import torch
 
-    from dcgan import projection, sight
+    from dcgan.analysis import inversion
+    from dcgan.analysis.discriminator import load_discriminator
 
-    torch.set_num_threads(projection.THREADS)
+    torch.set_num_threads(inversion.THREADS)
     if cut not in CUTS:
         raise RequestError(f'"cut" is {" or ".join(CUTS)}, not {str(cut)[:40]!r}.')
     try:
-        sight.discriminator(model)
+        load_discriminator(model)
     except CheckpointError:
         raise RequestError(
             f"There is no discriminator to compare pictures with for {model.name}: the stages of "
@@ -60,8 +61,8 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
             404,
         ) from None
     with reading(content):
-        picture, notes = projection.crop(model, content, middle=cut == "middle")
-    searching = projection.project(model, picture, projection.STEPS)
+        picture, notes = inversion.crop(model, content, middle=cut == "middle")
+    searching = inversion.project(model, picture, inversion.STEPS)
     with readable("The encoder"):
         first = next(searching)
     seen = {"crop": data_uri(images.encode_png(picture), "png"), "notes": notes}
@@ -76,7 +77,7 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
         "spec": str(found.spec),
         "distance": asdict(found.distance),
         "starts": [_start(start) for start in found.starts],
-        "samples": projection.SAMPLES,
+        "samples": inversion.SAMPLES,
         **seen,
     }
 

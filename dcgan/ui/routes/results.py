@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan.ui.server import RequestError, answering
+from dcgan.paths import REPOSITORY
+from dcgan.ui.serving.http import RequestError, answering
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results"
-REPORT = ROOT / "docs" / "RESULTS.md"
+RESULTS = REPOSITORY / "results"
+REPORT = REPOSITORY / "docs" / "RESULTS.md"
 
 
 def routes(folder: Path) -> list[BaseRoute]:

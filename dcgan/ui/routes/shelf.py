@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import shelf
-from dcgan.engine import Engine
-from dcgan.ui import slow
-from dcgan.ui.server import RequestError, answering, data_uri, read_body, read_json, read_spec
-from dcgan.work import Work
+from dcgan.rendering.engine import Engine
+from dcgan.site import archive
+from dcgan.tasks import Work
+from dcgan.ui.serving import streaming
+from dcgan.ui.serving.http import RequestError, answering, data_uri, read_body, read_json, read_spec
 
 PICTURES = 99
 
@@ -27,7 +27,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def packed(request: Request) -> Response:
         asked = read_json(await read_body(request), '{"specs": [...]}')
-        return await slow.answer(pack(engine, asked.get("specs")))
+        return await streaming.answer(pack(engine, asked.get("specs")))
 
     return [Route("/dcgan/shelf", answering(packed), methods=["POST"])]
 
@@ -36,5 +36,5 @@ def pack(engine: Engine, specs: object) -> Work[dict[str, Any]]:
     """{"zip": data URI}, see `shelf.pack`."""
     if not isinstance(specs, list) or not 1 <= len(specs) <= PICTURES:
         raise RequestError(f'"specs" must be a list of 1 to {PICTURES} picture texts.')
-    content = yield from shelf.pack(engine, [read_spec(text, engine) for text in specs])
+    content = yield from archive.pack(engine, [read_spec(text, engine) for text in specs])
     return {"zip": data_uri(content, "zip")}

@@ -17,13 +17,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dcgan import engine as drawing
-from dcgan import films, walks
-from dcgan.engine import Engine
-from dcgan.films import Film, FilmError
-from dcgan.spec import MAX_TEXT, PictureSpec
-from dcgan.ui import slow
-from dcgan.ui.server import (
+from dcgan.latents import interpolation
+from dcgan.latents.spec import MAX_TEXT, PictureSpec
+from dcgan.media import video
+from dcgan.media.video import Film, FilmError
+from dcgan.rendering import engine as drawing
+from dcgan.rendering.engine import Engine
+from dcgan.tasks import Work, batches, part
+from dcgan.ui.serving import streaming
+from dcgan.ui.serving.http import (
     RequestError,
     answering,
     data_uri,
@@ -32,12 +34,11 @@ from dcgan.ui.server import (
     read_spec,
     sentence,
 )
-from dcgan.work import Work, batches, part
 
 FIELDS = ("specs", "seconds", "format", "size", "scaling")
 STATIONS = 9
 SECONDS = 20
-FRAMES = SECONDS * walks.FRAMES_PER_SECOND
+FRAMES = SECONDS * interpolation.FRAMES_PER_SECOND
 MAX_BODY = FRAMES * (MAX_TEXT + 4)
 PIXELS = {"mp4": 160, "webp": 160, "gif": 40, "png": 16}
 """Of all frames together, in millions: half a minute of one processor, or a file of some 15 MB."""
@@ -49,7 +50,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
     async def moving(request: Request) -> Response:
         body = await read_body(request, MAX_BODY)
         asked = read_json(body, '{"specs": [...], "seconds": 4, "format": "mp4"}')
-        return await slow.answer(film(engine, **{name: asked.get(name) for name in FIELDS}))
+        return await streaming.answer(film(engine, **{name: asked.get(name) for name in FIELDS}))
 
     return [Route("/dcgan/film", answering(moving), methods=["POST"])]
 
@@ -74,14 +75,14 @@ def walk(
     size: object,
     scaling: object,
 ) -> Work[dict[str, Any]]:
-    """A `film` of a walk, `walks.FRAMES_PER_SECOND` frames a second."""
+    """A `film` of a walk, `interpolation.FRAMES_PER_SECOND` frames a second."""
     if not isinstance(stations, list) or not 2 <= len(stations) <= STATIONS:
         raise RequestError(f'"stations" must be a list of 2 to {STATIONS} picture texts.')
     if not isinstance(closed, bool) or not isinstance(spherical, bool):
         raise RequestError('"closed" and "spherical" must be true or false.')
     wanted = _read_film(seconds, format, size, scaling)
     ends = [read_spec(text, engine) for text in stations]
-    specs = walks.frames(ends, wanted.seconds, closed, spherical)
+    specs = interpolation.frames(ends, wanted.seconds, closed, spherical)
     return (yield from _film(engine, specs, wanted))
 
 
@@ -114,5 +115,5 @@ def _film(engine: Engine, specs: Sequence[PictureSpec], wanted: Film) -> Work[di
     texts = [str(spec) for spec in specs]
     pictures = yield from part(0, 0.3, batches(engine.render, specs, drawing.BATCH))
     frames = np.concatenate(pictures)
-    content = yield from part(0.3, 1, films.encode(frames, texts, wanted))
+    content = yield from part(0.3, 1, video.encode(frames, texts, wanted))
     return {wanted.format: data_uri(content, wanted.format), "specs": texts}

@@ -19,7 +19,6 @@ import base64
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,16 +28,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from dcgan import images
-from dcgan.boxes import BoxesError
-from dcgan.catalogue import describe
-from dcgan.checkpoint import CheckpointError
-from dcgan.engine import Engine
-from dcgan.photographs import READABLE, NoFaceError, PhotographError, TooLargeError
-from dcgan.spec import MAX_TEXT, PictureSpec, SpecError, parse
-from dcgan.ui.together import FullError, Together
+from dcgan.latents.spec import MAX_TEXT, PictureSpec, SpecError, parse
+from dcgan.media import images
+from dcgan.media.uploads import READABLE, NoFaceError, PhotographError, TooLargeError
+from dcgan.models.annotations import BoxesError
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.paths import WEB
+from dcgan.rendering.engine import Engine
+from dcgan.site.manifest import describe
+from dcgan.ui.serving.micro_batching import FullError, Together
 
-WEB = Path(__file__).parent / "web"
 MAX_SHEET = 128
 MAX_BODY = MAX_SHEET * (MAX_TEXT + 4)
 FOREVER = "public, max-age=31536000, immutable"  # a text with its hash never changes its picture

@@ -24,8 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dcgan.engine import Engine
-from dcgan.spec import PictureSpec
+from dcgan.latents.spec import PictureSpec
+from dcgan.rendering.engine import Engine
 
 DRAWERS = 2
 """Batches at a time."""

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
-from dcgan.work import Sketch, Work
+from dcgan.tasks import Sketch, Work
 
 T = TypeVar("T")
 

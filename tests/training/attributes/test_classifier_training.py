@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import judges
-from dcgan.judges import Judge, JudgeConfig, measure
+from dcgan.analysis import classifiers
+from dcgan.analysis.classifiers import Judge, JudgeConfig, measure
 from tests.training import small
-from training import judges as training
-from training.data import HELD_OUT, Attributed, load_attributes, place, shown
-from training.judges import JUDGES, report, train, train_judges
-from training.sources import DataError
+from training.attributes import classifiers as training
+from training.attributes.classifiers import JUDGES, report, train, train_judges
+from training.data.datasets import HELD_OUT, Attributed, load_attributes, place, shown
+from training.data.readers import DataError
 
 COLUMNS = ("smiling", "male")
 
@@ -148,7 +148,7 @@ def test_two_judges_are_trained_on_disjoint_halves_and_scored_on_the_rest(
     assert not (first | second) & held_out
     assert len(first | second | held_out) == 400
     for name, config in JUDGES.items():
-        judge, facts = judges.load(tmp_path / "out", name)
+        judge, facts = classifiers.load(tmp_path / "out", name)
         assert judge.config == config
         assert json.loads(json.dumps(worth[name])) == facts
         assert facts["held_out"]["male"]["yes"] + facts["held_out"]["male"]["no"] == len(held_out)

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan import checkpoint, judges
-from dcgan.engine import Model
-from dcgan.judges import Judge, JudgeConfig, measure
-from dcgan.sets import parse_z
-from dcgan.spec import Draw, Mean
+from dcgan.analysis import classifiers
+from dcgan.analysis.classifiers import Judge, JudgeConfig, measure
+from dcgan.latents.spec import Draw, Mean
+from dcgan.models import checkpoint
+from dcgan.models.exemplars import parse_z
+from dcgan.rendering.engine import Model
 from tests import tiny
-from training import exemplars
-from training.exemplars import (
+from training.attributes import exemplars
+from training.attributes.classifiers import ATTRIBUTES
+from training.attributes.exemplars import (
     ENDS,
     SIDES,
     SUMMANDS,
@@ -27,10 +29,9 @@ from training.exemplars import (
     pick,
     sheet,
 )
-from training.judges import ATTRIBUTES
-from training.landmarks import Landmarks
+from training.attributes.landmarks import Landmarks
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_an_exemplar_of_one_is_itself() -> None:
 def test_the_shipped_exemplars_show_what_they_are_called() -> None:
     """Said by judge b, which did not pick them, and by the landmarks."""
     model = Model("faces", checkpoint.load(WEIGHTS / "faces"))
-    other, _ = judges.load(WEIGHTS / "judges", "b")
+    other, _ = classifiers.load(WEIGHTS / "judges", "b")
     sets = model.checkpoint.sets["exemplars"]
     assert sets.keys() == {*SUMMANDS, *SIDES, *ENDS}
     agree = []

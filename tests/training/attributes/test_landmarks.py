@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dcgan import checkpoint
-from dcgan.engine import Model
-from dcgan.spec import Draw
-from training.landmarks import Landmarks, yaw
+from dcgan.latents.spec import Draw
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
+from training.attributes.landmarks import Landmarks, yaw
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "faces"
+WEIGHTS = Path(__file__).parents[3] / "weights" / "faces"
 
 
 def face(nose: float) -> np.ndarray:

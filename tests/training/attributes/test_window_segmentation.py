@@ -12,16 +12,24 @@ import torch
 from sklearn.metrics import jaccard_score, precision_score, recall_score
 from torch.nn import functional as F
 
-from dcgan import judges
-from dcgan.checkpoint import CheckpointError
-from dcgan.judges import SIZE
+from dcgan.analysis import classifiers
+from dcgan.analysis.classifiers import SIZE
+from dcgan.models.checkpoint import CheckpointError
 from tests.training import small
-from training import windows
-from training.data import Masked, load_masks, place
-from training.sources import DataError
-from training.windows import FOUND, KEPT, WindowJudge, agreement, softened, train, train_windows
+from training.attributes import window_segmentation
+from training.attributes.window_segmentation import (
+    FOUND,
+    KEPT,
+    WindowJudge,
+    agreement,
+    softened,
+    train,
+    train_windows,
+)
+from training.data.datasets import Masked, load_masks, place
+from training.data.readers import DataError
 
-SHIPPED = Path(__file__).parents[2] / "weights" / "judges"
+SHIPPED = Path(__file__).parents[3] / "weights" / "judges"
 
 
 def rooms(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -95,11 +103,11 @@ def test_training_writes_what_can_be_read_back(tmp_path: Path) -> None:
     kept = sum(place(file, {}) < KEPT for file in files[:250])
     assert worth["held_out"]["pictures"] == kept
     assert worth["trained_on"] == 250 - kept
-    judge, facts = windows.load(tmp_path)
+    judge, facts = window_segmentation.load(tmp_path)
     assert facts == worth == json.loads(json.dumps(worth))
     pictures = rooms(2)[0].transpose(0, 2, 3, 1)
     coverage, features = judge(pictures)
-    torch.testing.assert_close(features, windows.Encoder()(pictures)[0])
+    torch.testing.assert_close(features, window_segmentation.Encoder()(pictures)[0])
     assert coverage[0].max() != coverage[1].max()
 
 
@@ -108,12 +116,17 @@ def test_what_can_not_be_learned_or_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few pictures with a window_mask"):
         train_windows(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
     with pytest.raises(CheckpointError, match="python -m training windows makes"):
-        windows.load(tmp_path)
-    judges.save(tmp_path, windows.NAME, windows.Decoder(windows.DecoderConfig(8)), {})
+        window_segmentation.load(tmp_path)
+    classifiers.save(
+        tmp_path,
+        window_segmentation.NAME,
+        window_segmentation.Decoder(window_segmentation.DecoderConfig(8)),
+        {},
+    )
     path = tmp_path / "windows.json"
     path.write_text(path.read_text().replace('"width": 8', '"width": 16'))
     with pytest.raises(CheckpointError, match=r"has shape .* asks for"):
-        windows.load(tmp_path)
+        window_segmentation.load(tmp_path)
 
 
 def test_agreement_is_that_of_scikit_learn() -> None:
@@ -143,7 +156,7 @@ def test_softened_is_the_mean_of_nine() -> None:
 
 
 def test_the_shipped_judge_is_worth_something() -> None:
-    judge, facts = windows.load(SHIPPED)
+    judge, facts = window_segmentation.load(SHIPPED)
     assert facts["held_out"]["sharp"]["iou"] > 0.3
     assert facts["held_out"]["sharp"]["has_window_auc"] > 0.75
     size = (SHIPPED / "windows.safetensors").stat().st_size

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dcgan import checkpoint
+from dcgan.models import checkpoint
 from tests import tiny
 from tests.training import small
-from training import evaluation
 from training.__main__ import app
+from training.core.state import newest_facts
+from training.metrics import evaluation
 from training.recipes import RECIPES
-from training.state import newest_facts
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_the_real_command_explains_itself() -> None:
     command = [sys.executable, "-W", "error", "-m", "training"]
     ran = subprocess.run(
         [*command, "train", "cats", "--data", "x", "--out", "y"],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 2
     assert "there is no recipe 'cats'; choose faces, faces-common" in ran.stderr

@@ -18,14 +18,14 @@ from torch import nn
 from typer.testing import CliRunner
 
 from tests.training import small
-from training import loop
 from training.__main__ import app
-from training.batches import Ahead, Batches
-from training.loop import Budget, Run, TrainingError
+from training.core import loop
+from training.core.loop import Budget, Run, TrainingError
+from training.core.state import StateError, newest_facts
+from training.core.trainer import Trainer
+from training.data.readers import DataError
+from training.data.sampler import Ahead, Batches
 from training.recipes import Option, Recipe
-from training.sources import DataError
-from training.state import StateError, newest_facts
-from training.trainer import Trainer
 
 COMPILED = dataclasses.replace(small.RECIPE, compile=True)
 torch_warns = pytest.mark.filterwarnings("ignore")  # of torch's own code, while it compiles

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tests.training import small
-from training.augmentation import Augmentation
-from training.overrides import SET_BY_HAND, OverrideError, field_types, override
+from training.cli.overrides import SET_BY_HAND, OverrideError, field_types, override
+from training.data.augmentation import Augmentation
 from training.recipes import MAY_CHANGE, RECIPES, Recipe, RecipeError
 
 

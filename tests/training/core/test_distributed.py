@@ -17,16 +17,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from dcgan.networks import Discriminator, Generator
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import pair, small
-from training import hardware
-from training.batches import Batches, random
-from training.data import load_images
-from training.loop import Run, TrainingError
+from training.core import distributed
+from training.core.loop import Run, TrainingError
+from training.core.state import newest_facts
+from training.data.datasets import load_images
+from training.data.sampler import Batches, random
 from training.recipes import Recipe
-from training.state import newest_facts
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOST = "another process of the run has ended or no longer answers, the last whole state is of step"
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -224,7 +224,7 @@ def test_a_launched_run_that_is_to_stop_saves_in_both_processes(tmp_path: Path) 
 def refused(monkeypatch: pytest.MonkeyPatch, recipe: Recipe, processes: int) -> str:
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     with pytest.raises(TrainingError) as refusal:
-        hardware.check(recipe, "no")
+        distributed.check(recipe, "no")
     return str(refusal.value)
 
 
@@ -236,4 +236,4 @@ def test_what_several_processes_can_not_do_is_refused(monkeypatch: pytest.Monkey
         monkeypatch, synchronised, 2
     )
     monkeypatch.setenv("WORLD_SIZE", "1")
-    hardware.check(synchronised, "no")
+    distributed.check(synchronised, "no")

@@ -17,15 +17,15 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from dcgan import checkpoint
+from dcgan.models import checkpoint
 from tests.training import small
-from training import evaluation
-from training.data import Images, load_images
-from training.loop import Budget, Run, TrainingError
+from training.core.loop import Budget, Run, TrainingError
+from training.core.state import StateError, newest_facts
+from training.data.datasets import Images, load_images
+from training.metrics import evaluation
 from training.recipes import Recipe
-from training.state import StateError, newest_facts
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALTERNATING = dataclasses.replace(small.RECIPE, updates="alternating")
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dcgan.networks import Discriminator, Generator
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.convolution import MEDIUM, use_matrix_products
+from training.core.matmul_convolution import MEDIUM, use_matrix_products
 
 KERNELS = [3, 4]
 LAYERS = [nn.Conv2d, nn.ConvTranspose2d]

@@ -13,16 +13,16 @@ import pytest
 import torch
 from torch import nn
 
-from dcgan import checkpoint
-from dcgan.networks import Generator
+from dcgan.models import checkpoint
+from dcgan.models.networks import Generator
 from tests.training import small
-from training import collapse
-from training.collapse import Survey, Watch, idle, spread, survey
-from training.loop import Budget, OnCollapse, Run, TrainingError
+from training.core import mode_collapse
+from training.core.loop import Budget, OnCollapse, Run, TrainingError
+from training.core.mode_collapse import Survey, Watch, idle, spread, survey
+from training.core.state import newest_facts
 from training.recipes import FACES
-from training.state import newest_facts
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 WIDE = dataclasses.replace(
     small.RECIPE, model=dataclasses.replace(small.RECIPE.model, generator_widths=(32, 16))
 )
@@ -114,9 +114,9 @@ def duplicate(generator: Generator) -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks every second step from the start; noise, not alike, is what these nets draw."""
-    monkeypatch.setattr(collapse, "EVERY", 2)
-    monkeypatch.setattr(collapse, "FROM", 2)
-    monkeypatch.setattr(collapse, "COLLAPSED", 0.0)
+    monkeypatch.setattr(mode_collapse, "EVERY", 2)
+    monkeypatch.setattr(mode_collapse, "FROM", 2)
+    monkeypatch.setattr(mode_collapse, "COLLAPSED", 0.0)
 
 
 def trained(
@@ -155,7 +155,7 @@ def test_a_run_whose_maps_die_or_repeat_each_other_warns(
     assert warning.startswith("G has collapsed at step 8: of layer ")
     assert [entry["step"] for entry in log(tmp_path) if "event" in entry] == [8]
     [at] = [entry for entry in log(tmp_path) if entry["step"] == 8 and "event" not in entry]
-    assert at["dead"] + at["duplicated"] > collapse.SHARE
+    assert at["dead"] + at["duplicated"] > mode_collapse.SHARE
     assert newest_facts(tmp_path)["step"] == 12
 
 
@@ -223,5 +223,5 @@ def test_a_healthy_run_of_20_minutes_is_silent(tmp_path: Path, shared: Path) -> 
     run = Run(FACES, pictures, tmp_path, on_collapse="stop")
     run.train(Budget(minutes=20, checkpoint_epochs=()), lambda line: None)
     looks = [entry for entry in log(tmp_path) if "dead" in entry]
-    assert len({entry["step"] // collapse.EVERY for entry in looks}) >= 5
+    assert len({entry["step"] // mode_collapse.EVERY for entry in looks}) >= 5
     assert not [entry for entry in log(tmp_path) if "event" in entry]

@@ -12,15 +12,15 @@ import torch
 from datasets import Dataset, Features, Image
 from safetensors.torch import load_file
 
-from dcgan import checkpoint
+from dcgan.models import checkpoint
 from tests.training import small
-from training import sources
-from training.data import load_images
-from training.loop import Budget, Run
-from training.sources import DataError, rows
-from training.state import newest_facts
+from training.core.loop import Budget, Run
+from training.core.state import newest_facts
+from training.data import readers
+from training.data.datasets import load_images
+from training.data.readers import DataError, rows
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -113,7 +113,7 @@ def test_a_shard_that_vanishes_while_it_trains_is_not_missed(tmp_path: Path) -> 
 def test_a_shard_that_vanishes_while_it_is_read_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "TOGETHER", 5)
+    monkeypatch.setattr(readers, "TOGETHER", 5)
     _, second = shards(tmp_path / "data")
     found = rows(tmp_path / "data")
     next(found)

@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from tests.training import small
-from training.loop import Run
+from training.core.loop import Run
+from training.core.state import StateError, load_state, newest_facts
 from training.recipes import Recipe
-from training.state import StateError, load_state, newest_facts
 
 
 def make(out: Path, recipe: Recipe = small.RECIPE) -> Run:

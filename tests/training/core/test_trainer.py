@@ -12,16 +12,16 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from dcgan import checkpoint
-from dcgan.checkpoint import CheckpointError
 from dcgan.config import ModelConfig
-from dcgan.networks import Discriminator, Generator
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.batches import random
-from training.data import Images
+from training.core.trainer import WARM_UP, Networks, Trainer, best_precision, ordinary
+from training.data.datasets import Images
+from training.data.readers import DataError
+from training.data.sampler import random
 from training.recipes import Recipe
-from training.sources import DataError
-from training.trainer import WARM_UP, Networks, Trainer, best_precision, ordinary
 
 
 def make(

@@ -11,9 +11,9 @@ import torch
 from accelerate import Accelerator
 
 from tests.training import small
-from training.augmentation import DRAWS, Augmentation, augment
-from training.batches import random
-from training.trainer import Trainer
+from training.core.trainer import Trainer
+from training.data.augmentation import DRAWS, Augmentation, augment
+from training.data.sampler import random
 
 ALL = Augmentation(brightness=0.25, saturation=0.5, contrast=0.25, translation=0.125, cutout=0.5)
 

@@ -19,10 +19,10 @@ from PIL import ExifTags, Image
 
 from tests.training import small
 from tests.training.hub import serve
-from training import data
-from training.batches import Batches
-from training.data import HELD_OUT, Images, load_images, place
-from training.sources import DataError, decode
+from training.data import datasets
+from training.data.datasets import HELD_OUT, Images, load_images, place
+from training.data.readers import DataError, decode
+from training.data.sampler import Batches
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -145,8 +145,8 @@ def test_large_sets_are_decoded_by_several_processes_alike(
     folder = small.write_folder(tmp_path, 40)
     (folder / "020 text.jpg").write_text("not a picture at all")
     alone = load_images(folder, 16, 3)
-    monkeypatch.setattr(data, "TOGETHER", 3)
-    monkeypatch.setattr(data, "ALONE", 2)
+    monkeypatch.setattr(datasets, "TOGETHER", 3)
+    monkeypatch.setattr(datasets, "ALONE", 2)
     together = load_images(folder, 16, 3)
     np.testing.assert_array_equal(together.train, alone.train)
     np.testing.assert_array_equal(together.held_out, alone.held_out)
@@ -156,8 +156,8 @@ def test_large_sets_are_decoded_by_several_processes_alike(
 def test_a_source_that_breaks_off_is_an_error_in_several_processes_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "TOGETHER", 3)
-    monkeypatch.setattr(data, "ALONE", 2)
+    monkeypatch.setattr(datasets, "TOGETHER", 3)
+    monkeypatch.setattr(datasets, "ALONE", 2)
 
     def rows(*_: object) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         for number, picture in enumerate(small.pictures(30)):
@@ -165,7 +165,7 @@ def test_a_source_that_breaks_off_is_an_error_in_several_processes_too(
                 raise DataError("a shard is gone")
             yield f"{number}", small.png(picture), {}
 
-    monkeypatch.setattr(data, "rows", rows)
+    monkeypatch.setattr(datasets, "rows", rows)
     with pytest.raises(DataError, match="a shard is gone"):
         load_images(tmp_path, 16, 3)
 
@@ -186,7 +186,7 @@ def test_memory_is_flat_over_a_million_pictures(monkeypatch: pytest.MonkeyPatch)
                 resident.append(process.memory_info().rss / 2**20)
             yield f"{number}", contents[number % 500], {}
 
-    monkeypatch.setattr(data, "rows", rows)
+    monkeypatch.setattr(datasets, "rows", rows)
     found = load_images("a million", 16, 3)
     assert len(found.train) + len(found.held_out) == 1_000_000
     assert max(resident) - resident[1] < 20, resident
@@ -242,7 +242,7 @@ def from_hub(name: str, home: Path, **environment: str) -> list[str]:
     """What is said where a data set is loaded in a process of its own."""
     code = """
 import sys
-from training.data import DataError, load_images
+from training.data.datasets import DataError, load_images
 try:
     found = load_images(sys.argv[1], 16, 3)
     print(len(found.train) + len(found.held_out), sorted(found.skipped))
@@ -252,7 +252,7 @@ except DataError as error:
     ran = subprocess.run(
         [sys.executable, "-c", code, name],
         env={**os.environ, "HF_HOME": str(home), **environment},
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     return ran.stdout.splitlines()
 

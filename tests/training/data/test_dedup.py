@@ -16,13 +16,13 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance
 from typer.testing import CliRunner
 
-from training import dedup, semantic_hash
 from training.__main__ import app
-from training.semantic_hash import BITS, SIDE
-from training.sources import rows
+from training.data import dedup, semantic_hash
+from training.data.readers import rows
+from training.data.semantic_hash import BITS, SIDE
 
 COUNT = 300
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

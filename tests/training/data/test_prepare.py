@@ -22,13 +22,13 @@ from typer.testing import CliRunner
 
 from tests.training.hub import serve
 from training.__main__ import app
-from training.data import load_images
-from training.prepare import shards as making
-from training.prepare.centres import centre
-from training.prepare.shards import REPORT, write_shards
-from training.sources import DataError, rows
+from training.data.datasets import load_images
+from training.data.prepare import shards as making
+from training.data.prepare.centres import centre
+from training.data.prepare.shards import REPORT, write_shards
+from training.data.readers import DataError, rows
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CUT, SETTINGS = partial(centre, size=64), {"centre": 64}
 
 
@@ -166,8 +166,8 @@ def test_nothing_to_keep_and_a_damaged_database_are_a_sentence_each(
 SLOWLY = """
 import sys, time
 from pathlib import Path
-from tests.training.test_prepare import CUT, SETTINGS
-from training.prepare.shards import write_shards
+from tests.training.data.test_prepare import CUT, SETTINGS
+from training.data.prepare.shards import write_shards
 def say(text):
     print(text, flush=True)
     time.sleep(60)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan.faces import LEFT_EYE, RIGHT_EYE, Box, detect, find_eyes
-from training.landmarks import EYE_LEFT, EYE_RIGHT, Landmarks
-from training.prepare.faces import Faces
-from training.prepare.pictures import encoded
+from dcgan.media.face_alignment import LEFT_EYE, RIGHT_EYE, Box, detect, find_eyes
+from training.attributes.landmarks import EYE_LEFT, EYE_RIGHT, Landmarks
+from training.data.prepare.faces import Faces
+from training.data.prepare.images import encoded
 
 SIDE = 250
 

@@ -8,12 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dcgan import checkpoint, latent
-from dcgan.engine import Model
+from dcgan.latents import operations
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 from tests import tiny
-from training import named
-from training.named import NamedError, changes, choose, drawn, fit, in_spreads, others
-from training.seen import Instruments, stated
+from training.attributes.scores import Instruments, stated
+from training.directions import attribute
+from training.directions.attribute import (
+    NamedError,
+    changes,
+    choose,
+    drawn,
+    fit,
+    in_spreads,
+    others,
+)
 
 SIZE = tiny.CONFIG.z_size
 STEP = 3**-0.5  # a standard deviation of the uniform prior
@@ -37,7 +46,7 @@ class Known:
             self.zs = zs
             return drawn(model, zs)
 
-        monkeypatch.setattr(named, "drawn", remember)
+        monkeypatch.setattr(attribute, "drawn", remember)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         assert len(pictures) == len(self.zs)
@@ -113,12 +122,12 @@ def test_probabilities_are_told_of_logits_alone(seeing: Instruments) -> None:
 
 
 def test_pictures_of_any_z_are_those_of_its_text(model: Model) -> None:
-    zs = latent.draws(1, 0, 3, SIZE, "uniform")
+    zs = operations.draws(1, 0, 3, SIZE, "uniform")
     expected = model.render([model.sample(1, index) for index in range(3)])
     assert np.abs(drawn(model, zs).astype(int) - expected).max() <= 1
 
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 
 
 @pytest.mark.parametrize(

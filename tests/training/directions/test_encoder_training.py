@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-import training.encoder
-from dcgan import checkpoint, encoder
-from dcgan.checkpoint import CheckpointError
+import training.directions.encoder
+from dcgan.analysis import encoder
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import CheckpointError
 from tests import tiny
-from training.encoder import TITLE, changed, train_encoder, with_section
+from training.directions.encoder import TITLE, changed, train_encoder, with_section
 
 CARD = "---\nlicense: mit\n---\n\n# Tiny\n"
 
@@ -22,7 +23,7 @@ CARD = "---\nlicense: mit\n---\n\n# Tiny\n"
 def test_it_learns_and_says_what_it_is_worth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.encoder, "TOLD", 1)
+    monkeypatch.setattr(training.directions.encoder, "TOLD", 1)
     weights = tiny.save(tmp_path)
     said: list[str] = []
     facts = train_encoder(tmp_path, said.append, minutes=0.1)

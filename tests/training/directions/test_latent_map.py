@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dcgan import checkpoint
-from dcgan.engine import Model
-from dcgan.sets import SetsError, parse_map
-from training import atlas
-from training.atlas import SEED, neighbours, to_cells
+from dcgan.models import checkpoint
+from dcgan.models.exemplars import SetsError, parse_map
+from dcgan.rendering.engine import Model
+from training.directions import latent_map
+from training.directions.latent_map import SEED, neighbours, to_cells
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 
 
 def test_places_on_a_square_find_their_cells() -> None:
@@ -37,18 +37,18 @@ def test_neighbours_are_measured_against_any_two() -> None:
 @pytest.mark.parametrize("name", ["faces", "mnist"])
 def test_a_small_map_has_every_draw_and_neighbours_more_alike_than_any_two(name: str) -> None:
     model = Model(name, checkpoint.load(WEIGHTS / name))
-    found, nearness = atlas.atlas(model, side=8)
+    found, nearness = latent_map.atlas(model, side=8)
     assert found["seed"] == SEED
     assert sorted(np.ravel(found["draws"])) == list(range(64))
     assert min(nearness.values()) < 0.95
-    assert atlas.atlas(model, side=8) == (found, nearness)
+    assert latent_map.atlas(model, side=8) == (found, nearness)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["faces", "rooms"])
 def test_the_shipped_map_is_what_the_command_writes(name: str) -> None:
     model = Model(name, checkpoint.load(WEIGHTS / name))
-    assert atlas.atlas(model)[0] == model.checkpoint.map
+    assert latent_map.atlas(model)[0] == model.checkpoint.map
 
 
 @pytest.mark.parametrize(

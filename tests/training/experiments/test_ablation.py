@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -17,17 +16,17 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
 from dcgan.config import ModelConfig
-from dcgan.images import from_uint8
-from dcgan.networks import Discriminator, Generator
+from dcgan.media.images import from_uint8
+from dcgan.models import checkpoint
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training import ablation, evaluation
 from training.__main__ import app
-from training.evaluation import Distance
-from training.experiments import figures, rooms
+from training.core.state import StateError
+from training.experiments import ablation, figures, rooms
+from training.metrics import evaluation
+from training.metrics.evaluation import Distance
 from training.recipes import ROOMS, Recipe
-from training.state import StateError
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +110,7 @@ def test_losses_that_are_no_numbers_end_a_run(
     distance: Distance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ablation, "CHECKED", 2)
-    wild = dataclasses.replace(small.RECIPE, learning_rate=math.inf)
+    wild = dataclasses.replace(small.RECIPE, learning_rate=1e30)
     found = ablation.measure(wild, small.images(), 800, distance)
     assert found == {"curve": [], "diverged": 2}
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dcgan import checkpoint, judges
-from dcgan.engine import Model
-from dcgan.judges import measure
-from dcgan.spec import Draw, parse
+from dcgan.analysis import classifiers
+from dcgan.analysis.classifiers import measure
+from dcgan.latents.spec import Draw, parse
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 from tests.training import small
 from training.__main__ import app
-from training.exemplars import SUMMANDS, SUMS, ExemplarError, Samples
+from training.attributes.exemplars import SUMMANDS, SUMS, ExemplarError, Samples
 from training.experiments.arithmetic import draw_all, draw_triples
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_what_is_compared_is_drawn_from_the_same_zs(model: Model) -> None:
 
 
 def test_triples_are_of_samples_that_surely_show_their_terms(model: Model) -> None:
-    judge, _ = judges.load(WEIGHTS / "judges", "a")
+    judge, _ = classifiers.load(WEIGHTS / "judges", "a")
     samples = Samples(model, judge, 4, 150)
     triples = draw_triples(samples, SUMS[1], 5)
     assert triples == draw_triples(samples, SUMS[1], 5)

@@ -11,22 +11,23 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dcgan import checkpoint, probe
+from dcgan.analysis import probe
+from dcgan.analysis.probe import Probe
 from dcgan.config import IMAGENET32
-from dcgan.networks import Discriminator, Generator
-from dcgan.probe import Probe
+from dcgan.models import checkpoint
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from tests.training.test_svhn import digits, write
-from training import accuracy, kmeans
+from tests.training.experiments.test_svhn import digits, write
 from training.__main__ import app
-from training.experiments import cifar10
+from training.experiments import cifar10, linear_evaluation
+from training.metrics import kmeans
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol in small."""
     for name, value in {"PER_CLASS": 6, "DRAWS": 3, "TUNING_EPOCHS": 2}.items():
-        monkeypatch.setattr(accuracy, name, value)
+        monkeypatch.setattr(linear_evaluation, name, value)
     monkeypatch.setattr(cifar10, "CONTROL", 100)
     monkeypatch.setattr(cifar10, "CS", (1e-4, 1e-2))
     monkeypatch.setattr(cifar10, "KMEANS_CS", (1e-3, 1e-2))
@@ -179,7 +180,7 @@ def test_without_weights_it_goes_on_with_the_best_of_a_run(few: None, tmp_path: 
 
 def test_draws_are_even_and_differ() -> None:
     labels = np.random.default_rng(0).permutation(np.arange(8000) % 10)
-    drawn = [accuracy.draw(labels, number) for number in range(2)]
+    drawn = [linear_evaluation.draw(labels, number) for number in range(2)]
     assert np.bincount(labels[drawn[0]]).tolist() == [400] * 10
     assert (np.diff(drawn[0]) > 0).all()
     assert set(drawn[0]) != set(drawn[1])

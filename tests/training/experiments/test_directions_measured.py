@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
-from dcgan.engine import Model
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
 from training.__main__ import app
 from training.experiments import directions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEPT = ROOT / "results" / "directions.json"
 FACES = ("smile", "glasses", "male", "blond", "bangs", "age", "yaw")
 

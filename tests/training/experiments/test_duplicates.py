@@ -11,12 +11,12 @@ from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from tests.training import small
-from tests.training.test_dedup import scene
-from training import semantic_hash
+from tests.training.data.test_dedup import scene
 from training.__main__ import app
+from training.data import semantic_hash
+from training.data.prepare.images import read
 from training.experiments import duplicates
 from training.experiments.duplicates import KINDS, Found, Planted
-from training.prepare.pictures import read
 
 
 def differences(one: Image.Image, other: Image.Image) -> np.ndarray:

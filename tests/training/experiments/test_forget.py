@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dcgan import judges, units
-from dcgan.boxes import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.analysis import classifiers, units
 from dcgan.config import ModelConfig
-from dcgan.engine import Engine, Model
-from dcgan.spec import Gain
+from dcgan.latents.spec import Gain
+from dcgan.models.annotations import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.rendering.engine import Engine, Model
 from tests import tiny
 from tests.training import small
-from tests.training.test_windows import write_rooms
-from training import windows
+from tests.training.attributes.test_window_segmentation import write_rooms
 from training.__main__ import app
+from training.attributes import window_segmentation
 from training.experiments import forget
 from training.experiments.forget import Point, draw_orders, dropped, fall_at, goal, in_boxes
 
@@ -49,9 +49,11 @@ def boxes(model: Model) -> BoxSet:
 @pytest.fixture(scope="module")
 def judged_by(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judges")
-    decoder = windows.Decoder(windows.DecoderConfig(4))
+    decoder = window_segmentation.Decoder(window_segmentation.DecoderConfig(4))
     scores = {"iou": 0.4, "share_correlation": 0.5}
-    judges.save(folder, windows.NAME, decoder, {"held_out": {"pictures": 9, "sharp": scores}})
+    classifiers.save(
+        folder, window_segmentation.NAME, decoder, {"held_out": {"pictures": 9, "sharp": scores}}
+    )
     return folder
 
 

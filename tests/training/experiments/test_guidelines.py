@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from dcgan.networks import Discriminator, Generator
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training import ablation, evaluation
 from training.__main__ import app
-from training.experiments import guidelines
+from training.core.trainer import Trainer
+from training.experiments import ablation, guidelines
 from training.experiments.guidelines import HIDDEN, ROWS
-from training.trainer import Trainer
+from training.metrics import evaluation
 
 MODEL = dataclasses.replace(
     guidelines.RECIPE.model,

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dcgan import projection
+from dcgan.analysis import inversion
 from tests import tiny
 from tests.training import small
-from tests.training.test_memorisation import smooth_pictures
+from tests.training.experiments.test_memorisation import smooth_pictures
 from training.__main__ import app
-from training.encoder import train_encoder
+from training.directions.encoder import train_encoder
 from training.experiments import projection as experiment
 
 
@@ -32,7 +32,7 @@ def test_the_command_prints_keeps_and_draws(
     train_encoder(tmp_path / "weights", lambda line: None, minutes=0.05)
     data = smooth_pictures(tmp_path / "data", 200)
     monkeypatch.setattr(experiment, "AMONG", 100)
-    monkeypatch.setattr(projection, "SAMPLES", 64)
+    monkeypatch.setattr(inversion, "SAMPLES", 64)
     options = ["--weights", tmp_path / "weights", "--data", data, "--processes", 1]
     json_file, figure = tmp_path / "results" / "p.json", tmp_path / "p.png"
     code, printed, complaint = run(

@@ -13,17 +13,17 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from dcgan.engine import Model
-from dcgan.images import steps
-from dcgan.spec import Draw, Slerp
+from dcgan.latents.spec import Draw, Slerp
+from dcgan.media.images import steps
+from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
-from training import evaluation
 from training.__main__ import app
-from training.data import load_images, shown
+from training.data.datasets import load_images, shown
 from training.experiments import memorisation
 from training.experiments.memorisation import STEPS, copies, distances, jumps, walk
-from training.neighbours import Pictures, compare, nearest
+from training.metrics import evaluation
+from training.metrics.nearest_neighbours import Pictures, compare, nearest
 
 
 def pictures(count: int, seed: int) -> Pictures:

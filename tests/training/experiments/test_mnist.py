@@ -13,15 +13,15 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
-from dcgan.__main__ import app as library
+from dcgan.cli import app as library
 from dcgan.config import MNIST
+from dcgan.models import checkpoint
 from tests import tiny
 from tests.training import small
-from tests.training.test_svhn import digits
-from training import evaluation
+from tests.training.experiments.test_svhn import digits
 from training.__main__ import app
 from training.experiments import mnist
+from training.metrics import evaluation
 from training.recipes import MNIST_RECIPE
 
 CPU = torch.device("cpu")

@@ -12,17 +12,16 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
 from dcgan.config import SVHN
-from dcgan.networks import Discriminator, Generator
+from dcgan.models import checkpoint
+from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training import supervised
 from training.__main__ import app
-from training.data import load_images
-from training.experiments import svhn
+from training.data.datasets import load_images
+from training.data.readers import DataError
+from training.experiments import supervised, svhn
+from training.experiments.supervised import Classifier, Labelled, Setting, error_of
 from training.recipes import SVHN_RECIPE
-from training.sources import DataError
-from training.supervised import Classifier, Labelled, Setting, error_of
 
 
 def digits(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

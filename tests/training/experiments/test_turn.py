@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dcgan import checkpoint
-from dcgan.engine import Model
-from dcgan.spec import Draw
+from dcgan.latents.spec import Draw
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 from tests.training import small
-from training import exemplars
 from training.__main__ import app
+from training.attributes import exemplars
+from training.data.readers import DataError
 from training.experiments import turn
 from training.experiments.turn import POSITIONS, correlations, measure, mirrored, summary
-from training.sources import DataError
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "faces"
+WEIGHTS = Path(__file__).parents[3] / "weights" / "faces"
 UP = [1.0, 2, 3, 4, 5, 6, 7, 8, 9]
 SWAPPED = [2.0, 1, 3, 4, 5, 6, 7, 9, 8]  # 1 - 6 * 4 / (9 * 80)
 GONE = [np.nan] * 3
@@ -129,7 +129,7 @@ def test_faces_sorted_by_hand_are_two_hundred_and_no_others_will_do(tmp_path: Pa
 
 @pytest.mark.long
 def test_the_detector_agrees_with_the_hand(shared: Path) -> None:
-    from training.landmarks import Landmarks
+    from training.attributes.landmarks import Landmarks
 
     found = turn.by_hand(Landmarks().yaw, str(shared / "data" / "faces"))
     assert found["by_hand"]["left_before_right"] > 0.9

@@ -10,7 +10,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from tests.training import small
-from training.distances import (
+from training.metrics.distances import (
     Features,
     frechet_distance,
     kernel_distance,

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dcgan import checkpoint
-from dcgan.engine import Model
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
-from training import evaluation
-from training.evaluation import Distance, best, copy_best, sample
-from training.sources import DataError
-from training.state import StateError, save_state
+from training.core.state import StateError, save_state
+from training.data.readers import DataError
+from training.metrics import evaluation
+from training.metrics.evaluation import Distance, best, copy_best, sample
 
 
 def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:

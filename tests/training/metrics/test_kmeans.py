@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.training import small
-from training import kmeans
+from training.metrics import kmeans
 
 
 @pytest.fixture

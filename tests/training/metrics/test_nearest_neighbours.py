@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from training import neighbours
-from training.neighbours import Pictures, compare, feature_distances, nearest, pixel_distances
+from training.metrics import nearest_neighbours
+from training.metrics.nearest_neighbours import (
+    Pictures,
+    compare,
+    feature_distances,
+    nearest,
+    pixel_distances,
+)
 
 
 def noise(count: int, seed: int) -> np.ndarray:
@@ -24,7 +30,7 @@ def root_mean_square(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_pixel_distances_equal_numpy_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "CHUNK", 7)
+    monkeypatch.setattr(nearest_neighbours, "CHUNK", 7)
     some, others = noise(30, 0), noise(40, 1)
     expected = [
         [min(root_mean_square(a, b), root_mean_square(a, b[:, ::-1])) for b in others] for a in some

@@ -18,18 +18,21 @@ import pytest
 import torch
 from PIL import Image
 
-from dcgan import checkpoint, engine, images
-from dcgan.checkpoint import Checkpoint, CheckpointError
+from dcgan.media import images
+from dcgan.models import checkpoint
+from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.rendering import engine
 from tests.training import small
-from training import card, evaluation, ship
-from training.batches import random
-from training.data import HELD_OUT, load_images, place
-from training.distances import Features
-from training.loop import Budget, Run
+from training.core.loop import Budget, Run
+from training.core.state import newest_facts
+from training.data.datasets import HELD_OUT, load_images, place
+from training.data.readers import DataError
+from training.data.sampler import random
+from training.metrics import evaluation
+from training.metrics.distances import Features
 from training.recipes import RECIPES, Recipe
-from training.ship import ShipError
-from training.sources import DataError
-from training.state import newest_facts
+from training.release import model_card, release
+from training.release.release import ShipError
 
 MADE = dataclasses.replace(
     small.RECIPE,
@@ -77,7 +80,7 @@ def made_rows() -> list[dict[str, Any]]:
         {
             "image": {"bytes": small.png(picture), "path": None},
             "source": ["celeba", "lfw", "elsewhere"][number % 3],
-            **{label: int(random.integers(-1, 2)) for label in card.SOURCES["celeba"].labels},
+            **{label: int(random.integers(-1, 2)) for label in model_card.SOURCES["celeba"].labels},
         }
         for number, picture in enumerate(small.pictures(240))
     ]
@@ -119,12 +122,12 @@ def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     pq.write_table(table, data / "train.parquet")
     train(run, data, RECIPES[name])
     if name == "real":
-        weights = ship.ship(run, out, str(data), name)
+        weights = release.ship(run, out, str(data), name)
     else:
         baseline, weaknesses = folder / "baseline.json", folder / "weaknesses.md"
         baseline.write_text(json.dumps(BASELINE))
         weaknesses.write_text("- Hats.\n- Hands.\n")
-        weights = ship.ship(run, out, str(data), name, baseline=baseline, weaknesses=weaknesses)
+        weights = release.ship(run, out, str(data), name, baseline=baseline, weaknesses=weaknesses)
     return Shipped(run, data, name, weights, complete=name == "made")
 
 
@@ -196,7 +199,9 @@ def test_pictures_are_counted_by_source_and_label(shipped: Shipped) -> None:
     data, rows = section(shipped.weights.card, "Data and terms"), shipped.rows
     assert f"Trained on {len(loaded.train)} pictures. Another {len(loaded.held_out)}," in data
     assert len(rows) == len(loaded.train), "or there are grey ones among them: take other rows"
-    named = {source.name: key for key, source in card.SOURCES.items()} | {"elsewhere": "elsewhere"}
+    named = {source.name: key for key, source in model_card.SOURCES.items()} | {
+        "elsewhere": "elsewhere"
+    }
     counts = {}
     for name, count, share, _ in table(data, "Source"):
         counts[named[re.sub(r"\[(.*)\]\(.*\)", r"\1", name)]] = int(count)
@@ -290,21 +295,21 @@ def test_baseline_and_weaknesses_stand_where_given(shipped: Shipped) -> None:
 def test_what_is_wrong_is_said_before_anything_is_written(shipped: Shipped, tmp_path: Path) -> None:
     run, data, name, out = shipped.run, str(shipped.data), shipped.recipe, tmp_path / "out"
     with pytest.raises(ShipError, match="there is no recipe 'portraits'; choose faces,"):
-        ship.ship(run, out, data, "portraits")
+        release.ship(run, out, data, "portraits")
     with pytest.raises(ShipError, match="another network than the recipe 'faces'"):
-        ship.ship(run, out, data)
+        release.ship(run, out, data)
     wrong = tmp_path / "baseline.json"
     for text in ("{", "[]", '{"recipe": "faces"}', json.dumps({**BASELINE, "recipe": "mine"})):
         wrong.write_text(text)
         with pytest.raises(ShipError, match=r"baseline\.json is no baseline .* JSON object with"):
-            ship.ship(run, out, data, name, baseline=wrong)
+            release.ship(run, out, data, name, baseline=wrong)
     few = small.write_folder(tmp_path / "few", 12)
     with pytest.raises(DataError, match=r"found no 64x64|held-out pictures, and a card shows 8"):
-        ship.ship(run, out, str(few), name)
+        release.ship(run, out, str(few), name)
     assert not out.exists()
     before = shipped.weights.card
     with pytest.raises(FileExistsError, match="is not empty: give a new folder"):
-        ship.ship(run, shipped.weights.folder, data, name)
+        release.ship(run, shipped.weights.folder, data, name)
     assert shipped.weights.card == before
 
 
@@ -318,7 +323,7 @@ def test_the_best_d_is_shipped_where_its_accuracies_are_given(
         for images, validation in zip(images_seen, (0.3, 0.6, 0.5), strict=False)
     ]
     by.write_text(json.dumps({"curve": points, "pictures": {"control": 10_000}}))
-    weights = ship.ship(run, tmp_path / "out", data, name, by=by, among=ship.ROWS)
+    weights = release.ship(run, tmp_path / "out", data, name, by=by, among=release.ROWS)
     assert weights.metadata["images_seen"] == images_seen[1]
     assert weights.metadata["kid"] == KIDS[1]
     quality = " ".join(section(weights.card, "Quality").split())
@@ -329,15 +334,15 @@ def test_the_best_d_is_shipped_where_its_accuracies_are_given(
     for text in ("{", json.dumps({"curve": [], "pictures": {"control": 1}})):
         by.write_text(text)
         with pytest.raises(ShipError, match=r"cifar10\.json tells no checkpoint"):
-            ship.ship(run, tmp_path / "none", data, name, by=by)
+            release.ship(run, tmp_path / "none", data, name, by=by)
     assert not (tmp_path / "none").exists()
 
 
 def test_a_set_without_sources_has_the_name_of_its_folder() -> None:
     some = small.images(4)
-    assert card.sources_of(some, "data/tiny_imagenet32/") == {"tiny_imagenet32": 4}
+    assert model_card.sources_of(some, "data/tiny_imagenet32/") == {"tiny_imagenet32": 4}
     some.sources["lfw"] = 4
-    assert card.sources_of(some, "data/faces") == {"lfw": 4}
+    assert model_card.sources_of(some, "data/faces") == {"lfw": 4}
 
 
 def curve(*images: int) -> list[dict[str, Any]]:
@@ -361,7 +366,7 @@ def curve(*images: int) -> list[dict[str, Any]]:
 )
 def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) -> None:
     entries = curve(*seen)
-    stages = ship.stages(
+    stages = release.stages(
         [*entries, *curve(2_000_000)], entries[-1], pictures=10_000, batch_size=128
     )
     assert list(stages) == expected
@@ -370,5 +375,5 @@ def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) 
 
 def test_of_few_stages_the_first_epoch_is_one() -> None:
     entries = curve(5_000, 9_984, 20_000, 30_000)
-    names = [list(ship.stages(entries, entries[-1], 10_000, 128, count)) for count in (1, 2)]
+    names = [list(release.stages(entries, entries[-1], 10_000, 128, count)) for count in (1, 2)]
     assert names == [["epoch-1"], ["seen-5000", "epoch-1"]]

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from training.__main__ import EXPERIMENTS
-from training.results import RESULTS, results
+from training.reports.results_page import RESULTS, results
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_of_results_is_up_to_date() -> None:

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from training.report import report
-from training.state import StateError
+from training.core.state import StateError
+from training.reports.run_report import report
 
 RECIPE = {
     "model": {"image_size": 16, "generator_widths": [8, 6], "prior": "uniform"},

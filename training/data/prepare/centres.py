@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageOps
 
-from training.prepare.pictures import UNREADABLE, encoded, read
+from training.data.prepare.images import UNREADABLE, encoded, read
 
 
 def centre(content: bytes, size: int) -> tuple[list[bytes], str]:

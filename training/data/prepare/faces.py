@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dcgan.faces import Box, detect, find_eyes, frame, square
-from training.prepare.pictures import UNREADABLE, encoded, read
+from dcgan.media.face_alignment import Box, detect, find_eyes, frame, square
+from training.data.prepare.images import UNREADABLE, encoded, read
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Faces:
 
     smallest: boxes whose side is less, in pixels of the photograph, are left out. margin: added to
     each side of a box, as a share of its side. aligned: turned and scaled until the eyes lie at
-    `LEFT_EYE` and `RIGHT_EYE` of dcgan.faces, instead of the box; without eyes a face is left
-    out. largest: at most one face of a photograph.
+    `LEFT_EYE` and `RIGHT_EYE` of media.face_alignment, instead of the box; without eyes a face is
+    left out. largest: at most one face of a photograph.
     """
 
     size: int

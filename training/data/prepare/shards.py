@@ -13,9 +13,9 @@ from typing import Any
 
 from joblib import delayed
 
-from dcgan.checkpoint import write_atomically
-from training.processes import in_processes
-from training.sources import DataError, columns, rows
+from dcgan.models.checkpoint import write_atomically
+from training.data.parallel import in_processes
+from training.data.readers import DataError, columns, rows
 
 PER_SHARD = 50_000
 TOGETHER = 16
@@ -54,7 +54,7 @@ def write_shards(
     processes: int = -1,
     say: Callable[[str], None] = print,
 ) -> Progress:
-    """Cut what `training.sources.rows` finds, in its order, until at least `limit` are written.
+    """Cut what `readers.rows` finds, in its order, until at least `limit` are written.
 
     cut: a function that other processes can be given. settings: what the pictures depend on beside
     the files. left_out: what became of files, by number, that are not cut. processes: -1 is one a

@@ -90,7 +90,7 @@ async function speak() {
   if (language === "en") observer.disconnect(); // what is written stays: nothing to watch for
   else observer.observe(document.body, WATCHED);
   if (language !== "en" && !exact.size) {
-    const table = await fetch(new URL(`${language}.json`, import.meta.url)).then((r) => r.json());
+    const table = await fetch(new URL(`../locales/${language}.json`, import.meta.url)).then((r) => r.json());
     const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
     const open = Object.entries(table).filter(([text]) => text.includes("{1}"));
     open.sort(([a], [b]) => b.length - a.length); // the longer says more of what it is for

@@ -1,6 +1,6 @@
 // A picture that can be pressed and is redrawn whenever its text changes, the newest text winning.
 
-import { Painter } from "./canvas.js";
+import { Painter } from "../widgets/canvas.js";
 import { page } from "./page.js";
 
 export class Live {

@@ -1,13 +1,13 @@
 // What the tabs share: the models, the picture on the stage, the shelf. Changes are events:
 // "model", "picture" (detail: {text, from}), "shelf", "notice" and "error" (detail: sentence).
 
-import * as engine from "./engine.js";
+import * as engine from "../engine/engine.js";
 import { History } from "./history.js";
 import { draw, fromLink, join, label, parts } from "./spec.js";
 import { read, write } from "./store.js";
-import { Stopped } from "./work.js";
+import { Stopped } from "./tasks.js";
 
-const SHELF = "dcgan.shelf";
+const SHELF = "dcgan.rendering.archive";
 const SHELF_SIZE = 24;
 
 class Page extends EventTarget {

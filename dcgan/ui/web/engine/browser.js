@@ -38,7 +38,7 @@ function ask(text, model, { layer = 0, urgent = false, signal = null } = {}) {
 }
 
 function start() {
-  const started = new Worker(new URL("browser-worker.js", import.meta.url), { type: "module" });
+  const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   started.addEventListener("message", ({ data: { id, refused, failed, ...answer } }) => {
     const { resolve, reject } = asked.get(id) ?? {};
     asked.delete(id);

@@ -4,12 +4,12 @@
 // enough, draws what is dragged. Many pictures at once stay with the server, which is quicker at
 // them, unless it can't. "browser": the browser draws all, as soon as it is ready. "server": never.
 
-import * as browser from "./engine-browser.js";
-import * as server from "./engine-server.js";
-import { parts } from "./spec.js";
-import { read, write } from "./store.js";
+import * as browser from "./browser.js";
+import * as server from "./server.js";
+import { parts } from "../core/spec.js";
+import { read, write } from "../core/store.js";
 
-export * from "./engine-server.js";
+export * from "./server.js";
 
 const WAYS = ["auto", "browser", "server"];
 const WAY = "dcgan.drawing";

@@ -1,6 +1,6 @@
 // Pictures from our own routes (dcgan/ui/server.py).
 
-import { follow } from "./work.js";
+import { follow } from "../core/tasks.js";
 
 export const ALONE = false; // no: there is a server (engine-site.js is for where there is none)
 
@@ -17,7 +17,7 @@ class Busy extends Unavailable {
 
 const PATIENCE = 5;
 
-const at = (path) => new URL(`../${path}`, import.meta.url);
+const at = (path) => new URL(`../../${path}`, import.meta.url);
 
 /** What went wrong, as the server says it, or a sentence where there is no server. */
 async function answer(request) {

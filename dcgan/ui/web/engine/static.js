@@ -1,7 +1,7 @@
 // Where there is no server: files beside the page (dcgan/site.py). The map of imports in site.html
 // puts this in the place of engine-server.js; what is drawn is drawn by engine-browser.js.
 
-import { parts } from "./spec.js";
+import { parts } from "../core/spec.js";
 
 export const ALONE = true;
 
@@ -12,7 +12,7 @@ export class Unavailable extends Error {
   }
 }
 
-const at = (path) => new URL(`../${path}`, import.meta.url);
+const at = (path) => new URL(`../../${path}`, import.meta.url);
 const found = new Map(); // promises of what a file holds, by its path
 
 async function read(path) {

@@ -4,11 +4,11 @@
 // somebody drags, come first. Asked {stop: id}: no longer wanted. Answers {id, pixels, norm}: RGBA;
 // {id, maps}: (C, H, W) in a row; {id, refused: sentence}: a text; {id, failed: sentence}: no way here.
 
-import { evaluate, gains } from "./latent.js";
-import { parse, SpecError } from "./parse.js";
+import { evaluate, gains } from "../core/latent.js";
+import { parse, SpecError } from "../core/parse.js";
 
 const SESSIONS = 4; // generators kept, the least recently used goes first
-const address = (path) => new URL(`../${path}`, import.meta.url);
+const address = (path) => new URL(`../../${path}`, import.meta.url);
 const opened = new Map(); // promises of {session, directions}, by the weights' hash
 const waiting = { urgent: [], patient: [] };
 let working = false;
@@ -162,7 +162,7 @@ function ready() {
 
 /** WASM also where WebGPU can't be had after all: the graph for that is good for both. */
 async function start() {
-  const facts = await fetched(new URL("runtime.json", import.meta.url)).then((r) => r.json());
+  const facts = await fetched(new URL("onnxruntime.json", import.meta.url)).then((r) => r.json());
   const backend = await suited;
   try {
     return { ort: await load(facts, backend), backend };

@@ -1,9 +1,9 @@
-// The lectern: one big picture and few words, for the last row; by arrow keys, a clicker or a finger,
+// The presentation: one big picture and few words, for the last row; by arrow keys, a clicker or a finger,
 // or as a tour that plays by itself (tour.js). It ends with its last picture on the stage.
 
-import { Painter } from "./canvas.js";
-import { getReady } from "./engine.js";
-import { page } from "./page.js";
+import { Painter } from "../widgets/canvas.js";
+import { getReady } from "../engine/engine.js";
+import { page } from "../core/page.js";
 import { scenes as written } from "./tour.js";
 
 const STEP = 0.04; // of a scene, for a press of an arrow
@@ -106,7 +106,7 @@ export function mount(root) {
   dialog.addEventListener("close", () => {
     setPlaying(false);
     if (document.fullscreenElement) document.exitFullscreen();
-    page.open(text, "lectern");
+    page.open(text, "present");
   });
   let wasFull = false;
   document.addEventListener("fullscreenchange", () => {

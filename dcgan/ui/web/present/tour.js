@@ -1,8 +1,8 @@
-// What the lectern shows: scenes, each a few words and the text of a picture for every place in it,
+// What the presentation shows: scenes, each a few words and the text of a picture for every place in it,
 // from 0 to 1.
 
-import { fitUnits, shippedBoxes } from "./engine.js";
-import { along, draw, gain, mean, parts, sum, thereAndBack, turn, withGains } from "./spec.js";
+import { fitUnits, shippedBoxes } from "../engine/engine.js";
+import { along, draw, gain, mean, parts, sum, thereAndBack, turn, withGains } from "../core/spec.js";
 
 const SECONDS = 60; // of the tour
 

@@ -1,24 +1,34 @@
 // The page without Gradio and without a server: its parts, its tabs, and that it stays when the
 // connection goes. All modules are here from the start: later there may be a newer site's.
 
-import * as arithmetic from "./arithmetic.js";
-import * as forget from "./forget.js";
-import * as head from "./head.js";
-import * as lectern from "./lectern.js";
-import { page } from "./page.js";
-import * as past from "./past.js";
-import * as picker from "./picker.js";
-import * as plane from "./plane.js";
-import * as sample from "./sample.js";
-import * as share from "./share.js";
-import * as shelf from "./shelf.js";
-import * as stage from "./stage.js";
-import * as turn from "./turn.js";
-import * as walk from "./walk.js";
-import * as work from "./work.js";
+import * as arithmetic from "../tabs/arithmetic.js";
+import * as forget from "../tabs/forget.js";
+import * as header from "../widgets/header.js";
+import * as present from "../present/present.js";
+import { page } from "../core/page.js";
+import * as historyList from "../widgets/history-list.js";
+import * as picker from "../widgets/picker.js";
+import * as map from "../tabs/map.js";
+import * as sample from "../tabs/sample.js";
+import * as share from "../widgets/share.js";
+import * as shelf from "../widgets/shelf.js";
+import * as stage from "../widgets/stage.js";
+import * as turn from "../tabs/turn.js";
+import * as walk from "../tabs/walk.js";
+import * as tasks from "../core/tasks.js";
 
-const AROUND = { work, head, stage, share, past, shelf, picker, lectern };
-const TABS = { sample, walk, plane, arithmetic, turn, forget };
+const AROUND = {
+  tasks,
+  header,
+  stage,
+  share,
+  "history-list": historyList,
+  shelf,
+  picker,
+  present,
+};
+const TABS = { sample, walk, map, arithmetic, turn, forget };
+const FORMER = { plane: "map" }; // addresses that were shared before a tab's name changed
 const PATIENCE = 3000; // ms that a first visit waits for the service worker, to lose nothing
 
 const rootOf = (name) => document.querySelector(`[data-part=${name}]`);
@@ -68,7 +78,8 @@ function onKey(event) {
 }
 
 function openByAddress() {
-  const asked = location.hash.slice(1);
+  const hash = location.hash.slice(1);
+  const asked = FORMER[hash] ?? hash;
   open(asked in TABS ? asked : nameOf(buttons[0]));
 }
 

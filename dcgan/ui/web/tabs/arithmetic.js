@@ -1,12 +1,12 @@
 // Arithmetic: A - B + C of exemplars, beside the same with single z's and on pixels (figure 7).
 
-import { average, Exemplar, random, shipped } from "./exemplar.js";
-import { offer } from "./film.js";
-import { Live, sayNorm } from "./live.js";
-import { page } from "./page.js";
-import { Sheet } from "./sheet.js";
-import { join, noise, parts, sum } from "./spec.js";
-import { decoded } from "./thumb.js";
+import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
+import { offer } from "../widgets/video-export.js";
+import { Live, sayNorm } from "../core/live.js";
+import { page } from "../core/page.js";
+import { Sheet } from "../widgets/sheet.js";
+import { join, noise, parts, sum } from "../core/spec.js";
+import { decoded } from "../widgets/thumbnail.js";
 
 const SIGNS = [1, -1, 1];
 const LAST = 2; // C, which A − B is added to

@@ -1,6 +1,6 @@
 // A card of the Discriminator tab: the picture on the stage, or the visitor's.
 
-import { Named, signed } from "./probe.js";
+import { Named, signed } from "../widgets/probe.js";
 
 /** A picture, what D makes of it, and what in it features respond to. */
 export class Card {

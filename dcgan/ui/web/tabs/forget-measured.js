@@ -1,8 +1,8 @@
 // What dropping the fitted maps costs, as `python -m training run forget` measured it.
 
-import { Chart, legend } from "./chart.js";
-import { results } from "./engine.js";
-import { page } from "./page.js";
+import { Chart, legend } from "../widgets/chart.js";
+import { results } from "../engine/engine.js";
+import { page } from "../core/page.js";
 
 export const ORDERS = {
   fitted: "in fitted order",

@@ -1,8 +1,8 @@
 // Edits in a painted region only: what is boxed goes from there, or is put there.
 
-import { Brush } from "./brush.js";
-import { page } from "./page.js";
-import { withGains } from "./spec.js";
+import { Brush } from "../widgets/brush.js";
+import { page } from "../core/page.js";
+import { withGains } from "../core/spec.js";
 
 export class Painting {
   #state = null;

@@ -1,11 +1,11 @@
 // The samples to draw boxes on: pages of them, what else was put among them, undo, and where a map
 // is active in them.
 
-import { BoxSheet } from "./boxes.js";
-import { chosen, offer } from "./classes.js";
-import { activation } from "./engine.js";
-import { page } from "./page.js";
-import { between, draw, join, parts, taken, withGains } from "./spec.js";
+import { BoxSheet } from "../widgets/box-sheet.js";
+import { chosen, offer } from "../widgets/classes.js";
+import { activation } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { between, draw, join, parts, taken, withGains } from "../core/spec.js";
 
 const ROWS = 3;
 export const SEED = 1; // of the samples, as on the Sample tab

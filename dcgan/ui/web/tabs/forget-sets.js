@@ -1,9 +1,9 @@
 // Sets of boxes: those that are shipped with a model, and files (dcgan/boxes.py).
 
-import { download } from "./download.js";
-import { checkBoxes, shippedBoxes } from "./engine.js";
-import { page } from "./page.js";
-import { parts } from "./spec.js";
+import { download } from "../core/download.js";
+import { checkBoxes, shippedBoxes } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { parts } from "../core/spec.js";
 
 export const UNNAMED = "boxes";
 const MAX_FILE = 500_000; // bytes

@@ -1,9 +1,9 @@
 // What the edits do beside the samples: to the picture on the stage, by one switch, and to the shelf.
 
-import { offer } from "./film.js";
+import { offer } from "../widgets/video-export.js";
 import { UNNAMED } from "./forget-sets.js";
-import { page } from "./page.js";
-import { faded, parts, withGains } from "./spec.js";
+import { page } from "../core/page.js";
+import { faded, parts, withGains } from "../core/spec.js";
 
 const NOTHING = "No map is dropped yet: draw boxes and find the maps.";
 

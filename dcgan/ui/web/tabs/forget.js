@@ -1,16 +1,16 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
-import { fitUnits } from "./engine.js";
+import { fitUnits } from "../engine/engine.js";
 import { Measured } from "./forget-measured.js";
 import { coarse, Painting } from "./forget-paint.js";
 import { Samples, SEED } from "./forget-samples.js";
 import { Sets, UNNAMED } from "./forget-sets.js";
 import { Stage } from "./forget-stage.js";
-import { Maps } from "./maps.js";
-import { page } from "./page.js";
-import { Sheet } from "./sheet.js";
-import { withGains } from "./spec.js";
-import { Edits } from "./units.js";
+import { Maps } from "../widgets/feature-maps.js";
+import { page } from "../core/page.js";
+import { Sheet } from "../widgets/sheet.js";
+import { withGains } from "../core/spec.js";
+import { Edits } from "../widgets/units.js";
 
 const HOW =
   "Press and drag over a picture, around the same kind of thing in several of them. With the " +

@@ -1,10 +1,10 @@
-// Plane: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
+// Map: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
 
-import { Pad } from "./pad.js";
-import { page } from "./page.js";
-import { choose, draws, ours } from "./picker.js";
-import { between, draw, join, parts, sum } from "./spec.js";
-import { thumb } from "./thumb.js";
+import { Pad } from "../widgets/pad.js";
+import { page } from "../core/page.js";
+import { choose, draws, ours } from "../widgets/picker.js";
+import { between, draw, join, parts, sum } from "../core/spec.js";
+import { thumb } from "../widgets/thumbnail.js";
 
 const SIDE = 8; // of the lattice
 const SNAP = 0.18; // of a cell
@@ -69,7 +69,7 @@ export async function mount(root) {
     const [low, high] = range();
     [state.x, state.y] = snapped(...[x, y].map((at) => Math.min(Math.max(at, low), high)));
     mark();
-    page.show(textAt(state.x, state.y), "plane");
+    page.show(textAt(state.x, state.y), "map");
   };
   for (const [name, slider] of Object.entries(sliders)) {
     slider.addEventListener("input", () => {
@@ -96,7 +96,7 @@ export async function mount(root) {
     for (const input of kinds) input.checked = input.value === kind;
     part("of-lattice").hidden = kind !== "lattice";
     part("of-three").hidden = kind !== "three";
-    part("plane-seed").value = state.seed;
+    part("map-seed").value = state.seed;
     part("corners").replaceChildren(...state.three.map(corner));
     pad.root.dataset.kind = kind;
     const texts = kind === "three" ? three() : cells().flat().map((index) => page.text(draw(seed(), index)));
@@ -147,7 +147,7 @@ export async function mount(root) {
     lay();
     go(state.x, state.y);
   };
-  part("plane-seed").addEventListener("change", ({ target }) => reseed(target.value));
+  part("map-seed").addEventListener("change", ({ target }) => reseed(target.value));
   button("reseed").addEventListener("click", () => reseed(String(Math.floor(Math.random() * 1e6))));
 
   const useModel = () => {

@@ -1,15 +1,15 @@
 // Yours: the picture that comes nearest to a photograph of the visitor's, and what becomes of it.
 
-import { project } from "./engine.js";
-import { average, shipped } from "./exemplar.js";
-import { Live } from "./live.js";
-import { page } from "./page.js";
-import { join, parts, turn } from "./spec.js";
-import { uploads } from "./upload.js";
+import { project } from "../engine/engine.js";
+import { average, shipped } from "../widgets/exemplar.js";
+import { Live } from "../core/live.js";
+import { page } from "../core/page.js";
+import { join, parts, turn } from "../core/spec.js";
+import { uploads } from "../widgets/upload.js";
 
 const NO_FACE = 422;
 const ZS = 4; // of either end of a turn
-const FROM = "yours";
+const FROM = "photo";
 const state = { file: null, found: null, amounts: {} }; // found: the answer, of `found.model`
 
 export async function mount(root, { largest }) {

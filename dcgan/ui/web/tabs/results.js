@@ -1,8 +1,8 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
-import { Chart, legend } from "./chart.js";
-import { results } from "./engine.js";
-import { page } from "./page.js";
+import { Chart, legend } from "../widgets/chart.js";
+import { results } from "../engine/engine.js";
+import { page } from "../core/page.js";
 import { CURVES } from "./results-curves.js";
 
 const HINT = "Point at a curve, or go along it with the arrow keys.";

@@ -1,10 +1,10 @@
 // Sample: a grid from a seed, sliders for the chosen picture, the training run in hindsight.
 
-import { ACROSS, chosen, InClasses, offer } from "./classes.js";
-import { page } from "./page.js";
-import { SampleBank } from "./sample-bank.js";
-import { Sheet } from "./sheet.js";
-import { draw, join, number, parts, scale } from "./spec.js";
+import { ACROSS, chosen, InClasses, offer } from "../widgets/classes.js";
+import { page } from "../core/page.js";
+import { SampleBank } from "./sample-directions.js";
+import { Sheet } from "../widgets/sheet.js";
+import { draw, join, number, parts, scale } from "../core/spec.js";
 
 const SEEDS = 2 ** 53 - 1;
 const state = { seed: 1, rows: 8, label: null, scale: 1, stage: null };

@@ -1,11 +1,11 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
-import { offer } from "./film.js";
-import { page } from "./page.js";
-import { draws } from "./picker.js";
-import { Sheet } from "./sheet.js";
-import { along, number, parts } from "./spec.js";
-import { thumb } from "./thumb.js";
+import { offer } from "../widgets/video-export.js";
+import { page } from "../core/page.js";
+import { draws } from "../widgets/picker.js";
+import { Sheet } from "../widgets/sheet.js";
+import { along, number, parts } from "../core/spec.js";
+import { thumb } from "../widgets/thumbnail.js";
 
 const FRAMES = 24;
 const MIN = 2;

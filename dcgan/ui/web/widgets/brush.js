@@ -1,6 +1,6 @@
 // A region painted onto a picture, in the cells of a layer, by mouse, finger or keyboard.
 
-import { fill } from "./engine.js";
+import { fill } from "../engine/engine.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const SHARP = 12; // pixels of the canvas a cell

@@ -1,6 +1,6 @@
 // A canvas that shows the newest picture asked for: few requests under way, the rest forgotten.
 
-import { picture } from "./engine.js";
+import { picture } from "../engine/engine.js";
 
 const UNDER_WAY = 2; // one is drawn by the server while the one before travels and is painted
 const PATIENCE = 5; // refusals in a row, before the page says why nothing comes

@@ -1,8 +1,8 @@
 // The classes of a model that is told which to draw (appendix): one or all, and a z in each.
 
-import { page } from "./page.js";
+import { page } from "../core/page.js";
 import { Sheet } from "./sheet.js";
-import { label, withLabel } from "./spec.js";
+import { label, withLabel } from "../core/spec.js";
 
 export const ACROSS = 10; // classes in a line, at most
 const REST = 100; // ms without a new z on the stage, before it is drawn in every class

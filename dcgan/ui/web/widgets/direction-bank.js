@@ -4,10 +4,10 @@
 // A setting is {steps: {direction: amount}, turns: [{name, from: [z...], to: [z...], amount}]}: the
 // model's directions, and the visitor's own, each the way from one mean to another.
 
-import { sheet } from "./engine.js";
-import { page } from "./page.js";
-import { join, mean, move, moves, parts, taken, turn } from "./spec.js";
-import { read, write } from "./store.js";
+import { sheet } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { join, mean, move, moves, parts, taken, turn } from "../core/spec.js";
+import { read, write } from "../core/store.js";
 
 const KEY = "dcgan.bank";
 const MOST = 4; // directions of one's own: a z is nested 8 deep at most, and made of 64 draws

@@ -1,10 +1,10 @@
 // An exemplar (figures 7 and 8): a row of places for pictures, and the picture of their mean z.
 
-import { Live, sayNorm } from "./live.js";
-import { page } from "./page.js";
+import { Live, sayNorm } from "../core/live.js";
+import { page } from "../core/page.js";
 import { choose, draws, plain } from "./picker.js";
-import { join, mean, parts } from "./spec.js";
-import { thumb } from "./thumb.js";
+import { join, mean, parts } from "../core/spec.js";
+import { thumb } from "./thumbnail.js";
 
 /** What a tab keeps of an exemplar: its pictures' texts, and what it is called, if anything. */
 export const random = (size) => ({ name: "", texts: draws(size) });

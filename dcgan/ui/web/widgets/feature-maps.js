@@ -1,10 +1,10 @@
 // The maps of a layer: which are dropped, weakened or strengthened, and what excites them.
 
-import { exciting } from "./engine.js";
-import { page } from "./page.js";
-import { number } from "./spec.js";
+import { exciting } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { number } from "../core/spec.js";
 import { ExcitingRows } from "./units.js";
-import { Stopped } from "./work.js";
+import { Stopped } from "../core/tasks.js";
 
 const ROWS = 6;
 const DROP = 0;

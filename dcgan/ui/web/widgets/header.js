@@ -1,19 +1,19 @@
 // The model switch, what of the page is for models with classes only, and how pixels are shown.
 
-import { draw, drawer, drawing } from "./engine.js";
-import * as language from "./language.js";
-import * as lectern from "./lectern.js";
-import { page } from "./page.js";
-import { read, write } from "./store.js";
+import { draw, drawer, drawing } from "../engine/engine.js";
+import * as language from "../core/language.js";
+import * as present from "../present/present.js";
+import { page } from "../core/page.js";
+import { read, write } from "../core/store.js";
 
 const CRISP = "dcgan.crisp";
 const FIGURES = {
   sample: "Figures 2 and 3 of the paper: samples after one and after five epochs",
   walk: "Figure 4 of the paper: walks between draws",
-  plane: "Figure 4 of the paper, in two dimensions",
+  map: "Figure 4 of the paper, in two dimensions",
   arithmetic: "Figure 7 of the paper: arithmetic with the means of three z's",
   turn: "Figure 8 of the paper: a turn vector from four exemplars of either side",
-  yours: "Not in the paper: a photograph's nearest picture",
+  photo: "Not in the paper: a photograph's nearest picture",
   forget: "Figure 6 of the paper: rooms without the maps that see windows",
   discriminator: "Figure 5 of the paper: what the discriminator's features respond to",
   results: "Tables 1 and 2 and figures 6 to 8 of the paper, measured here",
@@ -56,8 +56,8 @@ export async function mount(root) {
     document.querySelector(`[role=tab][data-tab-id=${name}]`)?.setAttribute("title", figure);
   }
   await page.ready;
-  root.querySelector("[data-do=tour]").addEventListener("click", () => lectern.open(true));
-  root.querySelector("[data-do=lectern]").addEventListener("click", () => lectern.open());
+  root.querySelector("[data-do=tour]").addEventListener("click", () => present.open(true));
+  root.querySelector("[data-do=present]").addEventListener("click", () => present.open());
   model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));
   useModel();
 }

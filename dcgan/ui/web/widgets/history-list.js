@@ -1,7 +1,7 @@
 // Undo and redo of all that the page shows, and the pictures that were on the stage before.
 
-import { page } from "./page.js";
-import { thumb } from "./thumb.js";
+import { page } from "../core/page.js";
+import { thumb } from "./thumbnail.js";
 
 export function mount(root) {
   const button = (name) => root.querySelector(`[data-do=${name}]`);

@@ -1,9 +1,9 @@
 // The dialog in which a picture is chosen: from the stage, the shelf, new draws, or a whole set.
 
-import { page } from "./page.js";
+import { page } from "../core/page.js";
 import { Sheet } from "./sheet.js";
-import { draw, parts } from "./spec.js";
-import { thumb } from "./thumb.js";
+import { draw, parts } from "../core/spec.js";
+import { thumb } from "./thumbnail.js";
 
 const DRAWS = 18;
 let open = null; // by mount

@@ -1,8 +1,8 @@
 // What a linear classifier of D's features calls a picture, and what each of D's layers says to it
 // (table 1). Some models come with one; from the others there is a way to one of these.
 
-import { probes } from "./engine.js";
-import { page } from "./page.js";
+import { probes } from "../engine/engine.js";
+import { page } from "../core/page.js";
 
 let asked = null; // a promise of all probes
 

@@ -1,7 +1,7 @@
 // Python that draws the picture on the stage, and walks through its like on the shelf
 // (dcgan/api.py); it is run in a folder with the code and its weights.
 
-import { parts } from "./spec.js";
+import { parts } from "../core/spec.js";
 
 const PER_STATION = 2; // seconds
 const CLONE = "# Run it in a clone of this page's repository.";

@@ -1,9 +1,9 @@
 // A picture is its text: keep it, copy it, paste another.
 
-import { copy } from "./clipboard.js";
-import { download } from "./download.js";
-import { address, ALONE, file } from "./engine.js";
-import { page } from "./page.js";
+import { copy } from "../core/clipboard.js";
+import { download } from "../core/download.js";
+import { address, ALONE, file } from "../engine/engine.js";
+import { page } from "../core/page.js";
 import { python } from "./share-python.js";
 
 export function mount(root, { spaceId }) {

@@ -1,6 +1,6 @@
 // Many small pictures as buttons, all cut from one image.
 
-import { sheet } from "./engine.js";
+import { sheet } from "../engine/engine.js";
 
 export class Sheet {
   /** onClick(index) when a picture is chosen, onError(message). */

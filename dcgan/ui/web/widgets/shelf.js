@@ -1,9 +1,9 @@
 // The pictures that the visitor has picked: the same shelf on every tab.
 
-import { download } from "./download.js";
-import { packed } from "./engine.js";
-import { page } from "./page.js";
-import { thumb } from "./thumb.js";
+import { download } from "../core/download.js";
+import { packed } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { thumb } from "./thumbnail.js";
 
 export function mount(root) {
   const items = root.querySelector("[data-role=items]");

@@ -1,6 +1,6 @@
 // A small picture that can be pressed.
 
-import { fill } from "./engine.js";
+import { fill } from "../engine/engine.js";
 
 const PATIENCE = 5;
 const filled = new WeakMap(); // promises, by <img>

@@ -1,7 +1,7 @@
 // Feature maps: what is done to them (section 6.3.1), and the pictures that excite them most.
 
 import { Sheet } from "./sheet.js";
-import { gain } from "./spec.js";
+import { gain } from "../core/spec.js";
 
 
 /** Gains of feature maps by layer, each layer's everywhere or in a painted region. */

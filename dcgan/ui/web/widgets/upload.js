@@ -1,6 +1,6 @@
 // A file of the visitor's: chosen, or dropped.
 
-import { page } from "./page.js";
+import { page } from "../core/page.js";
 
 /** Calls take(file) for each file of at most `largest` bytes that is chosen in an input or dropped on
  * a zone, also for one that was chosen before this was called; `marked` shows that one is held over

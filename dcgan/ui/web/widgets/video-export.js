@@ -1,10 +1,10 @@
 // The dialog that saves what moves as a film: a walk, a turn, a sum, an edit (dcgan/ui/film.py).
 
-import { download } from "./download.js";
-import { film } from "./engine.js";
-import { page } from "./page.js";
-import { parts, thereAndBack } from "./spec.js";
-import { read, write } from "./store.js";
+import { download } from "../core/download.js";
+import { film } from "../engine/engine.js";
+import { page } from "../core/page.js";
+import { parts, thereAndBack } from "../core/spec.js";
+import { read, write } from "../core/store.js";
 
 const KEPT = "dcgan.film";
 const A_SECOND = 15; // frames, as a walk has on the server

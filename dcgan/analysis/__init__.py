@@ -1,0 +1,1 @@
+"""What the networks have learned: units, saliency, features, inversion. May import rendering."""

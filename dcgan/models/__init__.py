@@ -1,0 +1,1 @@
+"""Networks, checkpoints with their side files, and the Hub. May import latents and media."""

@@ -1,0 +1,1 @@
+"""From the text of an image to pixels: the engine and its ONNX graphs. May import models."""

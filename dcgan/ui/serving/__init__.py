@@ -1,0 +1,1 @@
+"""HTTP helpers, micro-batching and streamed answers. Never imports gradio."""

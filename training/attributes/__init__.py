@@ -1,0 +1,1 @@
+"""What images show: classifiers, window segmentation, landmarks, scores, exemplars."""

@@ -1,0 +1,1 @@
+"""Readers, data sets, samplers, augmentation, preparation and deduplication."""

@@ -1,0 +1,1 @@
+"""Directions in latent space, the latent map and the encoder. May import attributes."""

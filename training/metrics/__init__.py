@@ -1,0 +1,1 @@
+"""Distances, nearest neighbours, linear SVM and K-means. May import data."""

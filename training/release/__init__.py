@@ -1,0 +1,1 @@
+"""From a training run, or somebody else's weights, to a published checkpoint."""
