@@ -8,10 +8,10 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.ui.page import build, launch_options, warm
 
-engine = Engine(discover(Path(__file__).parent / "weights"))
+engine = Engine(discover_checkpoints(Path(__file__).parent / "weights"))
 demo = build(engine)
 
 if __name__ == "__main__":

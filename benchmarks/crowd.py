@@ -32,7 +32,7 @@ import typer
 
 from benchmarks import Figure, machine, memory
 from benchmarks.connection import Connection
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 
 CLIENTS, MANY, TOO_MANY = 32, 200, 400
 MODEL = "faces"
@@ -212,7 +212,7 @@ def serve(name: str, port: int) -> None:
     from benchmarks import drag
     from dcgan.ui.page import build, launch_options, warm
 
-    found = discover(Path("weights"))
+    found = discover_checkpoints(Path("weights"))
     engine = Engine({MODEL: found[MODEL]})
     options: dict[str, Any] = {"quiet": True, "server_name": "127.0.0.1", "server_port": port}
     if name == "ours":

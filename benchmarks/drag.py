@@ -24,7 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import Figure, chromium, machine
 from dcgan.latents.spec import Draw, Move
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.ui.page import build, launch_options
 
 Reduce = Callable[[list[float]], float]
@@ -88,7 +88,7 @@ def main(
     file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Compare dragging with the stock slider's."""
-    engine = Engine(discover(Path("weights")))
+    engine = Engine(discover_checkpoints(Path("weights")))
     options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
     ours, peer = build(engine), stock(engine)
     _, our_url, _ = ours.launch(**options, **launch_options(engine))

@@ -20,22 +20,22 @@ from PIL import Image
 from dcgan.latents import interpolation
 from dcgan.latents.spec import VERSION, PictureSpec, SpecError, Z, parse
 from dcgan.media import images
-from dcgan.media.video import Film, encode
+from dcgan.media.video import VideoOptions, encode_video
 from dcgan.models.checkpoint import CONFIG, Checkpoint, load
 from dcgan.rendering.engine import Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 
 __all__ = ["load", "render", "walk"]
 
 Picture: TypeAlias = str | PictureSpec | Z
 """A text such as v1:faces@0123abcd:z(1,0):gain(3,0,7), or what follows the weights in one."""
 
-SHOWN = 100
-SIDE = 384
+MAX_IMAGES_IN_GRID = 100
+DISPLAY_SIDE = 384
 
 
-class Pictures(NDArray[np.uint8]):
-    """uint8 (H, W, 3), or (N, H, W, 3) which a notebook shows as a grid, at most SHOWN of them.
+class RenderedImages(NDArray[np.uint8]):
+    """uint8 (H, W, 3), or (N, H, W, 3) which a notebook shows as a grid.
 
     What is computed from it is a plain array. texts: as `render` has drawn them, none for a part.
     """
@@ -56,7 +56,7 @@ class Pictures(NDArray[np.uint8]):
         The PNG of one picture has its text in its metadata. scale: of every pixel. Raises
         ValueError for an ending that Pillow does not know.
         """
-        path, picture = Path(path), images.enlarge(_sheet(self), scale)
+        path, picture = Path(path), images.enlarge(_display_grid(self), scale)
         if path.suffix == ".png":
             text = self.texts[0] if len(self.texts) == 1 else None
             path.write_bytes(images.encode_png(picture, text))
@@ -65,13 +65,13 @@ class Pictures(NDArray[np.uint8]):
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
         """The file, and the size at which IPython is to show it."""
-        if not _is_shown(self):
+        if not _is_displayable(self):
             return None
-        sheet = _sheet(self[:SHOWN] if self.ndim == 4 else self)
+        sheet = _display_grid(self[:MAX_IMAGES_IN_GRID] if self.ndim == 4 else self)
         return images.encode_png(sheet), _size(sheet)
 
 
-class Walk(Pictures):
+class RenderedWalk(RenderedImages):
     """uint8 (N, H, W, 3): the frames of a walk, which a notebook plays without end."""
 
     def save(self, path: str | Path, scale: int = 4) -> None:
@@ -81,11 +81,11 @@ class Walk(Pictures):
         """
         path, frames = Path(path), np.asarray(self)
         seconds, size = len(frames) / interpolation.FRAMES_PER_SECOND, scale * frames.shape[1]
-        film = Film(path.suffix.removeprefix("."), seconds, size, "nearest")
-        path.write_bytes(finish(encode(frames, self.texts, film)))
+        film = VideoOptions(path.suffix.removeprefix("."), seconds, size, "nearest")
+        path.write_bytes(run_to_end(encode_video(frames, self.texts, film)))
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
-        if not _is_shown(self) or self.ndim == 3:
+        if not _is_displayable(self) or self.ndim == 3:
             return super()._repr_png_()
         first, *rest = [Image.fromarray(frame) for frame in np.asarray(self)]
         buffer = io.BytesIO()
@@ -94,7 +94,7 @@ class Walk(Pictures):
         return buffer.getvalue(), _size(self[0])
 
 
-def render(checkpoint: Checkpoint, pictures: Picture | Iterable[Picture]) -> Pictures:
+def render(checkpoint: Checkpoint, pictures: Picture | Iterable[Picture]) -> RenderedImages:
     """Draw one picture, uint8 (H, W, 3), or several, (N, H, W, 3).
 
     A text without its beginning, such as "move(pc1,2,z(1,0))" or "z(1,0):class(3)", is one of this
@@ -107,7 +107,7 @@ def render(checkpoint: Checkpoint, pictures: Picture | Iterable[Picture]) -> Pic
         return alone
     model = _model(checkpoint, checkpoint.hash)
     specs = _specs(model, pictures)
-    drawn = model.render(specs).view(Pictures)
+    drawn = model.render(specs).view(RenderedImages)
     drawn.texts = tuple(map(str, specs))
     return drawn
 
@@ -119,7 +119,7 @@ def walk(
     *,
     closed: bool = True,
     spherical: bool = True,
-) -> Walk:
+) -> RenderedWalk:
     """Walk from picture to picture (figure 4), `interpolation.FRAMES_PER_SECOND` steps a second.
 
     closed: back to the first. spherical: on the sphere, not straight. Edits and class are those of
@@ -129,8 +129,8 @@ def walk(
     if not 0 < seconds < math.inf:
         raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")
     model = _model(checkpoint, checkpoint.hash)
-    specs = interpolation.frames(_specs(model, stations), seconds, closed, spherical)
-    drawn = model.render(specs).view(Walk)
+    specs = interpolation.walk_frames(_specs(model, stations), seconds, closed, spherical)
+    drawn = model.render(specs).view(RenderedWalk)
     drawn.texts = tuple(map(str, specs))
     return drawn
 
@@ -170,7 +170,7 @@ def _spec(model: Model, text: str) -> PictureSpec:
         raise SpecError(f"{error}, in {whole}") from None
 
 
-def _is_shown(pictures: np.ndarray) -> bool:
+def _is_displayable(pictures: np.ndarray) -> bool:
     return (
         pictures.dtype == np.uint8
         and pictures.ndim in (3, 4)
@@ -179,14 +179,14 @@ def _is_shown(pictures: np.ndarray) -> bool:
     )
 
 
-def _sheet(pictures: np.ndarray) -> np.ndarray:
+def _display_grid(pictures: np.ndarray) -> np.ndarray:
     """(H, W, 3): the one picture, or all of them as a grid."""
     plain = np.ascontiguousarray(pictures)
-    return images.grid(plain) if plain.ndim == 4 else plain
+    return images.make_grid(plain) if plain.ndim == 4 else plain
 
 
 def _size(sheet: np.ndarray) -> dict[str, int]:
-    """A whole multiple of its pixels, up to SIDE where it is smaller."""
+    """A whole multiple of its pixels, up to DISPLAY_SIDE where it is smaller."""
     height, width, _ = sheet.shape
-    scale = max(1, SIDE // max(height, width))
+    scale = max(1, DISPLAY_SIDE // max(height, width))
     return {"width": scale * width, "height": scale * height}

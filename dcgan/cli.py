@@ -35,17 +35,17 @@ from dcgan.api import page_name
 from dcgan.latents import interpolation
 from dcgan.latents.spec import VERSION, SpecError, parse
 from dcgan.media import images, video
-from dcgan.media.uploads import read_photograph
+from dcgan.media.uploads import read_square_upload
 from dcgan.models import checkpoint, hub
 from dcgan.models.annotations import parse_boxes
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.paths import REPOSITORY
 from dcgan.rendering import engine
 from dcgan.site import static_site
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 
-GRID = 64
-WALK = 128
+MAX_GRID_IMAGES = 64
+WALK_HEIGHT = 128
 """Height of a walk in pixels, or a little more."""
 WEIGHTS = str(REPOSITORY / "weights")
 Weights = Annotated[
@@ -87,10 +87,12 @@ def render(
 @_in_one_sentence()
 def sample(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
-    count: Annotated[int, typer.Option(min=1, max=1_000_000)] = GRID,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000)] = MAX_GRID_IMAGES,
     seed: Annotated[int, typer.Option(help="Pictures are its draws from 0 on.")] = 0,
     out: Annotated[Path, typer.Option(help="uint8 (count, H, W, 3).")] = Path("samples.npy"),
-    grid: Annotated[Path | None, typer.Option(help=f"Also a PNG of the first {GRID}.")] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help=f"Also a PNG of the first {MAX_GRID_IMAGES}.")
+    ] = None,
 ) -> None:
     """Draw many pictures into one array, a batch at a time."""
     model = engine.Model("sample", checkpoint.load(source))
@@ -98,10 +100,10 @@ def sample(
     partial = out.parent / f".{out.name}.partial"
     try:
         pictures = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, size, size, 3))
-        batches = range(0, count, engine.BATCH)
+        batches = range(0, count, engine.BATCH_SIZE)
         with typer.progressbar(batches, file=sys.stderr, hidden=not sys.stderr.isatty()) as starts:
             for start in starts:
-                specs = [model.sample(seed, i) for i in range(start, count)[: engine.BATCH]]
+                specs = [model.sample(seed, i) for i in range(start, count)[: engine.BATCH_SIZE]]
                 pictures[start : start + len(specs)] = model.render(specs)
         pictures.flush()
         partial.replace(out)
@@ -109,7 +111,9 @@ def sample(
         partial.unlink(missing_ok=True)
     if grid is not None:
         grid.write_bytes(
-            images.encode_png(images.grid(pictures[:GRID], model.config.classes or None))
+            images.encode_png(
+                images.make_grid(pictures[:MAX_GRID_IMAGES], model.config.classes or None)
+            )
         )
 
 
@@ -143,14 +147,14 @@ def walk(
     ]
     paths = [[parse(text) for text in through]] if through else draws
     side = model.config.image_size
-    film = video.Film(
-        out.suffix.removeprefix("."), seconds, size or side * math.ceil(WALK / side), scaling
+    film = video.VideoOptions(
+        out.suffix.removeprefix("."), seconds, size or side * math.ceil(WALK_HEIGHT / side), scaling
     )
-    rows = [interpolation.frames(path, seconds, True, not straight) for path in paths]
+    rows = [interpolation.walk_frames(path, seconds, True, not straight) for path in paths]
     drawn = zip(*map(model.render, rows), strict=True)
-    frames = np.stack([images.grid(np.stack(pictures), len(rows)) for pictures in drawn])
+    frames = np.stack([images.make_grid(np.stack(pictures), len(rows)) for pictures in drawn])
     texts = [str(spec) for specs in zip(*rows, strict=True) for spec in specs]
-    out.write_bytes(finish(video.encode(frames, texts, film)))
+    out.write_bytes(run_to_end(video.encode_video(frames, texts, film)))
 
 
 @app.command("units")
@@ -162,7 +166,7 @@ def fit_units(
     """The feature maps that speak for what is in boxes, the first to drop first, as JSON."""
     drawn = parse_boxes(boxes.read_bytes())
     model = engine.Model(drawn.model, checkpoint.load(source))
-    typer.echo(json.dumps(units.fit(model, drawn).table()))
+    typer.echo(json.dumps(units.fit_units(model, drawn).table()))
 
 
 @app.command()
@@ -172,20 +176,22 @@ def exciting(
     out: Annotated[Path, typer.Argument(help="A PNG with a row for each map.")],
     layer: Annotated[int, typer.Option(min=1, help="From z, or from the picture for D.")] = 1,
     first: Annotated[int, typer.Option(min=0, help="The map of the first row.")] = 0,
-    count: Annotated[int, typer.Option(min=1, max=GRID, help="Rows.")] = 8,
+    count: Annotated[int, typer.Option(min=1, max=MAX_GRID_IMAGES, help="Rows.")] = 8,
     of_discriminator: Annotated[bool, typer.Option("--discriminator")] = False,
 ) -> None:
     """The draws that excite feature maps most, the strongest first; as JSON where they do."""
     model = engine.Model("exciting", checkpoint.load(source))
     network = units.DISCRIMINATOR if of_discriminator else units.GENERATOR
-    found = finish(units.exciting(model, layer, network))
+    found = run_to_end(units.top_activations(model, layer, network))
     rows = slice(first, first + count)
     if first >= len(found.draws):
         raise SpecError(f"layer {layer} has maps 0 to {len(found.draws) - 1}, not {first}")
     draws = found.draws[rows]
-    pictures = model.render([model.sample(units.DRAWS_SEED, int(index)) for index in draws.flat])
-    out.write_bytes(images.encode_png(images.grid(pictures, units.BEST)))
-    table = {"seed": units.DRAWS_SEED, "first": first, "draws": draws.tolist()}
+    pictures = model.render(
+        [model.sample(units.TOP_SAMPLES_SEED, int(index)) for index in draws.flat]
+    )
+    out.write_bytes(images.encode_png(images.make_grid(pictures, units.TOP_SAMPLES_PER_UNIT)))
+    table = {"seed": units.TOP_SAMPLES_SEED, "first": first, "draws": draws.tolist()}
     typer.echo(json.dumps({**table, "cells": found.cells[rows].tolist()}))
 
 
@@ -208,20 +214,20 @@ def look(
     spec = parse(picture) if picture.startswith(f"{VERSION}:") else None
     name = model if spec is None else spec.model
     looking = _engine(weights, name).model(name)
-    saliency.check(looking, feature, labelled=spec is not None)
-    opened = probe.load(looking.checkpoint)
+    saliency.check_feature(looking, feature, labelled=spec is not None)
+    opened = probe.load_probe(looking.checkpoint)
     if spec is None:
         config, label = looking.config, None
-        seen, _ = read_photograph(Path(picture).read_bytes(), config.image_size, config.channels)
+        seen, _ = read_square_upload(Path(picture).read_bytes(), config.image_size, config.channels)
     else:
         [seen], label = looking.render([spec]), spec.label
-    found = finish(saliency.survey(looking)).look(seen, feature, label)
+    found = run_to_end(saliency.survey(looking)).attribute(seen, feature, label)
     parts = [found.trained, found.random, *found.strongest]
     row = np.stack([seen, *(part.gradient for part in parts)])
-    out.write_bytes(images.encode_png(images.grid(row, len(row))))
+    out.write_bytes(images.encode_png(images.make_grid(row, len(row))))
     said = [{"feature": part.feature, "response": part.response} for part in parts]
     names = {"trained": said[0], "random": said[1], "strongest": said[2:]}
-    named = opened and probe.told(*opened, seen)
+    named = opened and probe.answer_json(*opened, seen)
     typer.echo(json.dumps({"logit": found.logit, "usual": found.usual, **names, "probe": named}))
 
 
@@ -236,10 +242,12 @@ def features(
     from dcgan.analysis import saliency
 
     model = engine.Model("features", checkpoint.load(source))
-    saliency.check(model, first)
-    survey = finish(saliency.survey(model))
+    saliency.check_feature(model, first)
+    survey = run_to_end(saliency.survey(model))
     sheets = [
-        images.grid(survey.sought(network, survey.shown(first)).pairs, saliency.SHOWN)
+        images.make_grid(
+            survey.top_samples(network, survey.feature_range(first)).pairs, saliency.FEATURES_SHOWN
+        )
         for network in (survey.trained, survey.random)
     ]
     out.write_bytes(images.encode_png(np.concatenate(sheets, axis=1)))
@@ -261,11 +269,11 @@ def project(
 
     from dcgan.analysis import inversion
 
-    torch.set_num_threads(inversion.THREADS)
+    torch.set_num_threads(inversion.TORCH_THREADS)
     weights = checkpoint.load(source)
     model = engine.Model(page_name(weights.folder.absolute()), weights)
-    picture, notes = inversion.crop(model, photograph.read_bytes(), middle)
-    found = finish(inversion.project(model, picture))
+    picture, notes = inversion.crop_upload(model, photograph.read_bytes(), middle)
+    found = run_to_end(inversion.invert(model, picture))
     large = images.enlarge(found.picture, scale)
     out.write_bytes(images.encode_png(large, str(found.spec)))
     said = {"spec": str(found.spec), "distance": asdict(found.distance), "notes": notes}
@@ -307,9 +315,9 @@ def write_site(
     weights: Weights = WEIGHTS,
 ) -> None:
     """Write the page as files for any web server: each visitor's browser draws for itself."""
-    sources = static_site.choose(_discovered(weights), model, stages)
+    sources = static_site.choose_models(_discover_checkpoints(weights), model, stages)
     sizes: dict[str, int] = {}
-    for part, count in static_site.write(engine.Engine(sources), out, space=space):
+    for part, count in static_site.write_site(engine.Engine(sources), out, space=space):
         sizes[part] = sizes.get(part, 0) + count
     for part, count in {**sizes, "all": sum(sizes.values())}.items():
         typer.echo(f"{part:16} {count / 1e6:6.1f} MB")
@@ -320,11 +328,11 @@ def _engine(weights: str, model: str) -> engine.Engine:
     folder = Path(weights)
     if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
         return engine.Engine({model: weights})
-    return engine.Engine(_discovered(weights))
+    return engine.Engine(_discover_checkpoints(weights))
 
 
-def _discovered(weights: str) -> dict[str, Path]:
-    sources = engine.discover(Path(weights))
+def _discover_checkpoints(weights: str) -> dict[str, Path]:
+    sources = engine.discover_checkpoints(Path(weights))
     if not sources:
         raise CheckpointError(f"{weights} holds no checkpoints: give another folder as --weights")
     return sources

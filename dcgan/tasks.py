@@ -18,18 +18,18 @@ Work: TypeAlias = Generator[float, None, T]
 what is wrong with its arguments."""
 
 
-class Sketch(float):
+class Progress(float):
     """A fraction, and what there is to see by then: anything that JSON can say."""
 
-    seen: Any
+    preview: Any
 
-    def __new__(cls, done: float, seen: Any) -> Sketch:
+    def __new__(cls, done: float, seen: Any) -> Progress:
         made = super().__new__(cls, done)
-        made.seen = seen
+        made.preview = seen
         return made
 
 
-def finish(work: Work[T]) -> T:
+def run_to_end(work: Work[T]) -> T:
     """The result of all of it, at once."""
     while True:
         try:
@@ -38,7 +38,7 @@ def finish(work: Work[T]) -> T:
             return end.value
 
 
-def part(start: float, end: float, work: Work[T]) -> Work[T]:
+def sub_task(start: float, end: float, work: Work[T]) -> Work[T]:
     """Work as a part of a larger one, from one of that one's fractions to another."""
     while True:
         try:
@@ -48,7 +48,9 @@ def part(start: float, end: float, work: Work[T]) -> Work[T]:
         yield start + (end - start) * fraction
 
 
-def batches(do: Callable[[Sequence[Item]], T], items: Sequence[Item], size: int) -> Work[list[T]]:
+def map_in_batches(
+    do: Callable[[Sequence[Item]], T], items: Sequence[Item], size: int
+) -> Work[list[T]]:
     """What `do` makes of `size` items at a time."""
     found = []
     for start in range(0, len(items), size):
@@ -57,7 +59,7 @@ def batches(do: Callable[[Sequence[Item]], T], items: Sequence[Item], size: int)
     return found
 
 
-def once(begin: Callable[P, Work[T]]) -> Callable[P, Work[T]]:
+def shared_task(begin: Callable[P, Work[T]]) -> Callable[P, Work[T]]:
     """Work that is done once for the same arguments: its result is kept, all who ask meanwhile
     take steps of the same work, and what was stopped goes on from where it was.
 
@@ -65,8 +67,8 @@ def once(begin: Callable[P, Work[T]]) -> Callable[P, Work[T]]:
     """
 
     @functools.lru_cache(maxsize=64)
-    def shared(*arguments: P.args, **named: P.kwargs) -> _Shared[T]:
-        return _Shared(lambda: begin(*arguments, **named))
+    def shared(*arguments: P.args, **named: P.kwargs) -> _SharedTask[T]:
+        return _SharedTask(lambda: begin(*arguments, **named))
 
     @functools.wraps(begin)
     def follow(*arguments: P.args, **named: P.kwargs) -> Work[T]:
@@ -75,7 +77,7 @@ def once(begin: Callable[P, Work[T]]) -> Callable[P, Work[T]]:
     return follow
 
 
-class _Shared(Generic[T]):
+class _SharedTask(Generic[T]):
     def __init__(self, begin: Callable[[], Work[T]]) -> None:
         self._begin = begin
         self._work: Work[T] | None = None

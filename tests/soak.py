@@ -38,7 +38,7 @@ from PIL import Image
 
 from benchmarks.connection import Answer, Connection
 from dcgan.media.video import FORMATS
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.ui.page import build, launch_options
 from tests import loops
 
@@ -461,7 +461,7 @@ def main(
 ) -> None:
     """Soak the page and say what came of it."""
     if port:
-        engine = Engine(discover(weights))
+        engine = Engine(discover_checkpoints(weights))
         options: dict[str, Any] = {"server_name": "127.0.0.1", "server_port": port, "quiet": True}
         build(engine).launch(**options, **launch_options(engine))
         return

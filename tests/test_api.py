@@ -17,7 +17,7 @@ from PIL import Image
 
 import dcgan
 from dcgan import load, render, walk
-from dcgan.api import SHOWN, SIDE, Pictures, Walk
+from dcgan.api import DISPLAY_SIDE, MAX_IMAGES_IN_GRID, RenderedImages, RenderedWalk
 from dcgan.latents import operations
 from dcgan.latents.spec import At, Draw, Mean, SpecError
 from dcgan.media import images
@@ -35,7 +35,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return load(faces.folder)
 
 
-def shown(pictures: Pictures) -> tuple[Image.Image, tuple[int, int]]:
+def shown(pictures: RenderedImages) -> tuple[Image.Image, tuple[int, int]]:
     """What a notebook is given, and the size at which it shows it."""
     found = pictures._repr_png_()
     assert found is not None
@@ -66,7 +66,7 @@ print(render(load(sys.argv[1]), "z(1,0)").shape, sorted({"torch", "onnx"} & sys.
 
 def test_what_stands_for_a_picture(faces: Checkpoint) -> None:
     whole = f"v1:another-name@{faces.hash}:z(1,0)"
-    z = operations.draw(1, 0, tiny.CONFIG.z_size, "uniform")
+    z = operations.draw_latent(1, 0, tiny.CONFIG.z_size, "uniform")
     with torch.inference_mode():
         drawn = faces.generator()(torch.from_numpy(z[None].astype(np.float32))).numpy()
     expected = images.to_uint8(drawn, "tanh")[0].astype(int)
@@ -102,7 +102,10 @@ def test_a_walk_has_its_frames(faces: Checkpoint, tmp_path: Path) -> None:
     assert len(frames.texts) == 30
     corners = render(faces, stations)
     assert (np.abs(frames[::10].astype(int) - corners) <= 1).all()
-    assert images.steps(np.concatenate([frames, frames[:1]])).max() < images.steps(corners).min()
+    assert (
+        images.frame_differences(np.concatenate([frames, frames[:1]])).max()
+        < images.frame_differences(corners).min()
+    )
 
     there = walk(faces, stations, seconds=2, closed=False, spherical=False)
     assert (np.abs(there[[0, -1]].astype(int) - corners[[0, -1]]) <= 1).all()
@@ -120,9 +123,9 @@ def test_a_notebook_shows_pictures(faces: Checkpoint) -> None:
     picture = render(faces, "z(1,0)")
     image, size = shown(picture)
     assert (np.asarray(image) == picture).all()
-    assert size == (SIDE, SIDE)
+    assert size == (DISPLAY_SIDE, DISPLAY_SIDE)
 
-    many = render(faces, [f"z(1,{index})" for index in range(SHOWN + 1)])
+    many = render(faces, [f"z(1,{index})" for index in range(MAX_IMAGES_IN_GRID + 1)])
     image, size = shown(many)
     assert image.size == (160, 160)
     assert (np.asarray(image)[16:32, :16] == many[10]).all()
@@ -139,7 +142,7 @@ def test_a_notebook_shows_pictures(faces: Checkpoint) -> None:
     assert shown(frames[0])[0].size == (16, 16)
 
     for not_a_picture in (picture[0], many[:0], many.astype(float), picture[..., 0]):
-        assert isinstance(not_a_picture, Pictures)
+        assert isinstance(not_a_picture, RenderedImages)
         assert not_a_picture._repr_png_() is None
 
 
@@ -150,9 +153,9 @@ def test_what_is_computed_from_pictures_is_a_plain_array(faces: Checkpoint) -> N
     for number in (pictures.mean(), pictures.max(), (pictures == 0).all()):
         assert isinstance(number, np.generic)
     assert repr(pictures.max()).startswith("np.uint8(")
-    assert type(pictures[0]) is Pictures
+    assert type(pictures[0]) is RenderedImages
     assert pictures[0].texts == pickle.loads(pickle.dumps(pictures)).texts == ()
-    assert type(walk(faces, ["z(1,0)", "z(1,1)"], 1)[::-1]) is Walk
+    assert type(walk(faces, ["z(1,0)", "z(1,1)"], 1)[::-1]) is RenderedWalk
 
 
 def test_files(faces: Checkpoint, tmp_path: Path) -> None:

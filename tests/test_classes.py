@@ -19,10 +19,10 @@ from dcgan.config import MNIST
 from dcgan.latents import interpolation
 from dcgan.latents.spec import Draw, Slerp, parse
 from dcgan.media import images
-from dcgan.media.video import Film, encode, read_texts
-from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.media.video import VideoOptions, encode_video, read_texts
+from dcgan.models.annotations import AnnotatedImage, BoxSet
 from dcgan.rendering.engine import Engine, Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from dcgan.ui.routes import discriminator, forget, video
 from dcgan.ui.serving import http
 from tests import tiny
@@ -88,7 +88,9 @@ def test_a_table_of_classes_is_a_sheet(client: TestClient, model: Model) -> None
 
 def test_a_walk_keeps_the_class_of_the_station_it_left(engine: Engine, model: Model) -> None:
     stations = [str(model.sample(1, 0, turn=3)), str(model.sample(1, 1, turn=7))]
-    found = finish(video.walk(engine, stations, 0.4, True, True, "webp", 84, "nearest"))
+    found = run_to_end(
+        video.make_walk_video(engine, stations, 0.4, True, True, "webp", 84, "nearest")
+    )
     assert [parse(text).label for text in found["specs"]] == [3] * 3 + [7] * 3
     assert parse(found["specs"][1]).z == Slerp(1 / 3, Draw(1, 0), Draw(1, 1))
 
@@ -96,10 +98,10 @@ def test_a_walk_keeps_the_class_of_the_station_it_left(engine: Engine, model: Mo
 @pytest.mark.parametrize("labels", [range(10), [4] * 10], ids=["all classes", "one class"])
 def test_maps_are_found_in_boxes(client: TestClient, model: Model, labels: Any) -> None:
     box = ((0.0, 0.0, 14.0, 14.0),)
-    pictures = tuple(Boxed(model.sample(1, i, turn=k), box) for i, k in enumerate(labels))
+    pictures = tuple(AnnotatedImage(model.sample(1, i, turn=k), box) for i, k in enumerate(labels))
     drawn = BoxSet("corners", 2, pictures)
     found = result(client.post("/dcgan/units", content=drawn.to_json()))
-    assert found == units.fit(model, drawn).table()
+    assert found == units.fit_units(model, drawn).table()
     assert found["inside"] == 10 * 7 * 7
 
 
@@ -114,7 +116,7 @@ def test_what_excites_maps_is_of_every_class(client: TestClient, network: str) -
 def test_d_is_told_the_class_of_samples_and_refuses_files(
     client: TestClient, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saliency, "SAMPLES", 40)
+    monkeypatch.setattr(saliency, "SURVEY_SAMPLES", 40)
     seeking = result(client.get("/dcgan/features", params={"model": "digits", "first": 0}))
     assert all(parse(text).label is not None for text in seeking["trained"]["specs"])
     looks = [
@@ -163,20 +165,20 @@ def test_the_command_line_draws_classes_in_columns_and_walks_in_one(
     folder, out, grid = model.checkpoint.folder, tmp_path / "samples.npy", tmp_path / "grid.png"
     done("sample", folder, "--count", 20, "--seed", 4, "--out", out, "--grid", grid)
     assert np.load(out).shape == (20, 28, 28, 3)
-    assert (np.asarray(Image.open(grid)) == images.grid(np.load(out), 10)).all()
+    assert (np.asarray(Image.open(grid)) == images.make_grid(np.load(out), 10)).all()
 
     moving = tmp_path / "walk.webp"
     asked = ("--count", 2, "--stations", 2, "--seed", 4, "--seconds", 0.2, "--size", 84)
     done("walk", folder, *asked, "--out", moving)
     ways = [[model.sample(4, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
-    rows = [interpolation.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    rows = [interpolation.walk_frames(way, 0.2, closed=True, spherical=True) for way in ways]
     drawn = zip(*map(model.render, rows), strict=True)
-    frames = np.stack([images.grid(np.stack(pair)) for pair in drawn])
+    frames = np.stack([images.make_grid(np.stack(pair)) for pair in drawn])
     found = moving.read_bytes()
     texts = read_texts(found)
     assert [parse(text).label for text in texts] == [0, 1] * 3
-    film = Film("webp", 0.2, 84, "nearest")
-    assert found == finish(encode(frames, texts, film))
+    film = VideoOptions("webp", 0.2, 84, "nearest")
+    assert found == run_to_end(encode_video(frames, texts, film))
 
 
 def test_the_command_line_says_what_d_has_to_be_told(model: Model, tmp_path: Path) -> None:

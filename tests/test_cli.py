@@ -16,10 +16,10 @@ from dcgan.analysis import saliency, units
 from dcgan.latents import interpolation
 from dcgan.latents.spec import SpecError, parse
 from dcgan.media import images
-from dcgan.media.video import Film, encode, read_texts
+from dcgan.media.video import VideoOptions, encode_video, read_texts
 from dcgan.paths import REPOSITORY
 from dcgan.rendering.engine import Engine, Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from tests import tiny
 
 
@@ -89,7 +89,7 @@ def test_sample_writes_an_array_and_a_grid(faces: Model, tmp_path: Path) -> None
     assert pictures.dtype == np.uint8
     expected = faces.render([faces.sample(4, index) for index in range(70)])
     assert np.abs(pictures.astype(int) - expected).max() <= 1
-    assert (np.asarray(Image.open(grid)) == images.grid(pictures[:64])).all()
+    assert (np.asarray(Image.open(grid)) == images.make_grid(pictures[:64])).all()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path
     out = tmp_path / "walk.webp"
     stations = [option for text in dropped for option in ("--through", text)]
     done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out)
-    specs = interpolation.frames(
+    specs = interpolation.walk_frames(
         [parse(text) for text in dropped], 0.4, closed=True, spherical=True
     )
     assert [str(spec) for spec in specs[::3]] == [
@@ -155,8 +155,8 @@ def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path
     with Image.open(out) as moving:
         assert (getattr(moving, "n_frames", 1), moving.size) == (6, (128, 128))
     texts = [str(spec) for spec in specs]
-    film = Film("webp", 0.4, 128, "nearest")
-    assert out.read_bytes() == finish(encode(faces.render(specs), texts, film))
+    film = VideoOptions("webp", 0.4, 128, "nearest")
+    assert out.read_bytes() == run_to_end(encode_video(faces.render(specs), texts, film))
 
 
 @pytest.mark.parametrize("kind", ["mp4", "png"])
@@ -167,7 +167,7 @@ def test_a_walk_is_a_film_of_any_format_with_its_texts(
     asked = (*options, "--size", 80, "--scaling", "lanczos", "--out", out)
     done("walk", faces.checkpoint.folder, *asked)
     ways = [[faces.sample(0, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
-    rows = [interpolation.frames(way, 0.2, closed=True, spherical=True) for way in ways]
+    rows = [interpolation.walk_frames(way, 0.2, closed=True, spherical=True) for way in ways]
     assert read_texts(out.read_bytes()) == [
         str(spec) for frame in zip(*rows, strict=True) for spec in frame
     ]
@@ -193,25 +193,25 @@ def test_a_film_that_can_not_be_made_is_a_sentence(
 def test_a_walk_takes_each_ways_edits_from_the_station_before_it(faces: Model) -> None:
     plain, edited = faces.sample(2), parse(f"{faces.sample(2, 1)}:gain(1,0,0-3)")
     for closed, of_edited in ((True, [False] * 3 + [True] * 3), (False, [False] * 6)):
-        frames = interpolation.frames([plain, edited], 0.4, closed, spherical=False)
+        frames = interpolation.walk_frames([plain, edited], 0.4, closed, spherical=False)
         assert [bool(frame.gains) for frame in frames] == of_edited
     other = dataclasses.replace(edited, model="faces/seen-28k")
     with pytest.raises(SpecError, match="must be of one model"):
-        interpolation.frames([plain, other], 1, closed=True, spherical=True)
+        interpolation.walk_frames([plain, other], 1, closed=True, spherical=True)
 
 
 def test_exciting_draws_each_map_with_its_best(faces: Model, tmp_path: Path) -> None:
     out = tmp_path / "maps.png"
     folder = faces.checkpoint.folder
     said = json.loads(done("exciting", folder, out, "--layer", 2, "--first", 1, "--count", 2))
-    found = finish(units.exciting(faces, 2))
+    found = run_to_end(units.top_activations(faces, 2))
     assert said["draws"] == found.draws[1:3].tolist()
     assert said["cells"] == found.cells[1:3].tolist()
     draws = np.ravel(said["draws"]).tolist()
     pictures = faces.render([faces.sample(said["seed"], index) for index in draws])
-    assert (np.asarray(Image.open(out)) == images.grid(pictures, 8)).all()
+    assert (np.asarray(Image.open(out)) == images.make_grid(pictures, 8)).all()
     seen = json.loads(done("exciting", folder, out, "--layer", 2, "--discriminator"))
-    best = finish(units.exciting(faces, 2, units.DISCRIMINATOR))
+    best = run_to_end(units.top_activations(faces, 2, units.DISCRIMINATOR))
     assert seen["draws"] == best.draws[:8].tolist()
     says = refused("exciting", folder, out, "--layer", 2, "--first", 4)
     assert says == "layer 2 has maps 0 to 3, not 4"
@@ -224,7 +224,7 @@ def test_look_draws_and_says_what_d_makes_of_a_picture(
     spec = faces.sample(8, 2)
     said = json.loads(done("look", spec, out, "--weights", weights, "--feature", 3))
     [picture] = faces.render([spec])
-    found = finish(saliency.survey(faces)).look(picture, 3)
+    found = run_to_end(saliency.survey(faces)).attribute(picture, 3)
     assert said["logit"] == pytest.approx(found.logit, abs=1e-5)
     assert said["random"]["response"] == pytest.approx(found.random.response, abs=1e-5)
     assert [part["feature"] for part in said["strongest"]] == [
@@ -263,8 +263,8 @@ def test_project_finds_a_sample_again_and_writes_what_its_text_draws(
 def test_features_are_the_papers_figure(faces: Model, tmp_path: Path) -> None:
     out = tmp_path / "features.png"
     done("features", faces.checkpoint.folder, out, "--first", 6)
-    survey = finish(saliency.survey(faces))
-    sheet = images.grid(survey.sought(survey.trained, [6, 7]).pairs, 6)
+    survey = run_to_end(saliency.survey(faces))
+    sheet = images.make_grid(survey.top_samples(survey.trained, [6, 7]).pairs, 6)
     drawn = np.asarray(Image.open(out))
     assert drawn.shape == (2 * 32, 12 * 16, 3)
     assert np.abs(drawn[:, : 6 * 16].astype(int) - sheet).mean() < 1

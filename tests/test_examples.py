@@ -191,8 +191,10 @@ def check_walk(frames: np.ndarray) -> None:
 
 
 def check_sum(four: np.ndarray) -> None:
-    smiling = classifiers.measure(classifiers.load(JUDGES, "b")[0], four)["smiling"]
-    male = classifiers.measure(classifiers.load(JUDGES, "b")[0], four)["male"]
+    smiling = classifiers.classify_images(classifiers.load_classifier(JUDGES, "b")[0], four)[
+        "smiling"
+    ]
+    male = classifiers.classify_images(classifiers.load_classifier(JUDGES, "b")[0], four)["male"]
     assert (smiling > 0).tolist() == [True, False, False, True]
     assert (male > 0).tolist() == [False, False, True, True]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dcgan.analysis import probe
-from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.models.annotations import AnnotatedImage, BoxSet
 from dcgan.rendering.engine import Engine
 from tests import soak, tiny
 from tests.analysis.test_probe import fitted
@@ -19,11 +19,11 @@ def weights(tmp_path: Path) -> Path:
     """Models of every kind: with boxes, with classes, with a probe, in another size."""
     plain = tiny.save(tmp_path / "plain").folder
     drawn = Engine({"plain": plain}).model("plain").sample(1, 0)
-    boxes = BoxSet("corners", 2, (Boxed(drawn, ((0.0, 0.0, 7.5, 9.0),)),))
+    boxes = BoxSet("corners", 2, (AnnotatedImage(drawn, ((0.0, 0.0, 7.5, 9.0),)),))
     (plain / "boxes-corners.json").write_text(boxes.to_json())
     tiny.save(tmp_path / "digits", dataclasses.replace(tiny.CONFIG, classes=3))
     named = tiny.save(tmp_path / "named")
-    probe.save(named.folder, *fitted(named))
+    probe.save_probe(named.folder, *fitted(named))
     return tmp_path
 
 

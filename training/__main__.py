@@ -32,7 +32,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dcgan.analysis.classifiers import load as load_judge
+from dcgan.analysis.classifiers import load_classifier as load_judge
 from dcgan.media.images import encode_png
 from dcgan.models import checkpoint
 from dcgan.rendering import onnx_export
@@ -290,7 +290,7 @@ def write_graphs(
     """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
     for folder in weights:
         for path in _with_stages(folder):
-            typer.echo(onnx_export.write(checkpoint.load(path)))
+            typer.echo(onnx_export.write_graph(checkpoint.load(path)))
 
 
 @app.command("directions")
@@ -358,10 +358,10 @@ def exemplars(
     """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
     model = Model("faces", checkpoint.load(weights))
     sets = pick(model, load_judge(judged_by, "a")[0], drop)
-    checkpoint.save_sets(weights, sets)
+    checkpoint.save_exemplars(weights, sets)
     if picture:
         checkpoint.write_atomically(picture, encode_png(sheet(model, sets)))
-    typer.echo(f"{weights / checkpoint.SETS}: {', '.join(sets['exemplars'])}")
+    typer.echo(f"{weights / checkpoint.EXEMPLARS}: {', '.join(sets['exemplars'])}")
 
 
 @app.command()

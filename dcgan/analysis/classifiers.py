@@ -24,15 +24,15 @@ from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
 
-SIZE = 64
+IMAGE_SIZE = 64
 VERSION = 1
-BATCH = 128
+BATCH_SIZE = 128
 
 Kind = Literal["plain", "residual"]
 
 
 @dataclass(frozen=True)
-class JudgeConfig:
+class ClassifierConfig:
     """outputs: what is measured, one number each. widths: maps after each halving of the side.
 
     Raises CheckpointError from the constructor for a shape that no judge has.
@@ -55,33 +55,33 @@ class JudgeConfig:
             if not isinstance(values, (list, tuple)) or not values or not all(map(valid, values)):
                 raise CheckpointError(f"a judge's {name} can't be {values!r}")
             object.__setattr__(self, name, tuple(values))
-        if SIZE % 2 ** len(self.widths):
+        if IMAGE_SIZE % 2 ** len(self.widths):
             raise CheckpointError(
-                f"a {SIZE}x{SIZE} picture can't be halved {len(self.widths)} times"
+                f"a {IMAGE_SIZE}x{IMAGE_SIZE} picture can't be halved {len(self.widths)} times"
             )
 
 
-class Measuring(nn.Module):
+class ConfiguredModule(nn.Module):
     """A network that is stored as a judge; `config` is a dataclass, the JSON's first part."""
 
     config: Any
 
 
-Network = TypeVar("Network", bound=Measuring)
+Network = TypeVar("Network", bound=ConfiguredModule)
 
 
-class Judge(Measuring):
+class AttributeClassifier(ConfiguredModule):
     """Pictures (N, 3, 64, 64) in [-1, 1] -> logits (N, outputs): above 0 means yes."""
 
-    def __init__(self, config: JudgeConfig) -> None:
+    def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        block = _Plain if config.kind == "plain" else _Residual
+        block = _PlainBlock if config.kind == "plain" else _ResidualBlock
         inputs = (3, *config.widths)
         self.blocks = nn.Sequential(
             *(block(i, o) for i, o in zip(inputs, config.widths, strict=False))
         )
-        cells = (SIZE >> len(config.widths)) ** 2 if config.kind == "plain" else 1
+        cells = (IMAGE_SIZE >> len(config.widths)) ** 2 if config.kind == "plain" else 1
         self.score = nn.Linear(cells * config.widths[-1], len(config.outputs))
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -93,14 +93,14 @@ class Judge(Measuring):
         return (maps if self.config.kind == "plain" else maps.mean((2, 3))).flatten(1)
 
 
-class _Plain(nn.Sequential):
+class _PlainBlock(nn.Sequential):
     """A strided convolution; the judge's score sees where in the picture it answered."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(*_convolution(inputs, outputs, 2), nn.ReLU())
 
 
-class _Residual(nn.Module):
+class _ResidualBlock(nn.Module):
     """Two convolutions beside a shortcut; the judge's score sees their mean over the picture."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -118,28 +118,28 @@ def _convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, nn.
 
 
 @torch.inference_mode()
-def measure(judge: Judge, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def classify_images(classifier: AttributeClassifier, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """uint8 pictures (N, 64, 64, 3) -> the logits (N,) of each output."""
     parts = [
-        judge(torch.from_numpy(images.from_uint8(part.transpose(0, 3, 1, 2), "tanh")))
-        for part in np.split(pictures, range(BATCH, len(pictures), BATCH))
+        classifier(torch.from_numpy(images.from_uint8(part.transpose(0, 3, 1, 2), "tanh")))
+        for part in np.split(pictures, range(BATCH_SIZE, len(pictures), BATCH_SIZE))
     ]
     logits = torch.cat(parts).numpy()
-    return {name: logits[:, column] for column, name in enumerate(judge.config.outputs)}
+    return {name: logits[:, column] for column, name in enumerate(classifier.config.outputs)}
 
 
-def load(folder: str | Path, name: str) -> tuple[Judge, dict[str, Any]]:
+def load_classifier(folder: str | Path, name: str) -> tuple[AttributeClassifier, dict[str, Any]]:
     """A judge in eval mode, and the rest of its NAME.json.
 
     Raises CheckpointError where it can't be found or its files do not fit this code.
     """
-    return read(folder, name, JudgeConfig, Judge, "judges")
+    return read_network(folder, name, ClassifierConfig, AttributeClassifier, "judges")
 
 
-def read(
+def read_network(
     folder: str | Path, name: str, config: type[Any], network: Callable[[Any], Network], maker: str
 ) -> tuple[Network, dict[str, Any]]:
-    """`load` for a network of any kind, that `python -m training MAKER` makes."""
+    """`load_classifier` for a network of any kind, that `python -m training MAKER` makes."""
     path = Path(folder) / f"{name}.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -157,18 +157,22 @@ def read(
         raise CheckpointError(f"{path} does not describe a judge: it has no {missing[0]!r}")
     judge = network(config(**{key: facts.pop(key) for key in shape}))
     weights = path.with_suffix(".safetensors")
-    checkpoint.fill(judge, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes))
+    checkpoint.load_tensors(
+        judge, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes)
+    )
     return judge, facts
 
 
-def save(folder: str | Path, name: str, judge: Measuring, facts: dict[str, Any]) -> None:
+def save_classifier(
+    folder: str | Path, name: str, classifier: ConfiguredModule, facts: dict[str, Any]
+) -> None:
     """Write a judge; an existing one is replaced."""
     from safetensors.torch import save
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = save(checkpoint.half_precision("", judge), metadata={"format": "pt"})
+    weights = save(checkpoint.to_half_precision("", classifier), metadata={"format": "pt"})
     checkpoint.write_atomically(folder / f"{name}.safetensors", weights)
-    described = {"version": VERSION, **dataclasses.asdict(judge.config), **facts}
+    described = {"version": VERSION, **dataclasses.asdict(classifier.config), **facts}
     text = json.dumps(described, indent=1) + "\n"
     checkpoint.write_atomically(folder / f"{name}.json", text.encode())

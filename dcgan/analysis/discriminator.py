@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from dcgan.config import ModelConfig
 from dcgan.latents.spec import PictureSpec, SpecError
 from dcgan.media import images
-from dcgan.models.networks import LEAK, Discriminator
+from dcgan.models.networks import LEAKY_RELU_SLOPE, Discriminator
 from dcgan.rendering.engine import Model
 
 
@@ -48,7 +48,7 @@ def record_maps(network: Discriminator, layer: int) -> Iterator[list[Tensor]]:
     found: list[Tensor] = []
 
     def keep(module: nn.Module, arguments: tuple[Tensor], output: Tensor) -> None:
-        found.append(F.leaky_relu(output, LEAK))
+        found.append(F.leaky_relu(output, LEAKY_RELU_SLOPE))
 
     hook = network.norms[layer - 1].register_forward_hook(keep)
     try:

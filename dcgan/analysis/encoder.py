@@ -20,10 +20,10 @@ from torch.nn import functional as F
 from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
-from dcgan.models.networks import LEAK
+from dcgan.models.networks import LEAKY_RELU_SLOPE
 
 VERSION = 1
-AGAIN = "train it again, with python -m training encoder"
+RETRAIN_HINT = "train it again, with python -m training encoder"
 
 
 class Encoder(nn.Module):
@@ -51,11 +51,11 @@ class Encoder(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         h = pictures
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            h = F.leaky_relu(norm(convolution(h)), LEAK)
+            h = F.leaky_relu(norm(convolution(h)), LEAKY_RELU_SLOPE)
         return self.z(h.flatten(1))
 
 
-def save(folder: str | Path, encoder: Encoder, facts: dict[str, Any]) -> None:
+def save_encoder(folder: str | Path, encoder: Encoder, facts: dict[str, Any]) -> None:
     """Write an encoder into the folder of its checkpoint, each of the two files at once or not at
     all. facts: what it is worth. Raises CheckpointError for a folder without a checkpoint."""
     from safetensors.torch import save
@@ -63,12 +63,12 @@ def save(folder: str | Path, encoder: Encoder, facts: dict[str, Any]) -> None:
     weights = checkpoint.load(folder)
     described = {"version": VERSION, "weights": weights.hash, "widths": encoder.widths}
     text = json.dumps({**described, "facts": facts}, indent=1) + "\n"
-    tensors = save(checkpoint.half_precision("", encoder), metadata={"format": "pt"})
+    tensors = save(checkpoint.to_half_precision("", encoder), metadata={"format": "pt"})
     checkpoint.write_atomically(_path(weights, "safetensors"), tensors)
     checkpoint.write_atomically(_path(weights, "json"), text.encode())
 
 
-def load(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
+def load_encoder(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
     """The encoder in eval mode, and its facts; None where the checkpoint has none.
 
     Raises CheckpointError for files that do not fit the checkpoint.
@@ -81,17 +81,21 @@ def load(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
     except ValueError as error:
         raise CheckpointError(f"{path} is not valid JSON ({error})") from None
     if not isinstance(described, dict) or described.get("version") != VERSION:
-        raise CheckpointError(f"{path} is not an encoder of version {VERSION}: {AGAIN}")
+        raise CheckpointError(f"{path} is not an encoder of version {VERSION}: {RETRAIN_HINT}")
     if (of := described.get("weights")) != weights.hash:
-        raise CheckpointError(f"{path} is of the weights {of}, not of {weights.hash}: {AGAIN}")
+        raise CheckpointError(
+            f"{path} is of the weights {of}, not of {weights.hash}: {RETRAIN_HINT}"
+        )
     widths, facts = described.get("widths"), described.get("facts")
     if not isinstance(widths, list) or not all(map(_is_width, widths)):
-        raise CheckpointError(f"{path} must list the widths of its layers: {AGAIN}")
+        raise CheckpointError(f"{path} must list the widths of its layers: {RETRAIN_HINT}")
     if not isinstance(facts, dict):
-        raise CheckpointError(f"{path} must state facts: {AGAIN}")
+        raise CheckpointError(f"{path} must state facts: {RETRAIN_HINT}")
     encoder = Encoder(weights.config, widths)
     tensors = _path(weights, "safetensors")
-    checkpoint.fill(encoder, lambda shapes: checkpoint.read_tensors(tensors, path.name, shapes))
+    checkpoint.load_tensors(
+        encoder, lambda shapes: checkpoint.read_tensors(tensors, path.name, shapes)
+    )
     return encoder, facts
 
 

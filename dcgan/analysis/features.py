@@ -3,7 +3,7 @@
 Every convolution of D, after its LeakyReLU, is max-pooled to 4x4; all are flattened and put one
 behind another: 28,672 numbers for the authors' ImageNet network, 7,168 for their SVHN network. D
 normalises with the statistics of its checkpoint or, as in the authors' code, with those of the
-experiment's own training pictures (`reestimated`).
+experiment's own training pictures (`reestimate_statistics`).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from dcgan.config import ModelConfig
 from dcgan.media import images
 from dcgan.models.networks import Discriminator
 
-SIDE = 4
-BATCH = 128
+POOLED_SIDE = 4
+BATCH_SIZE = 128
 
 
 class FeatureError(ValueError):
     """A network that gives no features, or pictures that it can't take."""
 
 
-def length(config: ModelConfig) -> int:
+def feature_length(config: ModelConfig) -> int:
     """How many numbers a picture gives."""
-    return SIDE * SIDE * sum(config.discriminator_widths)
+    return POOLED_SIDE * POOLED_SIDE * sum(config.discriminator_widths)
 
 
-def features(network: Discriminator, pictures: np.ndarray) -> Tensor:
-    """(N, C, H, W) uint8 -> (N, `length`), ordered by layer, map, row and column.
+def extract_features(network: Discriminator, pictures: np.ndarray) -> Tensor:
+    """(N, C, H, W) uint8 -> (N, `feature_length`), ordered by layer, map, row and column.
 
     D sees them as its mode has it. Raises FeatureError for pictures of another size or number of
     channels, and for a class-conditional D, which would have to be told the answer.
@@ -51,11 +51,11 @@ def features(network: Discriminator, pictures: np.ndarray) -> Tensor:
         raise FeatureError(
             f"the discriminator takes pictures (C, H, W) of {expected}, not {pictures.shape[1:]}"
         )
-    maps = network.maps(torch.from_numpy(images.from_uint8(pictures, config.output)))
-    return torch.cat([F.adaptive_max_pool2d(h, SIDE).flatten(1) for h in maps], dim=1)
+    maps = network.feature_maps(torch.from_numpy(images.from_uint8(pictures, config.output)))
+    return torch.cat([F.adaptive_max_pool2d(h, POOLED_SIDE).flatten(1) for h in maps], dim=1)
 
 
-class _Features(nn.Module):
+class _InputAdapter(nn.Module):
     """What `update_bn` calls, a batch of pictures at a time."""
 
     def __init__(self, network: Discriminator) -> None:
@@ -63,35 +63,39 @@ class _Features(nn.Module):
         self.network = network
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return features(self.network, pictures.numpy())
+        return extract_features(self.network, pictures.numpy())
 
 
-def reestimated(network: Discriminator, pictures: np.ndarray) -> Discriminator:
+def reestimate_statistics(network: Discriminator, pictures: np.ndarray) -> Discriminator:
     """A copy whose statistics are the averages of the means and variances of batches of 128.
 
     pictures: (N, C, H, W) uint8. The last batch counts as much as any, so an incomplete one is
     left out, unless it is the only one.
     """
     copied = copy.deepcopy(network)
-    whole = max(len(pictures) // BATCH * BATCH, min(len(pictures), BATCH))
-    update_bn(torch.from_numpy(pictures[:whole]).split(BATCH), _Features(copied))
+    whole = max(len(pictures) // BATCH_SIZE * BATCH_SIZE, min(len(pictures), BATCH_SIZE))
+    update_bn(torch.from_numpy(pictures[:whole]).split(BATCH_SIZE), _InputAdapter(copied))
     return copied.eval()
 
 
-def extract(
+def write_features(
     network: Discriminator,
     pictures: np.ndarray,
     out: Path,
     progress: Callable[[int], None] = lambda done: None,
 ) -> np.ndarray:
-    """`write` the features (N, `length`) of pictures (N, C, H, W) uint8."""
-    return write(
-        lambda part: features(network, part), length(network.config), pictures, out, progress
+    """`write_in_batches` the features (N, `feature_length`) of pictures (N, C, H, W) uint8."""
+    return write_in_batches(
+        lambda part: extract_features(network, part),
+        feature_length(network.config),
+        pictures,
+        out,
+        progress,
     )
 
 
 @torch.inference_mode()
-def write(
+def write_in_batches(
     of: Callable[[np.ndarray], Tensor],
     numbers: int,
     pictures: np.ndarray,
@@ -104,8 +108,8 @@ def write(
     number of pictures done. Returns a read-only map of the file, (N, numbers).
     """
     kept = np.lib.format.open_memmap(out, "w+", np.float16, (len(pictures), numbers))
-    for start in range(0, len(pictures), BATCH):
-        part = pictures[start : start + BATCH]
+    for start in range(0, len(pictures), BATCH_SIZE):
+        part = pictures[start : start + BATCH_SIZE]
         kept[start : start + len(part)] = of(part).numpy()
         progress(start + len(part))
     kept.flush()

@@ -32,30 +32,30 @@ from dcgan.media.uploads import NoFaceError
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.rendering import engine
 from dcgan.rendering.engine import Model
-from dcgan.tasks import Sketch, Work, batches, once, part
+from dcgan.tasks import Progress, Work, map_in_batches, shared_task, sub_task
 
-SAMPLES, SEED = 1024, 9
+START_SAMPLES, START_SEED = 1024, 9
 """Among which the nearest are searched: the first draws of a seed."""
-NEAREST = 4
+NEAREST_STARTS = 4
 """Of them the search begins at, beside the encoder's guess."""
 STEPS = 120
-KEPT = {0.1: 3, 0.2: 2, 0.35: 1}
+SURVIVORS_BY_PROGRESS = {0.1: 3, 0.2: 2, 0.35: 1}
 """How many starts are still followed, from which share of the steps on."""
-RATE = 0.2
-SHRUNK = (1, 2, 4, 8)
+LEARNING_RATE = 0.2
+PYRAMID_FACTORS = (1, 2, 4, 8)
 """How many times smaller the pictures are whose pixels are compared."""
-LAYERS = 3
+FEATURE_LAYERS = 3
 """Of D, from the picture on, that are compared."""
-PIXELS, FEATURES, PRIOR = 1.0, 0.5, 0.01
+PIXEL_WEIGHT, FEATURE_WEIGHT, PRIOR_WEIGHT = 1.0, 0.5, 0.01
 """What the three terms count: the first two as shares of the squared distance between samples."""
-SHOWN = 5
+STEPS_PER_PREVIEW = 5
 """Steps from one picture on the way to the next."""
-THREADS = 1
+TORCH_THREADS = 1
 """Of torch, for whoever searches beside other work: two wait for each other at every layer, and on
 2 busy cores a search took 13 times as much CPU time with them."""
-SIDE = 16
+THUMBNAIL_SIDE = 16
 """Of pictures as they are compared with the samples."""
-FEW, ENLARGED = 8, 192
+FACE_CHECK_SAMPLES, FACE_CHECK_SIDE = 8, 192
 """Samples that tell whether a model draws faces, and their side when they are looked through."""
 
 
@@ -69,7 +69,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Begun:
+class StartingPoint:
     """Where a search began, "encoder" or "nearest", and how far that was."""
 
     kind: str
@@ -78,16 +78,16 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Found:
+class Inversion:
     """spec: of the picture (H, W, 3) uint8 that was found. starts: the nearest first."""
 
     spec: PictureSpec
     picture: np.ndarray
     distance: Distance
-    starts: list[Begun]
+    starts: list[StartingPoint]
 
 
-def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray, list[str]]:
+def crop_upload(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray, list[str]]:
     """What is to be found of a file that somebody gives, (H, W, 3) uint8 of the model's size, and
     what had to be done to it.
 
@@ -96,10 +96,10 @@ def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray
     Raises NoFaceError, and as `photographs.read_whole`.
     """
     size, channels = model.config.image_size, model.config.channels
-    photograph, notes = uploads.read_whole(content, face_alignment.LONGEST, channels)
-    if middle or photograph.size == (size, size) or not draws_faces(model):
-        return uploads.middle(photograph, size), notes
-    found = face_alignment.cut(photograph, size)
+    photograph, notes = uploads.read_upload(content, face_alignment.MAX_DETECTION_SIDE, channels)
+    if middle or photograph.size == (size, size) or not generates_faces(model):
+        return uploads.centre_square(photograph, size), notes
+    found = face_alignment.align_largest_face(photograph, size)
     if found is None:
         raise NoFaceError(
             "No face was found in this picture: give one that shows a face from the front, or have "
@@ -110,21 +110,24 @@ def crop(model: Model, content: bytes, middle: bool = False) -> tuple[np.ndarray
 
 
 @functools.lru_cache(maxsize=64)
-def draws_faces(model: Model) -> bool:
+def generates_faces(model: Model) -> bool:
     """Whether faces are found in at least half of some samples."""
     if model.config.channels != 3:
         return False
-    pictures = model.render([model.sample(SEED, index) for index in range(FEW)])
-    sides = (ENLARGED, ENLARGED)
+    pictures = model.render(
+        [model.sample(START_SEED, index) for index in range(FACE_CHECK_SAMPLES)]
+    )
+    sides = (FACE_CHECK_SIDE, FACE_CHECK_SIDE)
     large = [Image.fromarray(p).resize(sides, Image.Resampling.BICUBIC) for p in pictures]
     return (
-        2 * sum(bool(face_alignment.detect(np.asarray(p.convert("L")), 64)) for p in large) >= FEW
+        2 * sum(bool(face_alignment.detect_faces(np.asarray(p.convert("L")), 64)) for p in large)
+        >= FACE_CHECK_SAMPLES
     )
 
 
-def project(
+def invert(
     model: Model, picture: np.ndarray, steps: int = STEPS, *, guessed: bool = True
-) -> Work[Found]:
+) -> Work[Inversion]:
     """The z for a picture (H, W, 3) uint8 of the model's size; the same for the same picture.
 
     Gives on the way the text of the picture that it is at, as what there is to see. guessed: begin
@@ -132,35 +135,40 @@ def project(
     their D, and for an encoder that does not fit them.
     """
     guess = _encoder(model) if guessed else None
-    goal = _Goal(model, (yield from part(0, 0.2, _samples(model))), picture)
+    goal = _Objective(model, (yield from sub_task(0, 0.2, _start_samples(model))), picture)
     begun = goal.starts(guess)
     labels = torch.tensor([start.spec.label or 0 for start in begun])
     z = torch.from_numpy(np.stack([model.z(start.spec) for start in begun])).float()
     z.requires_grad_()
-    adam = torch.optim.Adam([z], RATE)
+    adam = torch.optim.Adam([z], LEARNING_RATE)
     for step in range(steps):
         done = step / steps
-        adam.param_groups[0]["lr"] = RATE * (1 - done) ** 0.5
+        adam.param_groups[0]["lr"] = LEARNING_RATE * (1 - done) ** 0.5
         losses = goal.losses(z, labels)
-        if step % SHOWN == 0:
+        if step % STEPS_PER_PREVIEW == 0:
             best = int(losses.argmin())
-            yield Sketch(0.2 + 0.8 * done, str(goal.spec(z[best], int(labels[best]))))
+            yield Progress(0.2 + 0.8 * done, str(goal.spec(z[best], int(labels[best]))))
         adam.zero_grad()
         losses.sum().backward()
         adam.step()
         goal.bound(z)
-        kept = next((count for share, count in reversed(KEPT.items()) if done >= share), len(z))
+        kept = next(
+            (count for share, count in reversed(SURVIVORS_BY_PROGRESS.items()) if done >= share),
+            len(z),
+        )
         if kept < len(z):
             rows = losses.detach().argsort()[:kept]
-            z, labels = _followed(adam, z, rows), labels[rows]
+            z, labels = _select_rows(adam, z, rows), labels[rows]
     spec = goal.spec(z[0], int(labels[0]))
-    ends = [Begun("found", spec, goal.distance(spec)), *begun]
+    ends = [StartingPoint("found", spec, goal.distance(spec)), *begun]
     best = min(ends, key=lambda end: end.distance.pixels)
     [found] = model.render([best.spec])
-    return Found(best.spec, found, best.distance, sorted(begun, key=lambda s: s.distance.pixels))
+    return Inversion(
+        best.spec, found, best.distance, sorted(begun, key=lambda s: s.distance.pixels)
+    )
 
 
-def _followed(adam: torch.optim.Adam, z: Tensor, rows: Tensor) -> Tensor:
+def _select_rows(adam: torch.optim.Adam, z: Tensor, rows: Tensor) -> Tensor:
     """Some rows of what is searched, with all that the search has learned about them."""
     kept = z.detach()[rows].requires_grad_()
     state = adam.state.pop(z)
@@ -169,10 +177,10 @@ def _followed(adam: torch.optim.Adam, z: Tensor, rows: Tensor) -> Tensor:
     return kept
 
 
-class _Goal:
+class _Objective:
     """What a z is to be like, and how far from it one is."""
 
-    def __init__(self, model: Model, samples: _Samples, picture: np.ndarray) -> None:
+    def __init__(self, model: Model, samples: _StartSamples, picture: np.ndarray) -> None:
         self.model, self.config, self.samples = model, model.config, samples
         self.generator, self.discriminator = _generator(model), load_discriminator(model)
         self.picture = picture
@@ -183,10 +191,10 @@ class _Goal:
         """(N,)."""
         known = labels if self.config.classes else None
         drawn = self.generator(z, known)
-        pixels = _apart(_shrunk(drawn), _shrunk(self.pixels), self.samples.pixels)
+        pixels = _normalised_distance(_pyramid(drawn), _pyramid(self.pixels), self.samples.pixels)
         seen = _seen(self.discriminator, drawn, known)
-        features = _apart(seen, self._seen(labels), self.samples.features)
-        return PIXELS * pixels + FEATURES * features + PRIOR * z.square().mean(1)
+        features = _normalised_distance(seen, self._seen(labels), self.samples.features)
+        return PIXEL_WEIGHT * pixels + FEATURE_WEIGHT * features + PRIOR_WEIGHT * z.square().mean(1)
 
     def _seen(self, labels: Tensor) -> list[Tensor]:
         """What D makes of the picture when it is told each of these classes."""
@@ -212,26 +220,26 @@ class _Goal:
         seen = _seen(self.discriminator, network_input(drawn, self.config), known)
         goal = self._seen(torch.tensor([spec.label or 0]))
         return Distance(
-            float(images.steps(np.stack([self.picture, drawn[0]]))[0]),
-            float(_apart(seen, goal, self.samples.features).sqrt()),
+            float(images.frame_differences(np.stack([self.picture, drawn[0]]))[0]),
+            float(_normalised_distance(seen, goal, self.samples.features).sqrt()),
         )
 
-    def starts(self, guess: encoder.Encoder | None) -> list[Begun]:
-        small = _small(self.picture[None])
+    def starts(self, guess: encoder.Encoder | None) -> list[StartingPoint]:
+        small = _thumbnails(self.picture[None])
         order = np.square(self.samples.small - small).mean(1).argsort(kind="stable")
-        found = [("nearest", self.samples.specs[row]) for row in order[:NEAREST]]
+        found = [("nearest", self.samples.specs[row]) for row in order[:NEAREST_STARTS]]
         if guess is not None:
             with torch.no_grad():
                 z = guess(self.pixels)
             self.bound(z)
             found.insert(0, ("encoder", self.spec(z[0], 0)))
-        return [Begun(kind, spec, self.distance(spec)) for kind, spec in found]
+        return [StartingPoint(kind, spec, self.distance(spec)) for kind, spec in found]
 
 
 @dataclass(frozen=True)
-class _Samples:
-    """The draws among which starts are searched: specs, `_small` pictures. pixels, features: mean
-    square differences between two samples, one for each size and each layer."""
+class _StartSamples:
+    """The draws among which starts are searched: specs, `_thumbnails` pictures. pixels, features:
+    mean square differences between two samples, one for each size and each layer."""
 
     specs: list[PictureSpec]
     small: np.ndarray
@@ -239,16 +247,16 @@ class _Samples:
     features: Tensor
 
 
-@once
-def _samples(model: Model) -> Work[_Samples]:
-    specs = [model.sample(SEED, index) for index in range(SAMPLES)]
+@shared_task
+def _start_samples(model: Model) -> Work[_StartSamples]:
+    specs = [model.sample(START_SEED, index) for index in range(START_SAMPLES)]
     discriminator = load_discriminator(model)
 
     def draw(some: Sequence[PictureSpec]) -> tuple[np.ndarray, np.ndarray]:
         pictures = model.render(some)
-        return pictures, _small(pictures)
+        return pictures, _thumbnails(pictures)
 
-    drawn = yield from batches(draw, specs, engine.BATCH)
+    drawn = yield from map_in_batches(draw, specs, engine.BATCH_SIZE)
     some = network_input(drawn[0][0], model.config)
     known = network_labels([spec.label for spec in specs[: len(some)]], model.config)
 
@@ -256,22 +264,22 @@ def _samples(model: Model) -> Work[_Samples]:
         return torch.stack([2 * part.var(0).mean() for part in maps])
 
     with torch.no_grad():
-        return _Samples(
+        return _StartSamples(
             specs,
             np.concatenate([small for _, small in drawn]),
-            usual(_shrunk(some)),
+            usual(_pyramid(some)),
             usual(_seen(discriminator, some, known)),
         )
 
 
-def _small(pictures: np.ndarray) -> np.ndarray:
+def _thumbnails(pictures: np.ndarray) -> np.ndarray:
     """(N, H, W, 3) uint8 -> (N, values) float32, in grey levels."""
     found = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
-    return F.adaptive_avg_pool2d(found, min(SIDE, pictures.shape[1])).flatten(1).numpy()
+    return F.adaptive_avg_pool2d(found, min(THUMBNAIL_SIDE, pictures.shape[1])).flatten(1).numpy()
 
 
-def _shrunk(pictures: Tensor) -> list[Tensor]:
-    return [F.avg_pool2d(pictures, times) if times > 1 else pictures for times in SHRUNK]
+def _pyramid(pictures: Tensor) -> list[Tensor]:
+    return [F.avg_pool2d(pictures, times) if times > 1 else pictures for times in PYRAMID_FACTORS]
 
 
 def _seen(discriminator: Discriminator, pictures: Tensor, labels: Tensor | None) -> list[Tensor]:
@@ -279,10 +287,10 @@ def _seen(discriminator: Discriminator, pictures: Tensor, labels: Tensor | None)
     one_hot = None
     if labels is not None:
         one_hot = F.one_hot(labels, discriminator.config.classes).float()
-    return list(itertools.islice(discriminator.maps(pictures, one_hot), LAYERS))
+    return list(itertools.islice(discriminator.feature_maps(pictures, one_hot), FEATURE_LAYERS))
 
 
-def _apart(some: Sequence[Tensor], others: Sequence[Tensor], usual: Tensor) -> Tensor:
+def _normalised_distance(some: Sequence[Tensor], others: Sequence[Tensor], usual: Tensor) -> Tensor:
     """(N,): the mean over the parts of square differences, each as a share of what is usual."""
     found = [
         (a - b).square().mean((1, 2, 3)) / share
@@ -299,5 +307,5 @@ def _generator(model: Model) -> Generator:
 
 @functools.lru_cache(maxsize=8)
 def _encoder(model: Model) -> encoder.Encoder | None:
-    opened = encoder.load(model.checkpoint)
+    opened = encoder.load_encoder(model.checkpoint)
     return opened and opened[0]

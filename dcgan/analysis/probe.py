@@ -23,19 +23,19 @@ from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import Discriminator
 
 VERSION = 1
-STATISTICS = "running_mean", "running_var"
-SHOWN = 3
+BATCH_NORM_BUFFERS = "running_mean", "running_var"
+MAX_SHOWN_CLASSES = 3
 """Classes that people are told."""
-STATED = "data", "test", "accuracy"
+REQUIRED_FACTS = "data", "test", "accuracy"
 """What the facts of every probe say: what taught it, and its share of so many test pictures."""
-AGAIN = "fit it again, with python -m training run cifar10"
+REFIT_HINT = "fit it again, with python -m training run cifar10"
 
 
 @dataclass(frozen=True)
 class Probe:
     """weights (classes, length), intercepts (classes,), usual (length,) float32, `length` being
     that of the features; usual: the mean features of the training pictures. facts: what the probe
-    is worth, at least `STATED`."""
+    is worth, at least `REQUIRED_FACTS`."""
 
     classes: tuple[str, ...]
     weights: np.ndarray
@@ -45,7 +45,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClassScore:
     """The score of a class: above 0 "this", 1 is the SVM's margin, below 0 "not this".
 
     usual: the average picture's score. parts: what D's layers add to it, the one next to the
@@ -59,29 +59,31 @@ class Answer:
 
 
 @torch.inference_mode()
-def classify(probe: Probe, network: Discriminator, picture: np.ndarray) -> list[Answer]:
+def classify(probe: Probe, network: Discriminator, picture: np.ndarray) -> list[ClassScore]:
     """The classes for a picture (H, W, 3) uint8, the highest score first; from any thread."""
     config = network.config
     channels = picture[..., : config.channels].transpose(2, 0, 1)
-    [found] = features.features(network, channels[None]).numpy()
+    [found] = features.extract_features(network, channels[None]).numpy()
     weights = probe.weights.astype(np.float64)
     usual = weights @ probe.usual + probe.intercepts
-    starts = np.cumsum([0, *(features.SIDE**2 * w for w in config.discriminator_widths[:-1])])
+    starts = np.cumsum(
+        [0, *(features.POOLED_SIDE**2 * w for w in config.discriminator_widths[:-1])]
+    )
     parts = np.add.reduceat(weights * (found - probe.usual), starts, axis=1)
     scores = usual + parts.sum(axis=1)
     return [
-        Answer(probe.classes[k], float(scores[k]), float(usual[k]), parts[k].tolist())
+        ClassScore(probe.classes[k], float(scores[k]), float(usual[k]), parts[k].tolist())
         for k in np.argsort(-scores)
     ]
 
 
-def told(probe: Probe, network: Discriminator, picture: np.ndarray) -> dict[str, Any]:
-    """As JSON: the first `SHOWN` of `classify`, all classes, and what the probe is worth."""
-    answers = [asdict(answer) for answer in classify(probe, network, picture)[:SHOWN]]
+def answer_json(probe: Probe, network: Discriminator, picture: np.ndarray) -> dict[str, Any]:
+    """Answer in JSON: the `MAX_SHOWN_CLASSES` best classes, all, and the probe's accuracy."""
+    answers = [asdict(answer) for answer in classify(probe, network, picture)[:MAX_SHOWN_CLASSES]]
     return {"answers": answers, "classes": list(probe.classes), "facts": probe.facts}
 
 
-def save(folder: str | Path, probe: Probe, network: Discriminator) -> None:
+def save_probe(folder: str | Path, probe: Probe, network: Discriminator) -> None:
     """Write a probe into the folder of its checkpoint, each of the two files at once or not at all.
 
     network: the D whose features it was taught; its statistics are kept. Raises CheckpointError
@@ -107,12 +109,12 @@ def save(folder: str | Path, probe: Probe, network: Discriminator) -> None:
 
 
 def describe(weights: Checkpoint) -> dict[str, Any] | None:
-    """{"classes", "facts"} of a checkpoint's probe, without its tensors; None, raises as `load`."""
+    """{"classes", "facts"} of a checkpoint's probe, without its tensors; else as `load_probe`."""
     path = _path(weights, "json")
     return _parse(path.read_bytes(), weights) if path.is_file() else None
 
 
-def load(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
+def load_probe(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
     """The probe, and the checkpoint's D with the probe's statistics, in eval mode.
 
     None where there is no probe. Raises CheckpointError for files that do not fit the checkpoint.
@@ -139,16 +141,18 @@ def _parse(text: str | bytes, weights: Checkpoint) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path} is not valid JSON ({error})") from None
     if not isinstance(described, dict) or described.pop("version", None) != VERSION:
-        raise CheckpointError(f"{path} is not a probe of version {VERSION}: {AGAIN}")
+        raise CheckpointError(f"{path} is not a probe of version {VERSION}: {REFIT_HINT}")
     if (of := described.pop("weights", None)) != weights.hash:
         raise CheckpointError(
-            f"{path} is a probe of the weights {of}, not of {weights.hash}: {AGAIN}"
+            f"{path} is a probe of the weights {of}, not of {weights.hash}: {REFIT_HINT}"
         )
     classes, facts = described.get("classes"), described.get("facts")
     if not isinstance(classes, list) or len(classes) < 2 or not all(map(_is_name, classes)):
-        raise CheckpointError(f"{path} must list the names of two classes or more: {AGAIN}")
-    if not isinstance(facts, dict) or not facts.keys() >= set(STATED):
-        raise CheckpointError(f"{path} must state facts with {', '.join(STATED)}: {AGAIN}")
+        raise CheckpointError(f"{path} must list the names of two classes or more: {REFIT_HINT}")
+    if not isinstance(facts, dict) or not facts.keys() >= set(REQUIRED_FACTS):
+        raise CheckpointError(
+            f"{path} must state facts with {', '.join(REQUIRED_FACTS)}: {REFIT_HINT}"
+        )
     return described
 
 
@@ -157,11 +161,11 @@ def _is_name(value: object) -> bool:
 
 
 def _statistics(network: Discriminator) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in network.state_dict().items() if k.endswith(STATISTICS)}
+    return {k: v for k, v in network.state_dict().items() if k.endswith(BATCH_NORM_BUFFERS)}
 
 
 def _shapes(network: Discriminator, classes: int) -> dict[str, tuple[int, ...]]:
-    length = features.length(network.config)
+    length = features.feature_length(network.config)
     statistics = {name: tuple(v.shape) for name, v in _statistics(network).items()}
     return {
         "weights": (classes, length),

@@ -34,20 +34,20 @@ from dcgan.latents.spec import PictureSpec, SpecError
 from dcgan.models.networks import Discriminator
 from dcgan.rendering import engine
 from dcgan.rendering.engine import Model
-from dcgan.tasks import Work, batches, once, part
+from dcgan.tasks import Work, map_in_batches, shared_task, sub_task
 
-BATCH = 64
-SAMPLES, SEED = 512, 5
+BATCH_SIZE = 64
+SURVEY_SAMPLES, SURVEY_SEED = 512, 5
 """What a survey looks at: the first draws of a seed."""
-SHOWN = 6
+FEATURES_SHOWN = 6
 """Features at a time, and pictures of each; the paper's figure shows the first six."""
-GREY = 128
-BRIGHT = 0.995
+ZERO_GREY = 128
+SCALE_QUANTILE = 0.995
 """The quantile of a gradient's values that is drawn at full strength, with all above it."""
 
 
 @torch.no_grad()
-def responses(
+def feature_responses(
     discriminator: Discriminator, pictures: Tensor, labels: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Logits (N,) and the responses of all features (N, features).
@@ -95,21 +95,21 @@ def random_discriminator(
     def see(rows: Sequence[int]) -> None:
         discriminator(*_rows(rows, pictures, labels))
 
-    yield from batches(see, range(len(pictures)), BATCH)
+    yield from map_in_batches(see, range(len(pictures)), BATCH_SIZE)
     return discriminator.eval().requires_grad_(False)
 
 
-def drawn(gradients: Tensor) -> np.ndarray:
-    """Gradients as pictures, (N, H, W, 3) uint8: grey for 0, each scaled by itself (`BRIGHT`)."""
+def gradient_images(gradients: Tensor) -> np.ndarray:
+    """Gradients as pictures, (N, H, W, 3) uint8: grey for 0, scaled by its own `SCALE_QUANTILE`."""
     values = gradients.numpy().astype(np.float32)
-    top = np.quantile(np.abs(values), BRIGHT, axis=(1, 2, 3), keepdims=True)
+    top = np.quantile(np.abs(values), SCALE_QUANTILE, axis=(1, 2, 3), keepdims=True)
     top = np.where(top > 0, top, np.abs(values).max(axis=(1, 2, 3), keepdims=True))
     scaled = np.clip(values / np.maximum(top, np.finfo(np.float32).tiny), -1, 1)
-    pixels = np.rint(GREY + (GREY - 1) * scaled).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels = np.rint(ZERO_GREY + (ZERO_GREY - 1) * scaled).astype(np.uint8).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
 
 
-def check(model: Model, feature: int, labelled: bool = True) -> None:
+def check_feature(model: Model, feature: int, labelled: bool = True) -> None:
     """Raises SpecError for a feature there is not, and for pictures without a class where D has
     to be told it."""
     last = model.config.discriminator_widths[-1] - 1
@@ -123,7 +123,7 @@ def check(model: Model, feature: int, labelled: bool = True) -> None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FeatureAttribution:
     """What one feature finds in a picture: its guided gradient, drawn, (H, W, 3) uint8."""
 
     feature: int
@@ -132,7 +132,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Look:
+class SaliencyResult:
     """What D makes of a picture.
 
     usual: the logits that a tenth, half and nine tenths of the survey's draws stay below. trained,
@@ -141,13 +141,13 @@ class Look:
 
     logit: float
     usual: list[float]
-    trained: Seen
-    random: Seen
-    strongest: list[Seen]
+    trained: FeatureAttribution
+    random: FeatureAttribution
+    strongest: list[FeatureAttribution]
 
 
 @dataclass(frozen=True)
-class Sought:
+class TopSamples:
     """The draws that some features respond to most, feature by feature, the strongest first.
 
     pairs: (N, 2 H, W, 3) uint8, each picture above its guided gradient. responses: (N,).
@@ -160,7 +160,7 @@ class Sought:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a model's D, and one with random weights, answer to `SAMPLES` draws of the model.
+    """What a model's D, and one with random weights, answer to `SURVEY_SAMPLES` draws of the model.
 
     trained, random: the networks. specs, pictures: the draws, (N, H, W, 3) uint8. logits: (N,).
     usual: responses to the draws by network, (N, features). Not for several threads at a time.
@@ -174,58 +174,63 @@ class Survey:
     logits: Tensor
     usual: dict[Discriminator, Tensor]
 
-    def look(self, picture: np.ndarray, feature: int, label: int | None = None) -> Look:
-        """At a picture (H, W, 3) uint8, with one feature and the `SHOWN` that stand out."""
-        logit, trained = self._answer(self.trained, picture, label)
-        _, random = self._answer(self.random, picture, label)
-        chosen = [feature, *self._standing_out(trained)]
-        seen, *strongest = self._seen(self.trained, picture, chosen, label, trained)
-        [beside] = self._seen(self.random, picture, [feature], label, random)
+    def attribute(
+        self, picture: np.ndarray, feature: int, label: int | None = None
+    ) -> SaliencyResult:
+        """At a picture (H, W, 3) uint8, one feature, and the `FEATURES_SHOWN` that stand out."""
+        logit, trained = self._respond(self.trained, picture, label)
+        _, random = self._respond(self.random, picture, label)
+        chosen = [feature, *self._standard_score(trained)]
+        seen, *strongest = self._attributions(self.trained, picture, chosen, label, trained)
+        [beside] = self._attributions(self.random, picture, [feature], label, random)
         usual = self.logits.quantile(self.logits.new_tensor([0.1, 0.5, 0.9])).tolist()
-        return Look(logit, usual, seen, beside, strongest)
+        return SaliencyResult(logit, usual, seen, beside, strongest)
 
-    def shown(self, first: int) -> range:
-        """The `SHOWN` features from one on, or as many as there are."""
-        return range(first, min(first + SHOWN, self.config.discriminator_widths[-1]))
+    def feature_range(self, first: int) -> range:
+        """The `FEATURES_SHOWN` features from one on, or as many as there are."""
+        return range(first, min(first + FEATURES_SHOWN, self.config.discriminator_widths[-1]))
 
-    def sought(self, network: Discriminator, features: Sequence[int]) -> Sought:
-        """The `SHOWN` draws of each feature."""
+    def top_samples(self, network: Discriminator, features: Sequence[int]) -> TopSamples:
+        """The `FEATURES_SHOWN` draws of each feature."""
         usual = self.usual[network]
-        rows = usual[:, list(features)].topk(min(SHOWN, len(usual)), dim=0).indices.T
+        rows = usual[:, list(features)].topk(min(FEATURES_SHOWN, len(usual)), dim=0).indices.T
         columns = torch.tensor(features)[:, None].expand_as(rows).flatten()
         rows = rows.flatten()
         specs = [self.specs[row] for row in rows]
         pictures = self.pictures[rows]
         labels = [spec.label for spec in specs]
         pairs = np.concatenate([pictures, self._gradients(network, pictures, columns, labels)], 1)
-        return Sought(specs, usual[rows, columns].tolist(), pairs)
+        return TopSamples(specs, usual[rows, columns].tolist(), pairs)
 
-    def _answer(
+    def _respond(
         self, network: Discriminator, picture: np.ndarray, label: int | None
     ) -> tuple[float, Tensor]:
         """The logit and the responses (features,)."""
         pictures = network_input(picture[None], self.config)
-        logits, found = responses(network, pictures, network_labels([label], self.config))
+        logits, found = feature_responses(network, pictures, network_labels([label], self.config))
         return float(logits[0]), found[0]
 
-    def _standing_out(self, response: Tensor) -> list[int]:
+    def _standard_score(self, response: Tensor) -> list[int]:
         """By how many standard deviations above the feature's mean over the draws."""
         usual = self.usual[self.trained]
         unusual = (response - usual.mean(0)) / usual.std(0)
-        return unusual.topk(min(SHOWN, len(unusual))).indices.tolist()
+        return unusual.topk(min(FEATURES_SHOWN, len(unusual))).indices.tolist()
 
-    def _seen(
+    def _attributions(
         self,
         network: Discriminator,
         picture: np.ndarray,
         features: list[int],
         label: int | None,
         response: Tensor,
-    ) -> list[Seen]:
+    ) -> list[FeatureAttribution]:
         pictures = np.repeat(picture[None], len(features), axis=0)
         labels = [label] * len(features)
         found = self._gradients(network, pictures, torch.tensor(features), labels)
-        return [Seen(n, float(response[n]), g) for n, g in zip(features, found, strict=True)]
+        return [
+            FeatureAttribution(n, float(response[n]), g)
+            for n, g in zip(features, found, strict=True)
+        ]
 
     def _gradients(
         self,
@@ -239,32 +244,32 @@ class Survey:
             network_input(pictures, self.config),
             network_labels(labels, self.config),
         )
-        return drawn(guided_gradients(network, seen, features, classes))
+        return gradient_images(guided_gradients(network, seen, features, classes))
 
 
-@once
+@shared_task
 def survey(model: Model) -> Work[Survey]:
     """Raises CheckpointError where the checkpoint has no D, as stages have none."""
     trained = load_discriminator(model)
-    specs = [model.sample(SEED, index) for index in range(SAMPLES)]
-    drawn = yield from part(0, 0.4, batches(model.render, specs, engine.BATCH))
+    specs = [model.sample(SURVEY_SEED, index) for index in range(SURVEY_SAMPLES)]
+    drawn = yield from sub_task(0, 0.4, map_in_batches(model.render, specs, engine.BATCH_SIZE))
     pictures = np.concatenate(drawn)
     seen = network_input(pictures, model.config)
     labels = network_labels([spec.label for spec in specs], model.config)
-    random = yield from part(0.4, 0.6, random_discriminator(model.config, seen, labels))
-    logits, usual = yield from part(0.6, 0.8, _answered(trained, seen, labels))
-    _, beside = yield from part(0.8, 1, _answered(random, seen, labels))
+    random = yield from sub_task(0.4, 0.6, random_discriminator(model.config, seen, labels))
+    logits, usual = yield from sub_task(0.6, 0.8, _responses_in_batches(trained, seen, labels))
+    _, beside = yield from sub_task(0.8, 1, _responses_in_batches(random, seen, labels))
     answers = {trained: usual, random: beside}
     return Survey(model.config, trained, random, specs, pictures, logits, answers)
 
 
-def _answered(
+def _responses_in_batches(
     network: Discriminator, pictures: Tensor, labels: Tensor | None
 ) -> Work[tuple[Tensor, Tensor]]:
     def ask(rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-        return responses(network, *_rows(rows, pictures, labels))
+        return feature_responses(network, *_rows(rows, pictures, labels))
 
-    found = yield from batches(ask, range(len(pictures)), BATCH)
+    found = yield from map_in_batches(ask, range(len(pictures)), BATCH_SIZE)
     logits, strongest = zip(*found, strict=True)
     return torch.cat(logits), torch.cat(strongest)
 

@@ -21,22 +21,22 @@ from dcgan.latents.spec import PictureSpec
 from dcgan.models import checkpoint
 from dcgan.models.annotations import BoxesError, BoxSet
 from dcgan.models.checkpoint import CheckpointError
-from dcgan.rendering.engine import BATCH, Model
-from dcgan.tasks import Work, batches, finish, once, part
+from dcgan.rendering.engine import BATCH_SIZE, Model
+from dcgan.tasks import Work, map_in_batches, run_to_end, shared_task, sub_task
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
-C = 1.0
-SEED = 0  # of the positions outside the boxes
-MAX_CELLS = 4096  # inside the boxes, and outside; of more, that many at random
+REGULARISATION_C = 1.0
+POSITION_SEED = 0  # of the positions outside the boxes
+MAX_POSITIONS = 4096  # inside the boxes, and outside; of more, that many at random
 
-DRAWS = 256
-DRAWS_SEED = 1
-BEST = 8
+TOP_SAMPLES_SEARCHED = 256
+TOP_SAMPLES_SEED = 1
+TOP_SAMPLES_PER_UNIT = 8
 
 
 @dataclass(frozen=True)
-class Fit:
+class UnitFit:
     """The maps of a layer with a positive weight, the largest first.
 
     inside, outside: how many positions were told apart.
@@ -49,10 +49,10 @@ class Fit:
     outside: int
 
     def table(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "C": C, "seed": SEED}
+        return {**dataclasses.asdict(self), "C": REGULARISATION_C, "seed": POSITION_SEED}
 
 
-def shipped(model: Model, boxes: BoxSet) -> Fit | None:
+def load_unit_fit(model: Model, boxes: BoxSet) -> UnitFit | None:
     """The fit that lies beside a set of boxes in the checkpoint, so that nobody waits for it.
 
     It is what `fit(model, boxes)` gives, written by `python -m dcgan units`. None for boxes that
@@ -66,7 +66,7 @@ def shipped(model: Model, boxes: BoxSet) -> Fit | None:
         return None
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        found = Fit(**{field.name: table[field.name] for field in dataclasses.fields(Fit)})
+        found = UnitFit(**{field.name: table[field.name] for field in dataclasses.fields(UnitFit)})
         count, _, _ = model.config.layer_shapes[boxes.layer - 1]
         in_layer = found.layer == boxes.layer and set(found.maps) <= set(range(count))
         if in_layer and found.table() == table:
@@ -76,12 +76,12 @@ def shipped(model: Model, boxes: BoxSet) -> Fit | None:
     raise CheckpointError(f"{path} holds no fit of layer {boxes.layer}: write it anew")
 
 
-def fit(model: Model, boxes: BoxSet) -> Fit:
-    """All of `fitting` at once."""
-    return finish(fitting(model, boxes))
+def fit_units(model: Model, boxes: BoxSet) -> UnitFit:
+    """All of `fit_units_in_steps` at once."""
+    return run_to_end(fit_units_in_steps(model, boxes))
 
 
-def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
+def fit_units_in_steps(model: Model, boxes: BoxSet) -> Work[UnitFit]:
     """Raises BoxesError or SpecError for boxes that the model can't be asked about.
 
     A position counts as inside if its cell's centre lies in a box. Those outside are as many, from
@@ -99,18 +99,20 @@ def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
             f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
         )
     activate = functools.partial(model.activations, layer=boxes.layer)
-    found = yield from part(0, 0.6, batches(activate, [p.spec for p in boxed], BATCH))
+    found = yield from sub_task(
+        0, 0.6, map_in_batches(activate, [p.spec for p in boxed], BATCH_SIZE)
+    )
     from sklearn.linear_model import LogisticRegression
 
     activations = np.concatenate(found).transpose(0, 2, 3, 1)
-    random = np.random.default_rng(SEED)
-    positives = _some(activations[inside], MAX_CELLS, random)
-    negatives = _some(activations[~inside], len(positives), random)
+    random = np.random.default_rng(POSITION_SEED)
+    positives = _random_rows(activations[inside], MAX_POSITIONS, random)
+    negatives = _random_rows(activations[~inside], len(positives), random)
     labels = np.repeat([1, 0], [len(positives), len(negatives)])
-    regression = LogisticRegression(C=C, max_iter=1000)
+    regression = LogisticRegression(C=REGULARISATION_C, max_iter=1000)
     weights = regression.fit(np.concatenate([positives, negatives]), labels).coef_[0]
     order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights > 0)]
-    return Fit(
+    return UnitFit(
         boxes.layer,
         order.tolist(),
         [round(float(weight), 6) for weight in weights[order]],
@@ -120,10 +122,11 @@ def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
 
 
 @dataclass(frozen=True)
-class Exciting:
-    """For each map, the BEST draws with the highest activation anywhere, the highest first.
+class TopActivations:
+    """The samples with the highest activation of each unit anywhere, the highest first.
 
-    draws (C, BEST): their indices. cells (C, BEST): where, row * W + column. peaks (C, BEST).
+    All arrays have the shape (units, TOP_SAMPLES_PER_UNIT). draws: indices of the samples. cells:
+    where the activation is, as row * W + column. peaks: the activation.
     """
 
     draws: np.ndarray
@@ -131,9 +134,9 @@ class Exciting:
     peaks: np.ndarray
 
 
-@once
-def exciting(model: Model, layer: int, network: str = GENERATOR) -> Work[Exciting]:
-    """Among the first DRAWS draws of DRAWS_SEED. D's layer 1 is the one next to the picture.
+@shared_task
+def top_activations(model: Model, layer: int, network: str = GENERATOR) -> Work[TopActivations]:
+    """Search TOP_SAMPLES_SEARCHED samples of TOP_SAMPLES_SEED; D's layer 1 is next to the image.
 
     Raises SpecError for a layer there is not, CheckpointError for weights without their D.
     """
@@ -149,11 +152,11 @@ def exciting(model: Model, layer: int, network: str = GENERATOR) -> Work[Excitin
         maps = maps.reshape(*maps.shape[:2], -1)
         return maps.max(axis=2), maps.argmax(axis=2)
 
-    specs = [model.sample(DRAWS_SEED, index) for index in range(DRAWS)]
-    found = yield from batches(peaks, specs, BATCH)
+    specs = [model.sample(TOP_SAMPLES_SEED, index) for index in range(TOP_SAMPLES_SEARCHED)]
+    found = yield from map_in_batches(peaks, specs, BATCH_SIZE)
     peak, cell = (np.concatenate(found).T for found in zip(*found, strict=True))
-    best = np.argsort(-peak, axis=1, kind="stable")[:, :BEST]
-    return Exciting(
+    best = np.argsort(-peak, axis=1, kind="stable")[:, :TOP_SAMPLES_PER_UNIT]
+    return TopActivations(
         best, np.take_along_axis(cell, best, axis=1), np.take_along_axis(peak, best, axis=1)
     )
 
@@ -164,7 +167,7 @@ def discriminator_shapes(config: ModelConfig) -> list[tuple[int, int, int]]:
     return [(c, int(s), int(s)) for c, s in zip(config.discriminator_widths, sides, strict=True)]
 
 
-def _some(rows: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+def _random_rows(rows: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     if len(rows) <= count:
         return rows
     return rows[random.choice(len(rows), count, replace=False)]

@@ -11,7 +11,7 @@ from dcgan.latents.spec import PictureSpec, SpecError
 FRAMES_PER_SECOND = 15
 
 
-def frames(
+def walk_frames(
     stations: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
 ) -> list[PictureSpec]:
     """At least one; each keeps the edits and the class of the station that the way to it left.
@@ -21,7 +21,9 @@ def frames(
     if len({(station.model, station.weights) for station in stations}) > 1:
         raise SpecError("the stations of a walk must be of one model")
     steps = max(round(seconds * FRAMES_PER_SECOND), 1)
-    path = operations.walk([station.z for station in stations], steps, closed, spherical)
+    path = operations.interpolate_keyframes(
+        [station.z for station in stations], steps, closed, spherical
+    )
     legs = len(stations) if closed else len(stations) - 1
     last = max(steps if closed else steps - 1, 1)
     left = [stations[min(step * legs // last, legs - 1)] for step in range(steps)]

@@ -33,11 +33,13 @@ from dcgan.latents.spec import (
 
 Latent = NDArray[np.float64]
 
-DRAWS, NOISE = 0, 1
-PARALLEL = 1e-6
+DRAW_STREAM, NOISE_STREAM = 0, 1
+PARALLEL_TOLERANCE = 1e-6
 
 
-def words(seed: int, index: int, count: int, stream: int = DRAWS) -> NDArray[np.uint64]:
+def philox_words(
+    seed: int, index: int, count: int, stream: int = DRAW_STREAM
+) -> NDArray[np.uint64]:
     """`count` words of Philox4x64-10 with the key words (seed, stream).
 
     Block b = 1, 2, ... enciphers the counter words (b, index, 0, 0), least significant first, and
@@ -50,7 +52,9 @@ def words(seed: int, index: int, count: int, stream: int = DRAWS) -> NDArray[np.
 
 
 @lru_cache(maxsize=4096)
-def draw(seed: int, index: int, size: int, prior: Prior, stream: int = DRAWS) -> Latent:
+def draw_latent(
+    seed: int, index: int, size: int, prior: Prior, stream: int = DRAW_STREAM
+) -> Latent:
     """A z of shape (size,), read-only; the first values do not depend on the size.
 
     It is remembered: whoever drags a turned head asks for the same twenty draws in every picture.
@@ -59,7 +63,7 @@ def draw(seed: int, index: int, size: int, prior: Prior, stream: int = DRAWS) ->
     words gives r cos(a) and r sin(a) with r = sqrt(-2 ln(1 - u1)) and a = 2 pi u2 (Box-Muller).
     """
     even = size + size % 2
-    u = (words(seed, index, even, stream) >> np.uint64(11)).astype(np.float64) / 2**53
+    u = (philox_words(seed, index, even, stream) >> np.uint64(11)).astype(np.float64) / 2**53
     if prior == "uniform":
         z = (2 * u - 1)[:size]
     else:
@@ -69,10 +73,10 @@ def draw(seed: int, index: int, size: int, prior: Prior, stream: int = DRAWS) ->
     return z
 
 
-def draws(seed: int, start: int, count: int, size: int, prior: Prior) -> Latent:
+def draw_latents(seed: int, start: int, count: int, size: int, prior: Prior) -> Latent:
     """The z's (count, size) with the indices from `start` on."""
     return np.array(
-        [draw(seed, index, size, prior) for index in range(start, start + count)]
+        [draw_latent(seed, index, size, prior) for index in range(start, start + count)]
     ).reshape(count, size)
 
 
@@ -84,20 +88,22 @@ def slerp(t: float, start: Latent, end: Latent) -> Latent:
     """Turns the direction at constant speed while the norm changes linearly.
 
     Equals lerp where no single arc joins the two: where one is zero, or the sine of the angle
-    between them is below PARALLEL. Gives the ends exactly.
+    between them is below PARALLEL_TOLERANCE. Gives the ends exactly.
     """
     norms = np.linalg.norm(start), np.linalg.norm(end)
     if t in (0, 1) or 0 in norms:
         return lerp(t, start, end)
     a, b = start / norms[0], end / norms[1]
     angle = 2 * math.atan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
-    if math.sin(angle) < PARALLEL:
+    if math.sin(angle) < PARALLEL_TOLERANCE:
         return lerp(t, start, end)
     arc = (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
     return ((1 - t) * norms[0] + t * norms[1]) * arc
 
 
-def walk(stations: Sequence[Z], steps: int, closed: bool, spherical: bool) -> list[Z]:
+def interpolate_keyframes(
+    stations: Sequence[Z], steps: int, closed: bool, spherical: bool
+) -> list[Z]:
     """`steps` z's through the stations, evenly spread over the legs between them (figure 4).
 
     An open walk ends at the last station; a closed one ends a step before its first, so that it
@@ -116,16 +122,16 @@ def walk(stations: Sequence[Z], steps: int, closed: bool, spherical: bool) -> li
     return path
 
 
-def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:
+def evaluate_latent(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:
     """The z (size,) that a spec describes.
 
-    directions: the model's, by name, each (size,). Raises SpecError as `check_z` does.
+    directions: the model's, by name, each (size,). Raises SpecError as `check_latent` does.
     """
 
     def value(z: Z) -> Latent:
         match z:
             case Draw(seed, index):
-                return draw(seed, index, size, prior)
+                return draw_latent(seed, index, size, prior)
             case At(values):
                 _check_values(values, size)
                 return np.array(values)
@@ -138,7 +144,9 @@ def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) ->
             case Slerp(t, start, end):
                 return slerp(t, value(start), value(end))
             case Noise(amplitude, seed, index, base):
-                return value(base) + amplitude * draw(seed, index, size, "uniform", NOISE)
+                return value(base) + amplitude * draw_latent(
+                    seed, index, size, "uniform", NOISE_STREAM
+                )
             case Move(steps, base):
                 moves = [amount * _direction(name, directions) for name, amount in steps]
                 return value(base) + np.sum(moves, axis=0)
@@ -151,7 +159,7 @@ def evaluate(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) ->
     return value(z)
 
 
-def gains(
+def layer_gains(
     edits: Sequence[Gain], layer_shapes: Sequence[tuple[int, int, int]]
 ) -> dict[int, NDArray[np.float32]]:
     """Factors in [0, 3] by layer, to multiply its feature maps with (section 6.3.1).
@@ -164,7 +172,7 @@ def gains(
     factors: dict[int, NDArray[np.float64]] = {}
     for edit in edits:
         maps, height, width = layer_shapes[edit.layer - 1]
-        change = np.where(_region(edit, height, width), edit.gain, 1.0)
+        change = np.where(_gain_region(edit, height, width), edit.gain, 1.0)
         factor = np.ones((maps, *change.shape))
         factor[list(edit.maps)] = change
         factors[edit.layer] = factors.get(edit.layer, 1.0) * factor
@@ -193,7 +201,7 @@ def check_gains(edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, in
             )
 
 
-def check_z(z: Z, size: int, directions: Mapping[str, Latent]) -> None:
+def check_latent(z: Z, size: int, directions: Mapping[str, Latent]) -> None:
     """Raises SpecError for a direction that is not among these, or another number of values."""
     for part in z.parts():
         if isinstance(part, At):
@@ -214,7 +222,7 @@ def _direction(name: str, directions: Mapping[str, Latent]) -> Latent:
     return directions[name]
 
 
-def _region(edit: Gain, height: int, width: int) -> NDArray[np.bool_]:
+def _gain_region(edit: Gain, height: int, width: int) -> NDArray[np.bool_]:
     """Where the gain applies, as (H, W), or (1, 1) for everywhere."""
     if edit.mask is None:
         return np.ones((1, 1), bool)

@@ -29,18 +29,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, get_type_hints
 
 from dcgan.latents.spec_fields import (
-    Decimal,
+    DecimalField,
     Field,
-    Instance,
-    Many,
-    Maps,
-    Mask,
-    Pair,
+    IntField,
+    ListField,
+    MaskField,
+    NodeField,
+    PairField,
+    PatternField,
     SpecError,
-    Values,
-    Whole,
-    Word,
-    read,
+    UnitsField,
+    ValuesField,
+    read_field,
 )
 
 VERSION = "v1"
@@ -99,19 +99,19 @@ class _Latent(_Node):
 
 _NAME = "[a-z0-9_-]{1,64}"
 _CHARACTERS = "of the characters a-z, 0-9, _ and -"
-_DIRECTION = Word(_NAME, f"a name {_CHARACTERS}")
-_LATENT = Instance(_Latent, "a z such as z(1,0)")
-_FACTOR = Decimal(-100, 100)
-_TERM = Pair(_FACTOR, _LATENT, "a weight and a z")
-_STEP = Pair(_DIRECTION, _FACTOR, "a direction and an amount")
-_LABEL = Whole(0, 9999)
+_DIRECTION = PatternField(_NAME, f"a name {_CHARACTERS}")
+_LATENT = NodeField(_Latent, "a z such as z(1,0)")
+_FACTOR = DecimalField(-100, 100)
+_TERM = PairField(_FACTOR, _LATENT, "a weight and a z")
+_STEP = PairField(_DIRECTION, _FACTOR, "a direction and an amount")
+_LABEL = IntField(0, 9999)
 
 Z: TypeAlias = Annotated[
     "Draw | At | Mean | Sum | Lerp | Slerp | Noise | Move | Turn | Scale", _LATENT
 ]
-Seed: TypeAlias = Annotated[int, Whole(0, 2**53 - 1)]
-Index: TypeAlias = Annotated[int, Whole(0, 2**32 - 1)]
-Fraction: TypeAlias = Annotated[float, Decimal(0, 1)]
+Seed: TypeAlias = Annotated[int, IntField(0, 2**53 - 1)]
+Index: TypeAlias = Annotated[int, IntField(0, 2**32 - 1)]
+Fraction: TypeAlias = Annotated[float, DecimalField(0, 1)]
 Factor: TypeAlias = Annotated[float, _FACTOR]
 
 
@@ -127,21 +127,21 @@ class Draw(_Latent, name="z"):
 class At(_Latent):
     """A z that no draw leads to, as one that was found for a photograph; in steps of 1/4096."""
 
-    values: Annotated[tuple[float, ...], Values()]
+    values: Annotated[tuple[float, ...], ValuesField()]
 
 
 @dataclass(frozen=True)
 class Mean(_Latent):
     """An exemplar (figure 7)."""
 
-    zs: Annotated[tuple[Z, ...], Many(_LATENT, 2, 16, "z's")]
+    zs: Annotated[tuple[Z, ...], ListField(_LATENT, 2, 16, "z's")]
 
 
 @dataclass(frozen=True)
 class Sum(_Latent):
     """terms: (weight, z) pairs."""
 
-    terms: Annotated[tuple[tuple[float, Z], ...], Many(_TERM, 1, 64, "weighted z's")]
+    terms: Annotated[tuple[tuple[float, Z], ...], ListField(_TERM, 1, 64, "weighted z's")]
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Slerp(_Latent):
 class Noise(_Latent):
     """z + uniform(-amplitude, amplitude) noise, 0.25 in figure 7."""
 
-    amplitude: Annotated[float, Decimal(0, 10)]
+    amplitude: Annotated[float, DecimalField(0, 10)]
     seed: Seed
     index: Index
     z: Z
@@ -172,7 +172,7 @@ class Noise(_Latent):
 class Move(_Latent):
     """steps: (direction, amount) pairs, directions by the names that the model gives them."""
 
-    steps: Annotated[tuple[tuple[str, float], ...], Many(_STEP, 1, 16, "steps")]
+    steps: Annotated[tuple[tuple[str, float], ...], ListField(_STEP, 1, 16, "steps")]
     z: Z
 
 
@@ -200,10 +200,10 @@ class Gain(_Node):
     applies, as numpy.packbits of the layer's (H, W) booleans; everywhere without one.
     """
 
-    layer: Annotated[int, Whole(1, 64)]
-    gain: Annotated[float, Decimal(0, 3)]
-    maps: Annotated[tuple[int, ...], Maps()]
-    mask: Annotated[bytes | None, Mask()] = None
+    layer: Annotated[int, IntField(1, 64)]
+    gain: Annotated[float, DecimalField(0, 3)]
+    maps: Annotated[tuple[int, ...], UnitsField()]
+    mask: Annotated[bytes | None, MaskField()] = None
 
 
 @dataclass(frozen=True)
@@ -218,10 +218,12 @@ class PictureSpec(_Node, name="picture"):
     weights: the first 8 hexadecimal digits of their SHA-256.
     """
 
-    model: Annotated[str, Word(f"{_NAME}(/{_NAME})?", f"one or two names {_CHARACTERS}, with /")]
-    weights: Annotated[str, Word("[0-9a-f]{8}", "8 hexadecimal digits (0-9, a-f)")]
+    model: Annotated[
+        str, PatternField(f"{_NAME}(/{_NAME})?", f"one or two names {_CHARACTERS}, with /")
+    ]
+    weights: Annotated[str, PatternField("[0-9a-f]{8}", "8 hexadecimal digits (0-9, a-f)")]
     z: Z
-    gains: Annotated[tuple[Gain, ...], Many(Instance(Gain, "a gain"), 0, 32, "gains")] = ()
+    gains: Annotated[tuple[Gain, ...], ListField(NodeField(Gain, "a gain"), 0, 32, "gains")] = ()
     label: Annotated[int | None, _LABEL] = None
 
     def __post_init__(self) -> None:
@@ -325,14 +327,16 @@ class _Reader:
 def _build(node: type[N], arguments: list[object]) -> N:
     """From what stands between the brackets: words, and nodes already built."""
     fields = _fields(node)
-    if isinstance(fields[0][1], Many):
+    if isinstance(fields[0][1], ListField):
         split = max(len(arguments) - len(fields) + 1, 0)
         arguments = [arguments[:split], *arguments[split:]]
     required = sum(not optional for *_, optional in fields)
     if not required <= len(arguments) <= len(fields):
         form = f"{node.name}({','.join(name for name, *_ in fields)})"
         raise SpecError(f"expected the values of {form}, found {len(arguments)}")
-    return node(*(read(field, a) for (_, field, _), a in zip(fields, arguments, strict=False)))
+    return node(
+        *(read_field(field, a) for (_, field, _), a in zip(fields, arguments, strict=False))
+    )
 
 
 @functools.cache

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MAX_MAP = 4095
+MAX_UNIT = 4095
 MAX_MASK_BYTES = 2048
 MAX_VALUES = 1024
-STEPS = 4096
+VALUE_STEPS = 4096
 
 
 class SpecError(ValueError):
@@ -35,7 +35,7 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntField:
     low: int
     high: int
 
@@ -44,7 +44,7 @@ class Whole:
 
     def check(self, what: str, value: object) -> int:
         if type(value) is not int or not self.low <= value <= self.high:
-            raise unfit(what, f"a whole number from {self.low} to {self.high}", value)
+            raise field_error(what, f"a whole number from {self.low} to {self.high}", value)
         return value
 
     def write(self, value: int) -> str:
@@ -52,7 +52,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Decimal:
+class DecimalField:
     """A multiple of 0.000001: sign * floor(|x| * 1e6 + 0.5) / 1e6 in doubles."""
 
     low: int
@@ -66,7 +66,7 @@ class Decimal:
             isinstance(value, int | float) and self.low <= value <= self.high
         ):
             expected = f"a number from {self.low} to {self.high} with at most 6 decimals"
-            raise unfit(what, expected, value)
+            raise field_error(what, expected, value)
         millionths = math.floor(abs(value) * 1e6 + 0.5)
         return (millionths if value > 0 else -millionths) / 1e6
 
@@ -75,7 +75,7 @@ class Decimal:
 
 
 @dataclass(frozen=True)
-class Word:
+class PatternField:
     pattern: str
     expected: str
 
@@ -84,14 +84,14 @@ class Word:
 
     def check(self, what: str, value: object) -> str:
         if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
-            raise unfit(what, self.expected, value)
+            raise field_error(what, self.expected, value)
         return value
 
     def write(self, value: str) -> str:
         return value
 
 
-class Maps:
+class UnitsField:
     """Feature maps, numbered from 0: (1, 5, 7, 8, 9) is written 1.5.7-9."""
 
     def read(self, word: str) -> object:
@@ -101,7 +101,7 @@ class Maps:
             if ends is None:
                 return word
             first, last = int(ends[1]), int(ends[2] or ends[1])
-            if not first <= last <= MAX_MAP:
+            if not first <= last <= MAX_UNIT:
                 return word
             maps.update(range(first, last + 1))
         return tuple(maps)
@@ -110,9 +110,9 @@ class Maps:
         if (
             not isinstance(value, tuple | list)
             or not value
-            or not all(type(number) is int and 0 <= number <= MAX_MAP for number in value)
+            or not all(type(number) is int and 0 <= number <= MAX_UNIT for number in value)
         ):
-            raise unfit(what, f"feature maps from 0 to {MAX_MAP}, as in 1.5.7-9", value)
+            raise field_error(what, f"feature maps from 0 to {MAX_UNIT}, as in 1.5.7-9", value)
         return tuple(sorted(set(value)))
 
     def write(self, value: tuple[int, ...]) -> str:
@@ -121,7 +121,7 @@ class Maps:
         return ".".join(f"{n[0]}-{n[-1]}" if len(n) > 1 else f"{n[0]}" for n in numbers)
 
 
-class Mask:
+class MaskField:
     """One bit per cell of a layer, row by row, most significant first (as numpy.packbits)."""
 
     def read(self, word: str) -> object:
@@ -129,21 +129,21 @@ class Mask:
 
     def check(self, what: str, value: object) -> bytes:
         if not isinstance(value, bytes) or not 1 <= len(value) <= MAX_MASK_BYTES:
-            raise unfit(what, f"1 to {MAX_MASK_BYTES} bytes, as text in base64url", value)
+            raise field_error(what, f"1 to {MAX_MASK_BYTES} bytes, as text in base64url", value)
         return value
 
     def write(self, value: bytes) -> str:
         return _to_base64(value)
 
 
-class Values:
-    """Numbers from -8 to 8 in steps of 1/STEPS, as int16 with the low byte first."""
+class ValuesField:
+    """Numbers from -8 to 8 in steps of 1/VALUE_STEPS, as int16 with the low byte first."""
 
     def read(self, word: str) -> object:
         content = _from_base64(word)
         if isinstance(content, str) or len(content) % 2:
             return word
-        return tuple(number / STEPS for (number,) in struct.iter_unpack("<h", content))
+        return tuple(number / VALUE_STEPS for (number,) in struct.iter_unpack("<h", content))
 
     def check(self, what: str, value: object) -> tuple[float, ...]:
         expected = f"1 to {MAX_VALUES} numbers from -8 to 8, as text in base64url"
@@ -153,15 +153,17 @@ class Values:
             or not all(isinstance(x, int | float) and -8 <= x <= 8 for x in value)
             or any(type(x) is bool for x in value)
         ):
-            raise unfit(what, expected, value)
-        return tuple(min(math.floor(x * STEPS + 0.5), 8 * STEPS - 1) / STEPS for x in value)
+            raise field_error(what, expected, value)
+        return tuple(
+            min(math.floor(x * VALUE_STEPS + 0.5), 8 * VALUE_STEPS - 1) / VALUE_STEPS for x in value
+        )
 
     def write(self, value: tuple[float, ...]) -> str:
-        return _to_base64(b"".join(struct.pack("<h", round(x * STEPS)) for x in value))
+        return _to_base64(b"".join(struct.pack("<h", round(x * VALUE_STEPS)) for x in value))
 
 
 @dataclass(frozen=True)
-class Instance:
+class NodeField:
     """An object that stands for its own text, str(object)."""
 
     of: type
@@ -172,7 +174,7 @@ class Instance:
 
     def check(self, what: str, value: object) -> object:
         if not isinstance(value, self.of):
-            raise unfit(what, self.expected, value)
+            raise field_error(what, self.expected, value)
         return value
 
     def write(self, value: object) -> str:
@@ -180,17 +182,17 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairField:
     first: Field
     second: Field
     expected: str
 
     def read(self, words: Sequence[object]) -> object:
-        return tuple(map(read, (self.first, self.second), words))
+        return tuple(map(read_field, (self.first, self.second), words))
 
     def check(self, what: str, value: object) -> tuple[Any, Any]:
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise unfit(what, self.expected, value)
+            raise field_error(what, self.expected, value)
         return self.first.check(what, value[0]), self.second.check(what, value[1])
 
     def write(self, value: tuple[Any, Any]) -> str:
@@ -198,7 +200,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Many:
+class ListField:
     """`low` to `high` values of one field in a row."""
 
     field: Field
@@ -207,14 +209,14 @@ class Many:
     items: str
 
     def read(self, words: Sequence[object]) -> object:
-        if isinstance(self.field, Pair):
+        if isinstance(self.field, PairField):
             words = [words[i : i + 2] for i in range(0, len(words), 2)]
-        return [read(self.field, word) for word in words]
+        return [read_field(self.field, word) for word in words]
 
     def check(self, what: str, value: object) -> tuple[Any, ...]:
         expected = f"{self.low} to {self.high} {self.items}"
         if not isinstance(value, tuple | list):
-            raise unfit(what, expected, value)
+            raise field_error(what, expected, value)
         if not self.low <= len(value) <= self.high:
             raise SpecError(f"{what} must be {expected}, not {len(value)}")
         return tuple(
@@ -236,10 +238,10 @@ def _to_base64(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def read(field: Field, argument: object) -> object:
+def read_field(field: Field, argument: object) -> object:
     """The value of a word or of a list of words; any other argument is a value already."""
     return field.read(argument) if isinstance(argument, str | list) else argument
 
 
-def unfit(what: str, expected: str, value: object) -> SpecError:
+def field_error(what: str, expected: str, value: object) -> SpecError:
     return SpecError(f"{what} must be {expected}, not {reprlib.repr(value)}")

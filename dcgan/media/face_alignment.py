@@ -16,21 +16,21 @@ import numpy as np
 from PIL import Image
 
 CASCADES = ("frontalface_default", "frontalface_alt", "frontalface_alt2")
-EYES = ("lefteye_2splits", "righteye_2splits")
+EYE_CASCADES = ("lefteye_2splits", "righteye_2splits")
 """As OpenCV names them: of the one whose eyes these are; his right eye lies left in the picture."""
-SCALE, NEIGHBOURS = 1.1, 3
+CASCADE_SCALE, CASCADE_NEIGHBOURS = 1.1, 3
 """Steps of the search, and how many neighbouring hits make a box."""
-OVERLAP = 0.3
+MAX_OVERLAP = 0.3
 """Boxes that share so much of their union are of one face."""
-IRIS = 0.68
+IRIS_HEIGHT = 0.68
 """Where in the height of what they find the eye lies: the brow is in it (measured, 88 eyes)."""
-LONGEST = 1024
+MAX_DETECTION_SIDE = 1024
 """Larger photographs are searched at this size."""
 LEFT_EYE, RIGHT_EYE = (0.336, 0.415), (0.664, 0.415)
 """Where eyes come to lie when aligned, as shares of the side, seen from the front."""
-USUAL_EYES = (0.313, 0.402), (0.687, 0.402)
+EXPECTED_EYES = (0.313, 0.402), (0.687, 0.402)
 """Where they lie in a box: the median of 59 portraits in which they are found."""
-SMALLEST = 32
+MIN_FACE_SIDE = 32
 """Side of a face that is cut out for somebody, in pixels."""
 
 
@@ -42,14 +42,14 @@ class Box(NamedTuple):
     side: float
 
 
-def cut(photograph: Image.Image, size: int) -> tuple[np.ndarray, list[str]] | None:
+def align_largest_face(photograph: Image.Image, size: int) -> tuple[np.ndarray, list[str]] | None:
     """The largest face of a photograph, aligned as faces are to train on, (size, size, 3) uint8,
     and what had to be done to it; None where no face is found.
 
     Where the eyes are not found, they are taken to lie where they usually do.
     """
     grey = np.asarray(photograph.convert("L"))
-    found = detect(grey, SMALLEST)
+    found = detect_faces(grey, MIN_FACE_SIDE)
     if not found:
         return None
     box, notes = max(found, key=lambda box: box.side), []
@@ -58,27 +58,29 @@ def cut(photograph: Image.Image, size: int) -> tuple[np.ndarray, list[str]] | No
     eyes = find_eyes(grey, box)
     if eyes is None:
         notes.append("The eyes were not found: it is cut by the outline of the face.")
-        left, right = (np.add(box[:2], np.multiply(box.side, eye)) for eye in USUAL_EYES)
+        left, right = (np.add(box[:2], np.multiply(box.side, eye)) for eye in EXPECTED_EYES)
         eyes = left, right
-    corner, vector = frame(*eyes)
+    corner, vector = alignment_frame(*eyes)
     if float(np.hypot(*vector)) < size:
         notes.append("The face is small in it, so it is enlarged here.")
-    return np.asarray(square(photograph.convert("RGB"), corner, vector, size)), notes
+    return np.asarray(sample_square(photograph.convert("RGB"), corner, vector, size)), notes
 
 
-def detect(grey: np.ndarray, smallest: int) -> list[Box]:
+def detect_faces(grey: np.ndarray, smallest: int) -> list[Box]:
     """Faces in a photograph (H, W) uint8, down to half of `smallest`, so that these can be told."""
-    scale = min(1.0, LONGEST / max(grey.shape))
+    scale = min(1.0, MAX_DETECTION_SIDE / max(grey.shape))
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     least = max(20, int(scale * smallest / 2))
     groups: list[dict[str, Box]] = []
     for name in CASCADES:
-        hits = _cascade(name).detectMultiScale(grey, SCALE, NEIGHBOURS, minSize=(least, least))
+        hits = _cascade(name).detectMultiScale(
+            grey, CASCADE_SCALE, CASCADE_NEIGHBOURS, minSize=(least, least)
+        )
         for x, y, side, _ in hits:
             box = Box(x, y, side)
             for group in groups:
-                if _overlap(box, next(iter(group.values()))) > OVERLAP:
+                if _intersection_over_union(box, next(iter(group.values()))) > MAX_OVERLAP:
                     group.setdefault(name, box)
                     break
             else:
@@ -96,28 +98,32 @@ def find_eyes(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray] | Non
     Each is searched for in its quarter of the box; a pair that no upright face has is no pair.
     """
     found = []
-    for column, name in enumerate(reversed(EYES)):
+    for column, name in enumerate(reversed(EYE_CASCADES)):
         x, y = round(box.x + column * box.side / 2), round(box.y + 0.15 * box.side)
         part = grey[max(y, 0) : y + round(0.45 * box.side), max(x, 0) : x + round(box.side / 2)]
         least = max(8, round(box.side / 8))
-        hits = _cascade(name).detectMultiScale(part, 1.05, NEIGHBOURS, minSize=(least, least))
+        hits = _cascade(name).detectMultiScale(
+            part, 1.05, CASCADE_NEIGHBOURS, minSize=(least, least)
+        )
         if not len(hits):
             return None
         left, top, width, height = max(hits, key=lambda hit: hit[2])
-        found.append(np.array([max(x, 0) + left + width / 2, max(y, 0) + top + IRIS * height]))
+        found.append(
+            np.array([max(x, 0) + left + width / 2, max(y, 0) + top + IRIS_HEIGHT * height])
+        )
     across, down = found[1] - found[0]
     upright = 0.25 * box.side < across and abs(down) < math.tan(math.radians(25)) * across
     return (found[0], found[1]) if upright else None
 
 
-def frame(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def alignment_frame(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper left corner and upper side of the square in which eyes lie where they should."""
     vector = (right - left) / (RIGHT_EYE[0] - LEFT_EYE[0])
     down = np.array([-vector[1], vector[0]])
     return left - LEFT_EYE[0] * vector - LEFT_EYE[1] * down, vector
 
 
-def square(
+def sample_square(
     photograph: Image.Image, corner: np.ndarray, vector: np.ndarray, size: int
 ) -> Image.Image:
     """The square on the right of a vector, in pixels; its edge continues what lies outside."""
@@ -134,7 +140,7 @@ def square(
     return Image.fromarray(drawn).reduce(finer)
 
 
-def _overlap(a: Box, b: Box) -> float:
+def _intersection_over_union(a: Box, b: Box) -> float:
     """Intersection over union."""
     width = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
     height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)

@@ -28,7 +28,7 @@ def from_uint8(pictures: np.ndarray, output: Output) -> np.ndarray:
     return scaled / 127.5 - 1 if output == "tanh" else scaled / 255
 
 
-def grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
+def make_grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
     """(N, H, W, 3) uint8 -> one picture, rows filled left to right; about square by default."""
     count, height, width, channels = pictures.shape
     columns = columns or math.ceil(math.sqrt(count))
@@ -39,7 +39,7 @@ def grid(pictures: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet.reshape(rows * height, columns * width, channels)
 
 
-def steps(frames: np.ndarray) -> np.ndarray:
+def frame_differences(frames: np.ndarray) -> np.ndarray:
     """Change from each picture to the next: root mean square, in grey levels of 255."""
     change = np.diff(frames.astype(np.float32), axis=0)
     return np.sqrt((change**2).mean(axis=(1, 2, 3)))

@@ -8,36 +8,38 @@ import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 40_000_000  # 160 MB decoded
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
-READABLE = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
+READABLE_FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
-class PhotographError(ValueError):
+class UploadError(ValueError):
     """What is wrong with a file, as a sentence."""
 
 
-class TooLargeError(PhotographError):
+class TooLargeError(UploadError):
     """A file of more pixels than are read."""
 
 
-class NoFaceError(PhotographError):
+class NoFaceError(UploadError):
     """A photograph without the face that was asked for."""
 
 
-def read_photograph(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """The `middle` of an uploaded file as D sees it, and what had to be done to it; raises as
-    `read_whole`."""
-    image, notes = read_whole(content, 4 * size, channels)
-    return middle(image, size), notes
+def read_square_upload(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
+    """The `centre_square` of an uploaded file as D sees it, and what had to be done to it.
+
+    Raises as `read_upload`.
+    """
+    image, notes = read_upload(content, 4 * size, channels)
+    return centre_square(image, size), notes
 
 
-def middle(image: Image.Image, size: int) -> np.ndarray:
+def centre_square(image: Image.Image, size: int) -> np.ndarray:
     """The middle square, (size, size, 3) uint8."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(square.convert("RGB"))
 
 
-def read_whole(content: bytes, least: int, channels: int) -> tuple[Image.Image, list[str]]:
+def read_upload(content: bytes, least: int, channels: int) -> tuple[Image.Image, list[str]]:
     """All of an uploaded file, upright, in colours or greys of 8 bits, and what had to be done.
 
     least: a large JPEG is decoded at a part of its size, if no side gets shorter than this. Raises
@@ -45,15 +47,15 @@ def read_whole(content: bytes, least: int, channels: int) -> tuple[Image.Image, 
     for one of too many pixels.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=KINDS) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels = image.width * image.height
             if pixels > MAX_PIXELS:
                 raise TooLargeError(
                     f"This picture has {image.width:,} x {image.height:,} pixels, and at most "
                     f"{MAX_PIXELS // 10**6} million are read: give a smaller copy."
                 )
-            return _plain(image, least, channels)
-    except PhotographError:
+            return _to_8_bit(image, least, channels)
+    except UploadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise TooLargeError(
@@ -61,17 +63,17 @@ def read_whole(content: bytes, least: int, channels: int) -> tuple[Image.Image, 
             "read: give a smaller copy."
         ) from None
     except Image.UnidentifiedImageError:
-        raise PhotographError(
+        raise UploadError(
             f"This file is not a picture that can be read here, whatever its name says: give "
-            f"{READABLE}."
+            f"{READABLE_FORMATS}."
         ) from None
     except Exception as error:  # what a broken file makes Pillow's decoders stumble over
-        raise PhotographError(
+        raise UploadError(
             f"This picture is broken or incomplete ({error}): give another copy of it."
         ) from None
 
 
-def _plain(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
+def _to_8_bit(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("The file holds several pictures: this is the first of them.")

@@ -35,10 +35,10 @@ SCALINGS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-SMALLEST, LARGEST = 64, 1024
-LONGEST = 600
-WIDEST = 8192
-MOST_A_SECOND = 30
+MIN_SIZE, MAX_SIZE = 64, 1024
+MAX_SECONDS = 600
+MAX_STRIP_WIDTH = 8192
+MAX_FRAMES_PER_SECOND = 30
 STRIP = 4096
 """Pixels that a strip is wide at most, before it goes on in another row."""
 STEP = 2**20
@@ -47,7 +47,7 @@ DESCRIPTION = 0x010E
 """Of a picture, in EXIF."""
 
 
-class FilmError(ValueError):
+class VideoError(ValueError):
     """A film that can't be made; the message says what to choose instead."""
 
 
@@ -55,7 +55,7 @@ FORMATS = ("mp4", "gif", "webp", "png")
 
 
 @dataclass(frozen=True)
-class Film:
+class VideoOptions:
     """What a film is to be like. Raises FilmError.
 
     seconds: of all frames together. size: its height in pixels, an even number. scaling: of
@@ -69,28 +69,30 @@ class Film:
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
-            raise FilmError(f"a film is {_any_of(FORMATS)}, not {reprlib.repr(self.format)}")
+            raise VideoError(f"a film is {_any_of(FORMATS)}, not {reprlib.repr(self.format)}")
         seconds = self.seconds
-        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
-            raise FilmError(f"a film takes up to {LONGEST} seconds, not {reprlib.repr(seconds)}")
-        if type(self.size) is not int or self.size % 2 or not SMALLEST <= self.size <= LARGEST:
-            raise FilmError(
-                f"a film's size is an even number of pixels from {SMALLEST} to {LARGEST}, "
+        if not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
+            raise VideoError(
+                f"a film takes up to {MAX_SECONDS} seconds, not {reprlib.repr(seconds)}"
+            )
+        if type(self.size) is not int or self.size % 2 or not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise VideoError(
+                f"a film's size is an even number of pixels from {MIN_SIZE} to {MAX_SIZE}, "
                 f"not {reprlib.repr(self.size)}"
             )
         if self.scaling not in [*SCALINGS]:
-            raise FilmError(
+            raise VideoError(
                 f"a film is scaled by {_any_of(SCALINGS)}, not {reprlib.repr(self.scaling)}"
             )
 
     def check(self, frames: int) -> None:
-        """Raises FilmError for a single frame, and for more than MOST_A_SECOND a second."""
+        """Raises FilmError for a single frame, and for more than MAX_FRAMES_PER_SECOND a second."""
         if frames < 2:
-            raise FilmError("a film has 2 frames at least")
-        if frames > MOST_A_SECOND * self.seconds:
-            raise FilmError(
-                f"{frames} frames in {self.seconds:g} seconds are more than {MOST_A_SECOND} a "
-                "second: give them more time"
+            raise VideoError("a film has 2 frames at least")
+        if frames > MAX_FRAMES_PER_SECOND * self.seconds:
+            raise VideoError(
+                f"{frames} frames in {self.seconds:g} seconds are more than "
+                f"{MAX_FRAMES_PER_SECOND} a second: give them more time"
             )
 
     def sides(self, frames: np.ndarray) -> tuple[int, int]:
@@ -98,7 +100,7 @@ class Film:
         _, height, width, _ = frames.shape
         return 2 * round(self.size * width / height / 2), self.size
 
-    def pace(self, frames: np.ndarray) -> Fraction:
+    def frame_seconds(self, frames: np.ndarray) -> Fraction:
         """Seconds of a frame."""
         return Fraction(self.seconds).limit_denominator(1000) / len(frames)
 
@@ -109,16 +111,18 @@ class Film:
             yield np.asarray(picture)
 
 
-def encode(frames: np.ndarray, texts: Sequence[str], film: Film) -> Work[bytes]:
+def encode_video(frames: np.ndarray, texts: Sequence[str], film: VideoOptions) -> Work[bytes]:
     """The file of a film with frames (N, H, W, 3) uint8; a GIF or WebP repeats for ever.
 
     texts: of its pictures, frame by frame, from left to right in each. Raises FilmError as
-    `Film.check` does, and for frames that would be wider than WIDEST.
+    `Film.check` does, and for frames that would be wider than MAX_STRIP_WIDTH.
     """
     film.check(len(frames))
     width, _ = film.sides(frames)
-    if width > WIDEST:
-        raise FilmError(f"a film is {WIDEST} pixels wide at most, not {width}: give a smaller size")
+    if width > MAX_STRIP_WIDTH:
+        raise VideoError(
+            f"a film is {MAX_STRIP_WIDTH} pixels wide at most, not {width}: give a smaller size"
+        )
     words = json.dumps({images.SPEC_KEY: list(texts), "seconds": film.seconds})
     with tempfile.TemporaryDirectory() as folder:  # an index can be put first in a file only
         path = Path(folder) / "film"
@@ -133,7 +137,7 @@ def encode(frames: np.ndarray, texts: Sequence[str], film: Film) -> Work[bytes]:
 
 
 def read_texts(content: bytes) -> list[str]:
-    """The texts that `encode` has put into a file; none where there are none."""
+    """The texts that `encode_video` has put into a file; none where there are none."""
     try:
         said = json.loads(_words(content) or "{}")
     except ValueError:
@@ -162,21 +166,21 @@ def _words(content: bytes) -> str | None:
 # --- files; these yield the pixels of each frame that is done
 
 
-def _strip(frames: np.ndarray, words: str, film: Film, path: Path) -> Iterator[int]:
+def _strip(frames: np.ndarray, words: str, film: VideoOptions, path: Path) -> Iterator[int]:
     width, height = film.sides(frames)
     scaled = []
     for picture in film.scaled(frames):
         scaled.append(picture)
         yield width * height
     rows = math.ceil(len(frames) * width / STRIP)
-    strip = images.grid(np.stack(scaled), math.ceil(len(frames) / rows))
+    strip = images.make_grid(np.stack(scaled), math.ceil(len(frames) / rows))
     path.write_bytes(images.encode_png(strip, words))
 
 
-def _moving(frames: np.ndarray, words: str, film: Film, path: Path) -> Iterator[int]:
+def _moving(frames: np.ndarray, words: str, film: VideoOptions, path: Path) -> Iterator[int]:
     import av
 
-    coding, pace = _CODINGS[film.format], film.pace(frames)
+    coding, pace = _CODECS[film.format], film.frame_seconds(frames)
     with av.open(path, "w", format=film.format, options=coding.container) as container:
         container.metadata["comment"] = words  # not kept by a GIF or a WebP
         stream = container.add_stream(coding.codec, 1 / pace, {"threads": "1", **coding.options})
@@ -218,11 +222,11 @@ def _with_exif(webp: bytes, words: str) -> bytes:
 # --- frames, as FFmpeg has them
 
 
-def _rgb(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
-    return _timed(film.scaled(frames), film.pace(frames))
+def _rgb(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
+    return _timed(film.scaled(frames), film.frame_seconds(frames))
 
 
-def _yuv(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
+def _yuv(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
     """By the matrix that BT709 names; for small pictures FFmpeg would take another."""
     from av.video.reformatter import ColorRange, Colorspace
 
@@ -232,12 +236,12 @@ def _yuv(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
         )
 
 
-def _few(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
+def _quantised(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
     """In the 256 colours that suit all frames together, so that nothing flickers."""
     from av import VideoFormat
     from av.filter import Graph
 
-    palette, pace = _palette(frames, film), film.pace(frames)
+    palette, pace = _palette(frames, film), film.frame_seconds(frames)
     inputs = [
         (*film.sides(frames), VideoFormat("rgb24")),
         (palette.width, palette.height, palette.format),
@@ -256,13 +260,13 @@ def _few(frames: np.ndarray, film: Film) -> Iterator[VideoFrame]:
         yield from _ready(graph)
 
 
-def _palette(frames: np.ndarray, film: Film) -> VideoFrame:
+def _palette(frames: np.ndarray, film: VideoOptions) -> VideoFrame:
     """Of the frames as they were drawn: scaling adds hardly a colour."""
     from av import VideoFormat
     from av.filter import Graph
 
     _, height, width, _ = frames.shape
-    pace = film.pace(frames)
+    pace = film.frame_seconds(frames)
     graph = Graph()
     graph.link_nodes(
         graph.add_buffer(width=width, height=height, format=VideoFormat("rgb24"), time_base=pace),
@@ -296,13 +300,13 @@ def _any_of(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-class _Coding(NamedTuple):
+class _Codec(NamedTuple):
     """How FFmpeg writes a format: with which codec, from which pixels, with which options of the
     codec and of the file; and what puts words into what it has written."""
 
     codec: Literal["libx264", "gif", "libwebp_anim"]
     pixels: str
-    pictures: Callable[[np.ndarray, Film], Iterator[VideoFrame]]
+    pictures: Callable[[np.ndarray, VideoOptions], Iterator[VideoFrame]]
     options: dict[str, str]
     container: dict[str, str]
     describe: Callable[[bytes, str], bytes] | None
@@ -314,8 +318,8 @@ _BT709 = {
     "color_trc": "bt709",
     "color_range": "tv",
 }
-_CODINGS = {
-    "mp4": _Coding(
+_CODECS = {
+    "mp4": _Codec(
         "libx264",
         "yuv420p",
         _yuv,
@@ -323,6 +327,6 @@ _CODINGS = {
         {"movflags": "faststart"},
         None,
     ),
-    "gif": _Coding("gif", "pal8", _few, {}, {"loop": "0"}, _with_comment),
-    "webp": _Coding("libwebp_anim", "bgra", _rgb, {"quality": "90"}, {"loop": "0"}, _with_exif),
+    "gif": _Codec("gif", "pal8", _quantised, {}, {"loop": "0"}, _with_comment),
+    "webp": _Codec("libwebp_anim", "bgra", _rgb, {"quality": "90"}, {"loop": "0"}, _with_exif),
 }

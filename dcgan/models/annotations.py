@@ -20,8 +20,8 @@ from dcgan.config import ModelConfig
 from dcgan.latents.spec import PictureSpec, SpecError, parse
 
 VERSION = 1
-MAX_PICTURES = 256
-MAX_BOXES = 32  # of one picture
+MAX_IMAGES = 256
+MAX_BOXES_PER_IMAGE = 32  # of one picture
 MAX_NAME = 64
 MAX_SIDE = 4096
 
@@ -33,7 +33,7 @@ class BoxesError(ValueError):
 
 
 @dataclass(frozen=True)
-class Boxed:
+class AnnotatedImage:
     """A picture and the boxes in it."""
 
     spec: PictureSpec
@@ -56,10 +56,10 @@ class BoxSet:
 
     name: str
     layer: int
-    pictures: tuple[Boxed, ...]
+    pictures: tuple[AnnotatedImage, ...]
 
     @property
-    def boxed(self) -> tuple[Boxed, ...]:
+    def boxed(self) -> tuple[AnnotatedImage, ...]:
         """The pictures with boxes."""
         return tuple(picture for picture in self.pictures if picture.boxes)
 
@@ -89,7 +89,10 @@ class BoxSet:
     def to_json(self) -> str:
         """`parse_boxes` reads it back to an equal set."""
         pictures = [
-            {"spec": str(picture.spec), "boxes": [list(map(_short, box)) for box in picture.boxes]}
+            {
+                "spec": str(picture.spec),
+                "boxes": [list(map(_rounded, box)) for box in picture.boxes],
+            }
             for picture in self.pictures
         ]
         lines = ",\n".join(f"  {json.dumps(picture)}" for picture in pictures)
@@ -106,36 +109,39 @@ def parse_boxes(text: str | bytes) -> BoxSet:
     if not isinstance(found, dict) or found.keys() != {"version", "name", "layer", "pictures"}:
         raise BoxesError('a set of boxes must have "version", "name", "layer" and "pictures"')
     if found["version"] != VERSION:
-        raise BoxesError(f"this set has version {_said(found['version'])}, not {VERSION}")
+        raise BoxesError(f"this set has version {_quoted(found['version'])}, not {VERSION}")
     name, layer, pictures = found["name"], found["layer"], found["pictures"]
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise BoxesError(f'"name" must have 1 to {MAX_NAME} characters, not be {_said(name)}')
+        raise BoxesError(f'"name" must have 1 to {MAX_NAME} characters, not be {_quoted(name)}')
     if type(layer) is not int or layer < 1:
-        raise BoxesError(f'"layer" must be a whole number from 1, not {_said(layer)}')
-    if not isinstance(pictures, list) or not 1 <= len(pictures) <= MAX_PICTURES:
-        raise BoxesError(f'"pictures" must list 1 to {MAX_PICTURES} pictures')
-    boxed = tuple(_boxed(picture, f"picture {i}") for i, picture in enumerate(pictures, start=1))
+        raise BoxesError(f'"layer" must be a whole number from 1, not {_quoted(layer)}')
+    if not isinstance(pictures, list) or not 1 <= len(pictures) <= MAX_IMAGES:
+        raise BoxesError(f'"pictures" must list 1 to {MAX_IMAGES} pictures')
+    boxed = tuple(
+        _read_image(picture, f"picture {i}") for i, picture in enumerate(pictures, start=1)
+    )
     networks = {f"{picture.spec.model}@{picture.spec.weights}" for picture in boxed}
     if len(networks) > 1:
         raise BoxesError(f"all pictures must be of one network, not {' and '.join(networks)}")
     return BoxSet(name, layer, boxed)
 
 
-def _boxed(picture: object, what: str) -> Boxed:
+def _read_image(picture: object, what: str) -> AnnotatedImage:
     if not isinstance(picture, dict) or picture.keys() != {"spec", "boxes"}:
         raise BoxesError(f'{what} must have "spec" and "boxes"')
     spec, boxes = picture["spec"], picture["boxes"]
-    if not isinstance(boxes, list) or len(boxes) > MAX_BOXES:
-        raise BoxesError(f'the "boxes" of {what} must be a list of at most {MAX_BOXES}')
+    if not isinstance(boxes, list) or len(boxes) > MAX_BOXES_PER_IMAGE:
+        raise BoxesError(f'the "boxes" of {what} must be a list of at most {MAX_BOXES_PER_IMAGE}')
     try:
-        return Boxed(
-            parse(spec), tuple(_box(box, f"box {i} of {what}") for i, box in enumerate(boxes, 1))
+        return AnnotatedImage(
+            parse(spec),
+            tuple(_read_box(box, f"box {i} of {what}") for i, box in enumerate(boxes, 1)),
         )
     except SpecError as error:
         raise BoxesError(f'the "spec" of {what} is not the text of a picture: {error}') from None
 
 
-def _box(box: object, what: str) -> Box:
+def _read_box(box: object, what: str) -> Box:
     if (
         not isinstance(box, list)
         or len(box) != 4
@@ -144,15 +150,15 @@ def _box(box: object, what: str) -> Box:
     ):
         raise BoxesError(
             f"{what} must be [left, top, right, bottom] in pixels, with left < right and "
-            f"top < bottom, not {_said(box)}"
+            f"top < bottom, not {_quoted(box)}"
         )
     left, top, right, bottom = map(float, box)
     return left, top, right, bottom
 
 
-def _short(x: float) -> float | int:
+def _rounded(x: float) -> float | int:
     return int(x) if x == int(x) else x
 
 
-def _said(value: object) -> str:
+def _quoted(value: object) -> str:
     return reprlib.repr(value)

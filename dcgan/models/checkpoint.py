@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcgan.config import ConfigError, ModelConfig
 from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
-from dcgan.models.exemplars import Atlas, Sets, SetsError, none, parse_map, parse_sets
+from dcgan.models.exemplars import (
+    ExemplarError,
+    ExemplarSets,
+    LatentMap,
+    no_exemplars,
+    parse_exemplars,
+    parse_map,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +38,13 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 GRAPH = "generator.onnx"  # see export.py; without it the graph is made when it is needed
 DIRECTIONS = "directions.json"
-SETS = "sets.json"
+EXEMPLARS = "sets.json"
 MAP = "map.json"
 BOXES = "boxes-*.json"
 UNITS = "units-*.json"  # what `python -m dcgan units` finds for such a set
 PROBE = "probe.*"  # a classifier of D's features, see probe.py
 ENCODER = "encoder.*"  # a guess of a picture's z, see encoder.py
-FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, SETS, MAP, BOXES, UNITS, PROBE, ENCODER)
+FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, EXEMPLARS, MAP, BOXES, UNITS, PROBE, ENCODER)
 GENERATOR, DISCRIMINATOR = NETWORKS = ("generator.", "discriminator.")
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
@@ -113,19 +120,23 @@ class Checkpoint:
         return sets
 
     @cached_property
-    def sets(self) -> Sets:
+    def sets(self) -> ExemplarSets:
         """Named exemplars, and what they are for; all empty where the checkpoint has none.
 
         Raises CheckpointError where the file can't be read as such.
         """
-        path = self.folder / SETS
+        path = self.folder / EXEMPLARS
         try:
-            return parse_sets(path.read_text(encoding="utf-8")) if path.is_file() else none()
-        except (SetsError, UnicodeDecodeError) as error:
+            return (
+                parse_exemplars(path.read_text(encoding="utf-8"))
+                if path.is_file()
+                else no_exemplars()
+            )
+        except (ExemplarError, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path} can't be read as sets: {error}") from None
 
     @cached_property
-    def map(self) -> Atlas | None:
+    def map(self) -> LatentMap | None:
         """Draws laid out so that neighbours are alike; None where the checkpoint has no map.
 
         Raises CheckpointError where the file can't be read as such.
@@ -133,7 +144,7 @@ class Checkpoint:
         path = self.folder / MAP
         try:
             return parse_map(path.read_text(encoding="utf-8")) if path.is_file() else None
-        except (SetsError, UnicodeDecodeError) as error:
+        except (ExemplarError, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path} can't be read as a map: {error}") from None
 
     @property
@@ -180,7 +191,7 @@ class Checkpoint:
         return read_tensors(self.folder / WEIGHTS, CONFIG, shapes, prefix, NETWORKS)
 
     def _read(self, network: Network, prefix: str) -> Network:
-        return fill(network, lambda shapes: self.tensors(prefix, shapes))
+        return load_tensors(network, lambda shapes: self.tensors(prefix, shapes))
 
 
 def read_tensors(
@@ -206,7 +217,8 @@ def read_tensors(
             if missing or extra or stray:
                 raise CheckpointError(
                     f"{path} does not hold the network that {described} describes: missing "
-                    f"{_few(missing)}, unexpected {_few(extra + stray)} (in {prefix}*)"
+                    f"{_abbreviated(missing)}, unexpected {_abbreviated(extra + stray)} "
+                    f"(in {prefix}*)"
                 )
             tensors = {}
             for name, shape in shapes.items():
@@ -225,7 +237,7 @@ def read_tensors(
     return tensors
 
 
-def fill(
+def load_tensors(
     network: Network,
     tensors: Callable[[dict[str, tuple[int, ...]]], Mapping[str, np.ndarray]],
 ) -> Network:
@@ -295,16 +307,16 @@ def save(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = half_precision(GENERATOR, generator)
+    tensors = to_half_precision(GENERATOR, generator)
     if discriminator is not None:
-        tensors |= half_precision(DISCRIMINATOR, discriminator)
+        tensors |= to_half_precision(DISCRIMINATOR, discriminator)
     write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     write_atomically(folder / CONFIG, generator.config.to_json().encode())
     write_atomically(folder / CARD, card.encode())
     return load(folder)
 
 
-def half_precision(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
+def to_half_precision(prefix: str, network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights of two and more dimensions in half precision; the rest is batch normalisation."""
     return {
         prefix + name: (tensor.half() if tensor.dim() > 1 else tensor).contiguous().cpu()
@@ -334,19 +346,19 @@ def save_directions(folder: str | Path, directions: Mapping[str, list[float]]) -
     write_atomically(Path(folder) / DIRECTIONS, json.dumps(directions).encode())
 
 
-def save_sets(folder: str | Path, sets: Sets) -> None:
+def save_exemplars(folder: str | Path, sets: ExemplarSets) -> None:
     """Write sets.json. Raises SetsError for what could not be read back."""
     text = json.dumps(sets, indent=1) + "\n"
-    parse_sets(text)
-    write_atomically(Path(folder) / SETS, text.encode())
+    parse_exemplars(text)
+    write_atomically(Path(folder) / EXEMPLARS, text.encode())
 
 
-def save_map(folder: str | Path, atlas: Atlas) -> None:
+def save_map(folder: str | Path, atlas: LatentMap) -> None:
     """Write map.json. Raises SetsError for what could not be read back."""
     text = json.dumps(atlas) + "\n"
     parse_map(text)
     write_atomically(Path(folder) / MAP, text.encode())
 
 
-def _few(names: list[str]) -> str:
+def _abbreviated(names: list[str]) -> str:
     return "nothing" if not names else ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -18,61 +18,63 @@ from typing import Any, TypedDict, cast
 
 from dcgan.latents.spec import VERSION, Draw, SpecError, Z, parse
 
-MAX_ZS = 16
+MAX_LATENTS_PER_EXEMPLAR = 16
 """As many as a mean takes."""
 
 
-class Sets(TypedDict):
+class ExemplarSets(TypedDict):
     exemplars: dict[str, list[str]]
     sums: list[list[str]]
     turns: list[list[str]]
 
 
-class Atlas(TypedDict):
+class LatentMap(TypedDict):
     seed: int
     draws: list[list[int]]
 
 
-class SetsError(ValueError):
+class ExemplarError(ValueError):
     """What is wrong with a text of sets, as a sentence."""
 
 
-def none() -> Sets:
+def no_exemplars() -> ExemplarSets:
     return {"exemplars": {}, "sums": [], "turns": []}
 
 
-def parse_sets(text: str) -> Sets:
+def parse_exemplars(text: str) -> ExemplarSets:
     """Raises SetsError for anything but sets whose every z can be read and every name is there."""
     try:
         sets = json.loads(text)
     except ValueError as error:
-        raise SetsError(f"it is not valid JSON ({error})") from None
-    if not isinstance(sets, dict) or sets.keys() != Sets.__annotations__.keys():
-        raise SetsError('it must hold "exemplars", "sums" and "turns", and nothing else')
+        raise ExemplarError(f"it is not valid JSON ({error})") from None
+    if not isinstance(sets, dict) or sets.keys() != ExemplarSets.__annotations__.keys():
+        raise ExemplarError('it must hold "exemplars", "sums" and "turns", and nothing else')
     exemplars = sets["exemplars"]
     if not isinstance(exemplars, dict):
-        raise SetsError('"exemplars" must give lists of z\'s by name')
+        raise ExemplarError('"exemplars" must give lists of z\'s by name')
     for name, texts in exemplars.items():
-        if not isinstance(texts, list) or not 1 <= len(texts) <= MAX_ZS:
-            raise SetsError(f"the exemplar {name!r} must be a list of 1 to {MAX_ZS} z's")
+        if not isinstance(texts, list) or not 1 <= len(texts) <= MAX_LATENTS_PER_EXEMPLAR:
+            raise ExemplarError(
+                f"the exemplar {name!r} must be a list of 1 to {MAX_LATENTS_PER_EXEMPLAR} z's"
+            )
         for z in texts:
             try:
-                parse_z(z)
+                parse_latent(z)
             except SpecError as error:
-                raise SetsError(f"the exemplar {name!r} has the z {z!r}: {error}") from None
+                raise ExemplarError(f"the exemplar {name!r} has the z {z!r}: {error}") from None
     for kind, size in (("sums", 3), ("turns", 2)):
         groups = sets[kind]
         if not isinstance(groups, list) or not all(
             isinstance(group, list) and len(group) == size for group in groups
         ):
-            raise SetsError(f'"{kind}" must list groups of {size} names')
+            raise ExemplarError(f'"{kind}" must list groups of {size} names')
         for name in (name for group in groups for name in group):
             if not isinstance(name, str) or name not in exemplars:
-                raise SetsError(f'"{kind}" names {name!r}, which is not among the exemplars')
-    return cast(Sets, sets)
+                raise ExemplarError(f'"{kind}" names {name!r}, which is not among the exemplars')
+    return cast(ExemplarSets, sets)
 
 
-def parse_map(text: str) -> Atlas:
+def parse_map(text: str) -> LatentMap:
     """Raises SetsError for anything but a square of at least 2 x 2 draws."""
     try:
         atlas = json.loads(text)
@@ -80,13 +82,13 @@ def parse_map(text: str) -> Atlas:
         for number in (number for row in draws for number in row):
             Draw(seed, number)
     except (ValueError, TypeError, KeyError) as error:
-        raise SetsError(f"it is no map of draws ({error})") from None
+        raise ExemplarError(f"it is no map of draws ({error})") from None
     if len(draws) < 2 or any(len(row) != len(draws) for row in draws):
-        raise SetsError("its draws must be a square of at least 2 x 2")
+        raise ExemplarError("its draws must be a square of at least 2 x 2")
     return {"seed": seed, "draws": draws}
 
 
-def parse_z(text: Any) -> Z:
+def parse_latent(text: Any) -> Z:
     """A z by its text in canonical form. Raises SpecError."""
     if not isinstance(text, str):
         raise SpecError("a z must be a text such as z(1,0)")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Kind = Literal["model", "space"]
 
 
-# All that is sent, less LEFTOVERS; in these patterns * matches / as well
-CHECKPOINT = (*checkpoint.FILES, "*.png")  # the card's pictures
-SPACE = (
+# All that is sent, less IGNORED_FILES; in these patterns * matches / as well
+CHECKPOINT_FILES = (*checkpoint.FILES, "*.png")  # the card's pictures
+SPACE_FILES = (
     "app.py",
     "requirements.txt",
     "README.md",
@@ -32,7 +32,7 @@ SPACE = (
     "docs/*",
     "results/*",
 )
-LEFTOVERS = (".*", "*/.*", "*__pycache__/*")
+IGNORED_FILES = (".*", "*/.*", "*__pycache__/*")
 STAGES = "*/*"  # folders in a checkpoint's, which are checkpoints of their own
 
 
@@ -51,11 +51,13 @@ def push_checkpoint(
     api = _api(repo)
     weights = checkpoint.load(source)
     weights.generator()
-    with _refusals(api, repo):
+    with _hub_errors(api, repo):
         address = _create(api, repo, "model", private)
         message = message or f"Weights {weights.hash}"
-        without = (*LEFTOVERS, STAGES)
-        _upload(api, repo, "model", message, weights.folder, files=CHECKPOINT, without=without)
+        without = (*IGNORED_FILES, STAGES)
+        _upload(
+            api, repo, "model", message, weights.folder, files=CHECKPOINT_FILES, without=without
+        )
     return address
 
 
@@ -71,10 +73,10 @@ def push_space(repo: str, private: bool = False, message: str | None = None) -> 
             raise HubError(
                 f"{REPOSITORY} has no {name}: push the Space from a clone of the repository"
             )
-    with _refusals(api, repo):
+    with _hub_errors(api, repo):
         address = _create(api, repo, "space", private)
         message = message or "Page and weights"
-        _upload(api, repo, "space", message, REPOSITORY, files=SPACE, without=LEFTOVERS)
+        _upload(api, repo, "space", message, REPOSITORY, files=SPACE_FILES, without=IGNORED_FILES)
     return address
 
 
@@ -130,7 +132,7 @@ def _upload(
 
 
 @contextmanager
-def _refusals(api: HfApi, repo: str) -> Iterator[None]:
+def _hub_errors(api: HfApi, repo: str) -> Iterator[None]:
     """Turns what the Hub's client raises into a HubError."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
@@ -138,7 +140,7 @@ def _refusals(api: HfApi, repo: str) -> Iterator[None]:
     try:
         yield
     except HfHubHTTPError as error:
-        raise HubError(_refusal(repo, error)) from None
+        raise HubError(_hub_error(repo, error)) from None
     except (OSError, httpx2.TransportError) as error:
         raise HubError(
             f"{repo} could not be sent ({_line(error)}): push again when the Hub at "
@@ -148,7 +150,7 @@ def _refusals(api: HfApi, repo: str) -> Iterator[None]:
         raise HubError(f"the Hub does not take {repo}: {_line(error)}") from None
 
 
-def _refusal(repo: str, error: HfHubHTTPError) -> str:
+def _hub_error(repo: str, error: HfHubHTTPError) -> str:
     status = error.response.status_code
     said = _line(error.server_message or error.response.reason_phrase)
     advice = ": check that the token is valid and may write there" if status in (401, 403) else ""

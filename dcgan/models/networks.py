@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from dcgan.config import ModelConfig
 
-LEAK = 0.2
+LEAKY_RELU_SLOPE = 0.2
 INIT_STD = 0.02
 
 
@@ -50,7 +50,7 @@ class Generator(nn.Module):
         for i, (kernel, stride) in enumerate(
             zip(config.generator_kernels, config.generator_strides, strict=True)
         ):
-            padding = _padding(kernel, stride)
+            padding = _same_padding(kernel, stride)
             self.convolutions.append(
                 nn.ConvTranspose2d(
                     widths[i] + config.classes, outputs[i], kernel, stride, padding,
@@ -111,7 +111,7 @@ class Discriminator(nn.Module):
         ):
             self.convolutions.append(
                 nn.Conv2d(
-                    inputs + config.classes, width, kernel, stride, _padding(kernel, stride),
+                    inputs + config.classes, width, kernel, stride, _same_padding(kernel, stride),
                     bias=False,
                 )
             )  # fmt: skip
@@ -123,7 +123,7 @@ class Discriminator(nn.Module):
             self.hidden = nn.Sequential(
                 nn.Linear(flat, config.hidden_dense, bias=False),
                 nn.BatchNorm1d(config.hidden_dense, eps=config.norm_eps),
-                nn.LeakyReLU(LEAK),
+                nn.LeakyReLU(LEAKY_RELU_SLOPE),
             )
             flat = config.hidden_dense + config.classes
         self.score = nn.Linear(flat, 1, bias=False)
@@ -131,22 +131,22 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         one_hot = _one_hot(labels, len(pictures), self.config, pictures.dtype)
-        *_, maps = self.maps(pictures, one_hot)
+        *_, maps = self.feature_maps(pictures, one_hot)
         h = _with_labels(maps.flatten(1), one_hot)
         if self.hidden is not None:
             h = _with_labels(self.hidden(h), one_hot)
         return self.score(h).squeeze(1)
 
-    def maps(self, pictures: Tensor, one_hot: Tensor | None = None) -> Iterator[Tensor]:
+    def feature_maps(self, pictures: Tensor, one_hot: Tensor | None = None) -> Iterator[Tensor]:
         """Feature maps (N, C, H, W) of each convolution after its LeakyReLU, next to the picture
         first. one_hot: the classes (N, classes), exactly where the network has some."""
         h = pictures
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            h = F.leaky_relu(norm(convolution(_with_labels(h, one_hot))), LEAK)
+            h = F.leaky_relu(norm(convolution(_with_labels(h, one_hot))), LEAKY_RELU_SLOPE)
             yield h
 
 
-def _padding(kernel: int, stride: int) -> int:
+def _same_padding(kernel: int, stride: int) -> int:
     """Padding that makes a convolution divide (a transposed one multiply) the side by `stride`."""
     return (kernel - stride + 1) // 2
 

@@ -24,8 +24,8 @@ from dcgan.rendering import onnx_names
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-BATCH = 32
-THREADS = 1
+BATCH_SIZE = 32
+ORT_THREADS = 1
 """Draw a batch: two need a seventh more of the processors for the same pictures, and a page that
 draws two batches at once (ui/together.py) has use for both elsewhere."""
 
@@ -56,7 +56,9 @@ class Model:
 
     def z(self, spec: PictureSpec) -> operations.Latent:
         """(z_size,) float64. Raises SpecError where `latent.check_z` does."""
-        return operations.evaluate(spec.z, self.config.z_size, self.config.prior, self.directions)
+        return operations.evaluate_latent(
+            spec.z, self.config.z_size, self.config.prior, self.directions
+        )
 
     def check(self, spec: PictureSpec) -> None:
         """Raises SpecError, in one sentence, for a spec that this model can't draw."""
@@ -75,7 +77,7 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
-        operations.check_z(spec.z, self.config.z_size, self.directions)
+        operations.check_latent(spec.z, self.config.z_size, self.directions)
         operations.check_gains(spec.gains, self.config.layer_shapes)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
@@ -84,7 +86,7 @@ class Model:
 
     def draw(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, C, H, W) float32 in the network's range, before rounding. Raises SpecError."""
-        return self._run(specs, onnx_names.PICTURES)
+        return self._run(specs, onnx_names.IMAGES_OUTPUT)
 
     def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
         """Feature maps (N, C, H, W) float32 of a layer after its ReLU; layer 1 is next to z.
@@ -95,14 +97,14 @@ class Model:
         layers = len(self.config.layer_shapes)
         if not 1 <= layer <= layers:
             raise SpecError(f"{self.name} has layers 1 to {layers}, not {layer}")
-        return self._run(specs, onnx_names.maps(layer))
+        return self._run(specs, onnx_names.maps_output(layer))
 
     def _run(self, specs: Sequence[PictureSpec], output: str) -> np.ndarray:
         for spec in specs:
             self.check(spec)
         session, found = self._session(), []
-        for start in range(0, len(specs), BATCH):
-            inputs = self._inputs(specs[start : start + BATCH])
+        for start in range(0, len(specs), BATCH_SIZE):
+            inputs = self._inputs(specs[start : start + BATCH_SIZE])
             found.append(np.asarray(session.run([output], inputs)[0]))
         return np.concatenate(found)
 
@@ -112,12 +114,12 @@ class Model:
         if self.config.classes:
             labels = np.array([spec.label for spec in specs])
             inputs["classes"] = np.eye(self.config.classes, dtype=np.float32)[labels]
-        factors = [operations.gains(spec.gains, self.config.layer_shapes) for spec in specs]
+        factors = [operations.layer_gains(spec.gains, self.config.layer_shapes) for spec in specs]
         for layer, (maps, _, _) in enumerate(self.config.layer_shapes, start=1):
             if any(layer in factor for factor in factors):
                 neutral = np.ones((maps, 1, 1), np.float32)
                 gains = np.broadcast_arrays(*(factor.get(layer, neutral) for factor in factors))
-                inputs[onnx_names.gain(layer)] = np.stack(gains)
+                inputs[onnx_names.gain_input(layer)] = np.stack(gains)
         return inputs
 
     def _session(self) -> InferenceSession:
@@ -132,10 +134,10 @@ class Model:
         import onnxruntime
 
         weights = self.checkpoint
-        tensors = weights.tensors(checkpoint.GENERATOR, onnx_names.shapes(self.config))
+        tensors = weights.tensors(checkpoint.GENERATOR, onnx_names.generator_shapes(self.config))
         kept = weights.folder / checkpoint.GRAPH
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = ORT_THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3  # it warns that gains can be given: they shall be
         # given here because ONNX Runtime follows no links, which the Hub's cache is made of
@@ -158,7 +160,7 @@ class Model:
 def _graph(weights: Checkpoint) -> bytes:
     from dcgan.rendering import onnx_export
 
-    return onnx_export.graph(weights).SerializeToString()
+    return onnx_export.build_graph(weights).SerializeToString()
 
 
 class Engine:
@@ -192,7 +194,7 @@ class Engine:
         return pictures
 
 
-def discover(weights: Path) -> dict[str, Path]:
+def discover_checkpoints(weights: Path) -> dict[str, Path]:
     """Checkpoint folders by name: weights/faces is "faces", its stages "faces/<folder>"."""
     folders = [*weights.glob(f"*/{checkpoint.CONFIG}"), *weights.glob(f"*/*/{checkpoint.CONFIG}")]
     return {path.parent.relative_to(weights).as_posix(): path.parent for path in sorted(folders)}

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-END = 2**31 - 1
+TO_END = 2**31 - 1
 """Of an axis, however long it is."""
 
 
-class Nodes:
+class GraphBuilder:
     """Methods add nodes and give the name of what these compute."""
 
     def __init__(self, tensors: Iterable[TensorProto] = ()) -> None:
@@ -36,7 +36,7 @@ class Nodes:
         self.nodes.append(helper.make_node("Split", [x], names, names[0], axis=0))
         return names
 
-    def cut(self, x: str, axis: int, start: int, end: int = END, step: int = 1) -> str:
+    def cut(self, x: str, axis: int, start: int, end: int = TO_END, step: int = 1) -> str:
         """x[start:end:step] along an axis."""
         return self.node("Slice", x, *(self.whole(number) for number in (start, end, axis, step)))
 

@@ -23,38 +23,44 @@ from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
 from dcgan.rendering import winograd
-from dcgan.rendering.onnx_builder import Nodes
-from dcgan.rendering.onnx_names import PICTURES, WEIGHTS_KEY, gain, maps, shapes
+from dcgan.rendering.onnx_builder import GraphBuilder
+from dcgan.rendering.onnx_names import (
+    IMAGES_OUTPUT,
+    WEIGHTS_KEY,
+    gain_input,
+    generator_shapes,
+    maps_output,
+)
 
 OPSET = 17
 IR_VERSION = 8
-HERE = "processor"
+SERVER_BACKEND = "processor"
 """What the graph of the file is for, beside runtime.BACKENDS."""
-SEVERAL = 3
+MIN_WINOGRAD_BATCH = 3
 """Pictures in a batch from which on ONNX Runtime is quicker by winograd.py, on the processors that
 this was measured on."""
-CELLS = 8 * 8
+MIN_WINOGRAD_CELLS_WASM = 8 * 8
 """Of a layer, from which on it is quicker for one in WebAssembly: a smaller one gains half a
 millisecond, and its sums of filters are four times as many. On a GPU nobody has measured it."""
-TENSORS = "tensors"
-TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
+TENSORS_FILE = "tensors"
+ONNX_TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 
-def graph(weights: Checkpoint) -> onnx.ModelProto:
-    """Of a checkpoint's generator, whose tensors are the config's (`Checkpoint.tensors` checks)."""
-    return _graph(weights, _stored(weights.folder / checkpoint.WEIGHTS), HERE)
+def build_graph(weights: Checkpoint) -> onnx.ModelProto:
+    """Build the graph of a checkpoint's generator (`Checkpoint.tensors` checks its tensors)."""
+    return _graph(weights, _stored(weights.folder / checkpoint.WEIGHTS), SERVER_BACKEND)
 
 
-def write(weights: Checkpoint) -> Path:
+def write_graph(weights: Checkpoint) -> Path:
     """Writes generator.onnx beside a checkpoint's weights. Raises CheckpointError for bad ones."""
     _read(weights)
     path = weights.folder / checkpoint.GRAPH
-    checkpoint.write_atomically(path, graph(weights).SerializeToString(deterministic=True))
+    checkpoint.write_atomically(path, build_graph(weights).SerializeToString(deterministic=True))
     return path
 
 
-def for_browsers(weights: Checkpoint, backend: str) -> bytes:
-    """The graph for one of runtime.BACKENDS; its tensors are `tensors`, a file called TENSORS.
+def build_browser_graph(weights: Checkpoint, backend: str) -> bytes:
+    """The graph for one of ort_web.BACKENDS, over the file TENSORS_FILE (`browser_tensors`).
 
     It has to be given all gains: onnxruntime-web knows no optional inputs. Raises CheckpointError
     for bad weights.
@@ -62,12 +68,12 @@ def for_browsers(weights: Checkpoint, backend: str) -> bytes:
     stored, place = {}, 0
     for name, tensor in _read(weights).items():
         kind = helper.np_dtype_to_tensor_dtype(tensor.dtype)
-        stored[name] = _external(name, tensor.shape, kind, TENSORS, place, tensor.nbytes)
+        stored[name] = _external(name, tensor.shape, kind, TENSORS_FILE, place, tensor.nbytes)
         place += tensor.nbytes
     return _graph(weights, stored, backend).SerializeToString(deterministic=True)
 
 
-def tensors(weights: Checkpoint) -> bytes:
+def browser_tensors(weights: Checkpoint) -> bytes:
     """The generator's tensors as they are stored, one after the other, without the discriminator.
 
     Raises CheckpointError for bad weights.
@@ -76,13 +82,13 @@ def tensors(weights: Checkpoint) -> bytes:
 
 
 def _read(weights: Checkpoint) -> dict[str, np.ndarray]:
-    return weights.tensors(checkpoint.GENERATOR, shapes(weights.config))
+    return weights.tensors(checkpoint.GENERATOR, generator_shapes(weights.config))
 
 
 def _graph(
     weights: Checkpoint, tensors: Mapping[str, TensorProto], backend: str
 ) -> onnx.ModelProto:
-    built = _Builder(weights.config, tensors, backend).model()
+    built = _GeneratorGraph(weights.config, tensors, backend).model()
     built.metadata_props.add(key=WEIGHTS_KEY, value=weights.hash)
     return built
 
@@ -97,7 +103,7 @@ def _stored(path: Path) -> dict[str, TensorProto]:
         if full.startswith(checkpoint.GENERATOR):
             name = full.removeprefix(checkpoint.GENERATOR)
             start, end = entry["data_offsets"]
-            kind, place = TYPES[entry["dtype"]], 8 + length + start
+            kind, place = ONNX_TYPES[entry["dtype"]], 8 + length + start
             found[name] = _external(name, entry["shape"], kind, path.name, place, end - start)
     return found
 
@@ -111,14 +117,14 @@ def _external(
     return tensor
 
 
-class _Builder(Nodes):
+class _GeneratorGraph(GraphBuilder):
     def __init__(
         self, config: ModelConfig, tensors: Mapping[str, TensorProto], backend: str
     ) -> None:
         super().__init__(tensors.values())
         self.config, self.backend = config, backend
         self.inputs = [_value("z", "N", config.z_size)]
-        self.outputs = [_value(PICTURES, "N", config.channels, *[config.image_size] * 2)]
+        self.outputs = [_value(IMAGES_OUTPUT, "N", config.channels, *[config.image_size] * 2)]
         if config.classes:
             self.inputs.append(_value("classes", "N", config.classes))
 
@@ -131,7 +137,7 @@ class _Builder(Nodes):
         x = self._project(x)
         for i in range(len(config.generator_widths)):
             x = self._layer(i, x)
-        self.node("Tanh" if config.output == "tanh" else "Sigmoid", x, name=PICTURES)
+        self.node("Tanh" if config.output == "tanh" else "Sigmoid", x, name=IMAGES_OUTPUT)
         graph = helper.make_graph(
             self.nodes, "generator", self.inputs, self.outputs, self.constants
         )
@@ -149,14 +155,14 @@ class _Builder(Nodes):
     def _layer(self, i: int, x: str) -> str:
         """ReLU, gains, transposed convolution, normalisation where it is not the last."""
         config, number = self.config, i + 1
-        x = self.node("Relu", x, name=maps(number))
+        x = self.node("Relu", x, name=maps_output(number))
         self.outputs.append(_value(x, "N", *config.layer_shapes[i]))
         x = self._with_classes(self._gained(x, number), config.layer_shapes[i][1:])
         filters, bias = self._single(f"convolutions.{i}.weight"), ""
         kernel, stride = config.generator_kernels[i], config.generator_strides[i]
         padding = (kernel - stride + 1) // 2
 
-        def directly(graph: Nodes) -> str:
+        def directly(graph: GraphBuilder) -> str:
             return graph.node(
                 "ConvTranspose", *filter(None, (x, filters, bias)),
                 kernel_shape=[kernel] * 2, strides=[stride] * 2,
@@ -170,15 +176,15 @@ class _Builder(Nodes):
         if not self._by_winograd(i):
             return directly(self)
         shape = config.layer_shapes[number]
-        by = winograd.matrices(self, filters, shape[0])
+        by = winograd.transform_filters(self, filters, shape[0])
 
-        def with_fewer(graph: Nodes) -> str:
-            return winograd.transposed(graph, x, by, bias, *shape)
+        def with_fewer(graph: GraphBuilder) -> str:
+            return winograd.conv_transpose(graph, x, by, bias, *shape)
 
         if self.backend == "wasm":
             return with_fewer(self)
         pictures = self.node("Shape", "z", end=1)
-        are_several = self.node("GreaterOrEqual", pictures, self.whole(SEVERAL))
+        are_several = self.node("GreaterOrEqual", pictures, self.whole(MIN_WINOGRAD_BATCH))
         return self.either(are_several, with_fewer, directly)
 
     def _by_winograd(self, i: int) -> bool:
@@ -186,17 +192,21 @@ class _Builder(Nodes):
         config = self.config
         _, height, width = config.layer_shapes[i]
         kernel, stride = config.generator_kernels[i], config.generator_strides[i]
-        quicker = {HERE: True, "wasm": height * width >= CELLS, "webgpu": False}
-        return quicker[self.backend] and winograd.fits(kernel, stride, height, width)
+        quicker = {
+            SERVER_BACKEND: True,
+            "wasm": height * width >= MIN_WINOGRAD_CELLS_WASM,
+            "webgpu": False,
+        }
+        return quicker[self.backend] and winograd.is_applicable(kernel, stride, height, width)
 
     def _gained(self, x: str, number: int) -> str:
         width = self.config.generator_widths[number - 1]
         batch, high, wide = (f"{side}_{number}" for side in ("N", "H", "W"))
-        self.inputs.append(_value(gain(number), batch, width, high, wide))
-        if self.backend == HERE:
+        self.inputs.append(_value(gain_input(number), batch, width, high, wide))
+        if self.backend == SERVER_BACKEND:
             neutral = np.ones((1, width, 1, 1), np.float32)
-            self.constants.append(numpy_helper.from_array(neutral, gain(number)))
-        return self.node("Mul", x, gain(number))
+            self.constants.append(numpy_helper.from_array(neutral, gain_input(number)))
+        return self.node("Mul", x, gain_input(number))
 
     def _norm(self, name: str) -> tuple[str, str]:
         """Batch normalisation with fixed statistics as a factor and a bias."""

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 from dcgan.config import ModelConfig
 
-PICTURES = "pictures"
+IMAGES_OUTPUT = "pictures"
 WEIGHTS_KEY = "weights"
 """In the graph's metadata: the hash of the weights that it is of."""
 
 
-def gain(layer: int) -> str:
+def gain_input(layer: int) -> str:
     """Name of the input with a layer's gains."""
     return f"gain_{layer}"
 
 
-def maps(layer: int) -> str:
+def maps_output(layer: int) -> str:
     """Name of the output with a layer's feature maps."""
     return f"layer_{layer}"
 
 
-def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def generator_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """The generator's tensors, named and shaped as in networks.Generator."""
     found: dict[str, tuple[int, ...]] = {}
 

@@ -19,68 +19,75 @@ from __future__ import annotations
 
 import numpy as np
 
-from dcgan.rendering.onnx_builder import Nodes
+from dcgan.rendering.onnx_builder import GraphBuilder
 
 KERNEL, STRIDE = 4, 2
-KINDS = ("before", "even", "within", "within", "odd", "after")
-"""Of input that the six products take, see `_kinds`."""
-FILTERS = np.array(
+INPUT_TRANSFORMS = ("before", "even", "within", "within", "odd", "after")
+"""Of input that the six products take, see `_transform_input`."""
+FILTER_TRANSFORM = np.array(
     [[0, 0, 0, -1], [0, 1, 0, 1], [0, 0, -1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]],
     np.float32,
 )
 """Their filters, by w[0] to w[3]."""
-OUTPUTS = ((0, 1), (2, 4), (1, 3), (4, 5))
+OUTPUT_TRANSFORM = ((0, 1), (2, 4), (1, 3), (4, 5))
 """The two products whose sum is an output."""
-ITSELF = (1, 4)
+UNTRANSFORMED = (1, 4)
 """The products of x itself, one in each output: a bias comes in by them."""
-FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+CHANNELS_FIRST_ORDER, CHANNELS_LAST_ORDER = (0, 3, 1, 2), (0, 2, 3, 1)
 """What brings the maps to the front of the rows and columns, and behind them."""
 
 
-def fits(kernel: int, stride: int, height: int, width: int) -> bool:
+def is_applicable(kernel: int, stride: int, height: int, width: int) -> bool:
     """Whether a transposed convolution of height x width cells is one of these."""
     return (kernel, stride) == (KERNEL, STRIDE) and height % 2 == width % 2 == 0
 
 
-def matrices(graph: Nodes, filters: str, maps: int) -> list[str]:
+def transform_filters(graph: GraphBuilder, filters: str, maps: int) -> list[str]:
     """What the products multiply by, (C, maps) each, of filters (C, maps, 4, 4)."""
     flat = graph.reshape(graph.node("Transpose", filters, perm=[2, 3, 0, 1]), KERNEL**2, -1)
-    sums = graph.node("MatMul", graph.constant(np.kron(FILTERS, FILTERS)), flat)
-    return graph.split(graph.reshape(sums, -1, maps), len(FILTERS) ** 2)
+    sums = graph.node("MatMul", graph.constant(np.kron(FILTER_TRANSFORM, FILTER_TRANSFORM)), flat)
+    return graph.split(graph.reshape(sums, -1, maps), len(FILTER_TRANSFORM) ** 2)
 
 
-def transposed(
-    graph: Nodes, x: str, by: list[str], bias: str, maps: int, height: int, width: int
+def conv_transpose(
+    graph: GraphBuilder, x: str, by: list[str], bias: str, maps: int, height: int, width: int
 ) -> str:
-    """ConvTranspose with pads of 1. x: (N, C, H / 2, W / 2). by: `matrices`. bias: (maps,).
+    """ConvTranspose with pads of 1. x: (N, C, H / 2, W / 2). by: `transform_filters`.
+
+    bias: (maps,).
 
     Returns (N, maps, height, width).
     """
-    x = graph.node("Transpose", x, perm=LAST)
+    x = graph.node("Transpose", x, perm=CHANNELS_LAST_ORDER)
     x = graph.node("Pad", x, graph.whole(0, 1, 1, 0, 0, 1, 1, 0))
     kinds = {
         (row, column): cells
-        for row, rows in _kinds(graph, x, axis=1).items()
-        for column, cells in _kinds(graph, rows, axis=2).items()
+        for row, rows in _transform_input(graph, x, axis=1).items()
+        for column, cells in _transform_input(graph, rows, axis=2).items()
     }
-    places = np.ndindex(len(FILTERS), len(FILTERS))
+    places = np.ndindex(len(FILTER_TRANSFORM), len(FILTER_TRANSFORM))
     products = {
-        (row, column): graph.node("MatMul", kinds[KINDS[row], KINDS[column]], matrix)
+        (row, column): graph.node(
+            "MatMul", kinds[INPUT_TRANSFORMS[row], INPUT_TRANSFORMS[column]], matrix
+        )
         for (row, column), matrix in zip(places, by, strict=True)
     }
-    for place in ((row, column) for row in ITSELF for column in ITSELF):
+    for place in ((row, column) for row in UNTRANSFORMED for column in UNTRANSFORMED):
         products[place] = graph.node("Add", products[place], bias)
     rows = []
-    for one, other in OUTPUTS:
-        row = [graph.node("Add", products[one, i], products[other, i]) for i in range(len(FILTERS))]
-        cells = [graph.node("Add", row[one], row[other]) for one, other in OUTPUTS]
+    for one, other in OUTPUT_TRANSFORM:
+        row = [
+            graph.node("Add", products[one, i], products[other, i])
+            for i in range(len(FILTER_TRANSFORM))
+        ]
+        cells = [graph.node("Add", row[one], row[other]) for one, other in OUTPUT_TRANSFORM]
         side_by_side = graph.node("Concat", *cells, axis=3)
         rows.append(graph.reshape(side_by_side, 0, 0, 1, -1))
     y = graph.reshape(graph.node("Concat", *rows, axis=2), -1, height, width, maps)
-    return graph.node("Transpose", y, perm=FIRST)
+    return graph.node("Transpose", y, perm=CHANNELS_FIRST_ORDER)
 
 
-def _kinds(graph: Nodes, x: str, axis: int) -> dict[str, str]:
+def _transform_input(graph: GraphBuilder, x: str, axis: int) -> dict[str, str]:
     """x[2t], x[2t + 1] and differences of neighbours; x has a zero at either end."""
     odd, even = graph.cut(x, axis, 0, step=2), graph.cut(x, axis, 1, step=2)  # from x[-1], x[0] on
     across = graph.node("Sub", even, odd)

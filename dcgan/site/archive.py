@@ -11,17 +11,17 @@ from pathlib import Path
 from dcgan.latents.spec import PictureSpec
 from dcgan.media import images
 from dcgan.rendering.engine import Engine
-from dcgan.tasks import Work, batches
+from dcgan.tasks import Work, map_in_batches
 
 SCRIPT = Path(__file__).with_name("redraw.py")
-LIST = "shelf.json"
-AT_ONCE = 8
-EARLIEST = (1980, 1, 1, 0, 0, 0)
+SHELF_FILE = "shelf.json"
+BATCH_SIZE = 8
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every file: the same shelf is the same zip."""
 
 
-def pack(engine: Engine, specs: Sequence[PictureSpec]) -> Work[bytes]:
-    """The zip: 01.png and so on, LIST and SCRIPT. Pictures may have several models and sizes.
+def pack_shelf(engine: Engine, specs: Sequence[PictureSpec]) -> Work[bytes]:
+    """The zip: 01.png and so on, SHELF_FILE and SCRIPT. Pictures may have several models and sizes.
 
     Raises SpecError.
     """
@@ -29,20 +29,20 @@ def pack(engine: Engine, specs: Sequence[PictureSpec]) -> Work[bytes]:
     def draw(few: Sequence[PictureSpec]) -> list[bytes]:
         return [images.encode_png(engine.render([spec])[0], str(spec)) for spec in few]
 
-    drawn = yield from batches(draw, specs, AT_ONCE)
+    drawn = yield from map_in_batches(draw, specs, BATCH_SIZE)
     pngs = [png for few in drawn for png in few]
     names = [f"{number:02}.png" for number in range(1, 1 + len(pngs))]
     listed = [{"file": name, "spec": str(spec)} for name, spec in zip(names, specs, strict=True)]
     shelf = json.dumps({"version": 1, "pictures": listed}, indent=2) + "\n"
     files = dict(zip(names, pngs, strict=True))
-    return _zip({**files, LIST: shelf.encode(), SCRIPT.name: SCRIPT.read_bytes()})
+    return _zip({**files, SHELF_FILE: shelf.encode(), SCRIPT.name: SCRIPT.read_bytes()})
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, EARLIEST)
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             packed.writestr(entry, content)

@@ -8,7 +8,7 @@ from dcgan.analysis import units
 from dcgan.rendering.engine import Engine
 
 
-def describe(engine: Engine) -> list[dict[str, Any]]:
+def describe_models(engine: Engine) -> list[dict[str, Any]]:
     """The models, each with its stages along the training run."""
     described = {}
     for name, model in engine.models.items():

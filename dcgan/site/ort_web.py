@@ -24,16 +24,16 @@ BACKENDS = {
     "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
 }
 """A module and its binary for each way to compute."""
-LEVEL = 6  # of gzip: 9 takes twice as long for a hundredth less
+GZIP_LEVEL = 6  # of gzip: 9 takes twice as long for a hundredth less
 CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@{version}/dist/"
 
 
-def facts() -> dict[str, Any]:
+def shipped_facts() -> dict[str, Any]:
     """{version, cdn, backends: {name: {module, binary}}, integrity: {file: hash}}, as shipped."""
     return json.loads(FACTS.read_text(encoding="utf-8"))
 
 
-def installed() -> dict[str, Any] | None:
+def installed_facts() -> dict[str, Any] | None:
     """The same of what npm has installed here; None without it."""
     package = INSTALLED / "package.json"
     if not package.is_file():
@@ -51,9 +51,9 @@ def installed() -> dict[str, Any] | None:
     }
 
 
-def file(version: str, name: str) -> Path | None:
+def runtime_file(version: str, name: str) -> Path | None:
     """A file of that version as it is installed here; None where it is not."""
-    known = facts()
+    known = shipped_facts()
     path = INSTALLED / "dist" / name
     there = version == known["version"] and name in known["integrity"] and path.is_file()
     return path if there and _is_version(version) else None
@@ -62,7 +62,7 @@ def file(version: str, name: str) -> Path | None:
 @functools.lru_cache(maxsize=4)
 def compressed(path: Path) -> bytes:
     """A file, gzipped: kept, since it takes half a second and is a quarter of the size."""
-    return gzip.compress(path.read_bytes(), LEVEL, mtime=0)
+    return gzip.compress(path.read_bytes(), GZIP_LEVEL, mtime=0)
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def _integrity(content: bytes) -> str:
 
 
 def main() -> None:
-    found = installed()
+    found = installed_facts()
     if found is None:
         raise SystemExit("onnxruntime-web is not installed here: run `make setup` with npm first")
     FACTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from pathlib import Path
 from dcgan import load, render
 from dcgan.latents.spec import parse
 from dcgan.models.checkpoint import CONFIG, Checkpoint
-from dcgan.rendering.engine import discover
+from dcgan.rendering.engine import discover_checkpoints
 
 SHELF = Path(__file__).with_name("shelf.json")
 
@@ -53,7 +53,7 @@ def redraw(sources: list[str], out: Path, scale: int) -> None:
 def checkpoints(source: str) -> Iterator[Checkpoint]:
     """The one that it is, and those that lie in it."""
     folder = Path(source)
-    inside = discover(folder).values()
+    inside = discover_checkpoints(folder).values()
     if (folder / CONFIG).is_file() or not inside:
         yield load(source)
     yield from map(load, inside)

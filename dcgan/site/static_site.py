@@ -38,8 +38,8 @@ from dcgan.paths import REPOSITORY, WEB
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Engine, Model
 from dcgan.site import ort_web
-from dcgan.site.manifest import describe
-from dcgan.tasks import finish
+from dcgan.site.manifest import describe_models
+from dcgan.tasks import run_to_end
 
 RESULTS = REPOSITORY / "results"
 CARD = REPOSITORY / "README.md"
@@ -49,16 +49,16 @@ ENTRY, WORKER = "static/site.js", "engine/worker.js"
 """The modules, in `WEB`, that import all others."""
 REPLACED = {"engine/server.js": "engine/static.js"}
 """Modules that a site has in place of the page's own, by an import map."""
-MARK = "dcgan/site.json"
-PAGE = "page"
-RUNTIME = "onnxruntime-web"
-CHARTED = ("forget", "directions")
+MARKER = "dcgan/site.json"
+PAGE_PART = "page"
+RUNTIME_PART = "onnxruntime-web"
+SHOWN_RESULTS = ("forget", "directions")
 """The results that tabs of a site show."""
-ON_CARD = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description", "tags")
-ICON = 512
-FOREVER = ("dcgan/generators/", "dcgan/directions/", "dcgan/runtime/")
+CARD_FIELDS = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description", "tags")
+ICON_SIDE = 512
+IMMUTABLE = ("dcgan/generators/", "dcgan/directions/", "dcgan/runtime/")
 """Named by what they hold, so that they never change."""
-NOT_KEPT = ("README.md", "LICENSE")
+NOT_CACHED = ("README.md", "LICENSE")
 """Files that a browser has no use for."""
 
 
@@ -67,14 +67,14 @@ class SiteError(ValueError):
 
 
 class File(NamedTuple):
-    """part: what it is for, PAGE, RUNTIME or the name of a model."""
+    """part: what it is for, PAGE_PART, RUNTIME_PART or the name of a model."""
 
     part: str
     name: str
     content: bytes
 
 
-def choose(
+def choose_models(
     sources: Mapping[str, Path], names: Collection[str] | None, stages: bool
 ) -> dict[str, Path]:
     """Those of `discover` that a site is to have: models in the order of their names here, all
@@ -91,27 +91,27 @@ def choose(
     return chosen
 
 
-def write(engine: Engine, out: Path, *, space: bool = False) -> Iterator[tuple[str, int]]:
+def write_site(engine: Engine, out: Path, *, space: bool = False) -> Iterator[tuple[str, int]]:
     """Writes the site of an engine's models; gives the part and the bytes of each file.
 
     A site that is there already is brought up to date: what has not changed is not written, what is
     no longer of it is deleted, and what other people have put there stays. space: with the card of
     a static Space. Raises SiteError where the folder holds something else.
     """
-    earlier, facts, card = _earlier(out), _runtime(), _card() if space else None
-    _put(out, MARK, _json(sorted(earlier)))  # also for one who is interrupted
+    earlier, facts, card = _files_of_earlier_site(out), _runtime(), _card() if space else None
+    _write_if_changed(out, MARKER, _json(sorted(earlier)))  # also for one who is interrupted
     digests = {}
     for part, name, content in _files(engine, facts, card):
         digests[name] = hashlib.sha256(content).hexdigest()
-        _put(out, name, content)
+        _write_if_changed(out, name, content)
         yield part, len(content)
     last = {
         "service-worker.js": _service_worker(digests),
-        MARK: _json(sorted([*digests, "service-worker.js"])),
+        MARKER: _json(sorted([*digests, "service-worker.js"])),
     }
     for name, content in last.items():
-        _put(out, name, content)
-        yield PAGE, len(content)
+        _write_if_changed(out, name, content)
+        yield PAGE_PART, len(content)
     for name in earlier - digests.keys() - last.keys():
         _remove(out, name)
 
@@ -120,7 +120,7 @@ def write(engine: Engine, out: Path, *, space: bool = False) -> Iterator[tuple[s
 
 
 def _runtime() -> dict[str, Any]:
-    facts = ort_web.installed()
+    facts = ort_web.installed_facts()
     if facts is None:
         raise SiteError(
             "a site needs onnxruntime-web, which is not installed here: run `make setup` with npm"
@@ -131,37 +131,39 @@ def _runtime() -> dict[str, Any]:
 def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iterator[File]:
     """index.html comes last: it is of use only with all that it names."""
     if card is not None:
-        yield File(PAGE, "README.md", card)
+        yield File(PAGE_PART, "README.md", card)
     to_wait_for = 0
     for name in facts["integrity"]:
         content = ort_web.compressed(ort_web.INSTALLED / "dist" / name)
-        yield File(RUNTIME, f"dcgan/runtime/{facts['version']}/{name}.gz", content)
+        yield File(RUNTIME_PART, f"dcgan/runtime/{facts['version']}/{name}.gz", content)
         if name in facts["backends"]["wasm"].values():
             to_wait_for += len(content)
     first, *_ = engine.models.values()
     for model in engine.models.values():
-        for file in _of_model(model):
+        for file in _model_files(model):
             yield file
             if model is first and file.name.endswith((".wasm.onnx", ".tensors")):
                 to_wait_for += len(file.content)
     yield from _directions(engine)
     yield from _page(engine, facts)
-    yield File(PAGE, "index.html", _index(to_wait_for))
+    yield File(PAGE_PART, "index.html", _index(to_wait_for))
 
 
-def _of_model(model: Model) -> Iterator[File]:
+def _model_files(model: Model) -> Iterator[File]:
     weights, owner = model.checkpoint, model.name.partition("/")[0]
 
     def file(kind: str, content: bytes, ending: str = "json") -> File:
         return File(owner, f"dcgan/{kind}/{weights.hash}.{ending}", content)
 
     for backend in ort_web.BACKENDS:
-        yield file("generators", onnx_export.for_browsers(weights, backend), f"{backend}.onnx")
-    yield file("generators", onnx_export.tensors(weights), "tensors")
+        yield file(
+            "generators", onnx_export.build_browser_graph(weights, backend), f"{backend}.onnx"
+        )
+    yield file("generators", onnx_export.browser_tensors(weights), "tensors")
     if model.name == owner:  # what the Forget tab asks for, which is about models only
         layers = range(1, 1 + len(model.config.layer_shapes))
         yield file("boxes", _json(_boxes(model, layers)))
-        yield file("exciting", _json([_exciting(model, layer) for layer in layers]))
+        yield file("exciting", _json([_top_activations(model, layer) for layer in layers]))
 
 
 def _directions(engine: Engine) -> Iterator[File]:
@@ -179,38 +181,40 @@ def _boxes(model: Model, layers: Collection[int]) -> dict[str, Any]:
         for layer in layers:
             asked = dataclasses.replace(boxes, layer=layer)
             try:
-                fits[layer] = (units.shipped(model, asked) or units.fit(model, asked)).table()
+                fits[layer] = (
+                    units.load_unit_fit(model, asked) or units.fit_units(model, asked)
+                ).table()
             except BoxesError:  # boxes that hold no cell, or every one, of this layer
                 continue
         found[name] = {"boxes": json.loads(boxes.to_json()), "units": fits}
     return found
 
 
-def _exciting(model: Model, layer: int) -> dict[str, Any]:
-    found = finish(units.exciting(model, layer))
+def _top_activations(model: Model, layer: int) -> dict[str, Any]:
+    found = run_to_end(units.top_activations(model, layer))
     table = {"draws": found.draws.tolist(), "cells": found.cells.tolist()}
-    return {"seed": units.DRAWS_SEED, **table}
+    return {"seed": units.TOP_SAMPLES_SEED, **table}
 
 
 def _page(engine: Engine, facts: Mapping[str, Any]) -> Iterator[File]:
     modules = sorted({*_modules(ENTRY), *_modules(WORKER)})
     for name in [*modules, "styles/page.css", "static/site.css"]:
-        yield File(PAGE, f"dcgan/web/{name}", (WEB / name).read_bytes())
+        yield File(PAGE_PART, f"dcgan/web/{name}", (WEB / name).read_bytes())
     backends = {
         backend: {kind: f"{name}.gz" for kind, name in files.items()}
         for backend, files in facts["backends"].items()
     }
     here = {"version": facts["version"], "cdn": None, "backends": backends, "integrity": {}}
-    yield File(PAGE, "dcgan/web/engine/onnxruntime.json", _json(here))
-    yield File(PAGE, "dcgan/models.json", _json(describe(engine)))
-    measured = {name: RESULTS / f"{name}.json" for name in CHARTED}
+    yield File(PAGE_PART, "dcgan/web/engine/onnxruntime.json", _json(here))
+    yield File(PAGE_PART, "dcgan/models.json", _json(describe_models(engine)))
+    measured = {name: RESULTS / f"{name}.json" for name in SHOWN_RESULTS}
     results = {name: json.loads(at.read_bytes()) for name, at in measured.items() if at.is_file()}
-    yield File(PAGE, "dcgan/results.json", _json(results))
+    yield File(PAGE_PART, "dcgan/results.json", _json(results))
     icon, side = _icon(engine)
-    yield File(PAGE, "icon.png", icon)
-    yield File(PAGE, "manifest.webmanifest", _json(_manifest(side)))
+    yield File(PAGE_PART, "icon.png", icon)
+    yield File(PAGE_PART, "manifest.webmanifest", _json(_manifest(side)))
     if LICENCE.is_file():
-        yield File(PAGE, "LICENSE", LICENCE.read_bytes())
+        yield File(PAGE_PART, "LICENSE", LICENCE.read_bytes())
 
 
 def _modules(name: str) -> list[str]:
@@ -265,8 +269,8 @@ def _manifest(side: int) -> dict[str, Any]:
 def _icon(engine: Engine) -> tuple[bytes, int]:
     """Four pictures of the first model, as PNG, and its side."""
     first, *_ = engine.models.values()
-    four = images.grid(first.render([first.sample(1, index) for index in range(4)]), 2)
-    icon = images.enlarge(four, max(1, ICON // len(four)))
+    four = images.make_grid(first.render([first.sample(1, index) for index in range(4)]), 2)
+    icon = images.enlarge(four, max(1, ICON_SIDE // len(four)))
     return images.encode_png(np.ascontiguousarray(icon)), len(icon)
 
 
@@ -276,7 +280,7 @@ def _card() -> bytes:
         raise SiteError(f"{CARD} is not there: write a Space's site from a clone of the repository")
     _, front, _ = CARD.read_text(encoding="utf-8").split("---\n", 2)
     ours = yaml.safe_load(front)
-    kept = {key: ours[key] for key in ON_CARD if key in ours}
+    kept = {key: ours[key] for key in CARD_FIELDS if key in ours}
     front = yaml.safe_dump(
         {**kept, "sdk": "static", "app_file": "index.html"}, sort_keys=False, allow_unicode=True
     )
@@ -292,8 +296,8 @@ def _card() -> bytes:
 
 def _service_worker(digests: Mapping[str, str]) -> bytes:
     version = hashlib.sha256(_json(dict(sorted(digests.items())))).hexdigest()[:12]
-    forever = [name for name in digests if name.startswith(FOREVER)]
-    others = [name for name in digests if name not in {*forever, *NOT_KEPT}]
+    forever = [name for name in digests if name.startswith(IMMUTABLE)]
+    others = [name for name in digests if name not in {*forever, *NOT_CACHED}]
     page = ["./" if name == "index.html" else name for name in others]
     facts = {"version": version, "page": sorted(page), "forever": sorted(forever)}
     source = (WEB / "static" / "service-worker.js").read_text(encoding="utf-8")
@@ -307,11 +311,11 @@ def _json(value: object) -> bytes:
 # --- the folder
 
 
-def _earlier(out: Path) -> set[str]:
+def _files_of_earlier_site(out: Path) -> set[str]:
     """The names of the site that is there; none where there is nothing, but for hidden files."""
     if out.exists() and not out.is_dir():
         raise SiteError(f"{out} is a file: give a folder")
-    mark = out / MARK
+    mark = out / MARKER
     if not out.is_dir() or all(path.name.startswith(".") for path in out.iterdir()):
         return set()
     try:
@@ -325,7 +329,7 @@ def _earlier(out: Path) -> set[str]:
     return {str(path) for path in inside if not path.is_absolute() and ".." not in path.parts}
 
 
-def _put(out: Path, name: str, content: bytes) -> None:
+def _write_if_changed(out: Path, name: str, content: bytes) -> None:
     path = out / name
     if path.is_file() and path.read_bytes() == content:
         return

@@ -21,7 +21,7 @@ from dcgan.analysis import units
 from dcgan.latents.spec import SpecError
 from dcgan.models.annotations import BoxesError
 from dcgan.rendering.engine import Engine
-from dcgan.site.manifest import describe
+from dcgan.site.manifest import describe_models
 from dcgan.tasks import Work
 from dcgan.ui.routes import discriminator, forget, photo
 from dcgan.ui.routes import shelf as shelving
@@ -29,60 +29,64 @@ from dcgan.ui.routes import video as filming
 from dcgan.ui.serving import http, streaming
 from dcgan.ui.serving.http import (
     RequestError,
+    check_int,
     check_sheet,
-    check_whole,
     data_uri,
+    error_sentence,
     read_spec,
-    sentence,
 )
 
-AT_ONCE = 4
+CONCURRENCY_LIMIT = 4
 Lasting: TypeAlias = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
-def endpoints(engine: Engine) -> None:
+def add_endpoints(engine: Engine) -> None:
     """Adds them to the page that is being built."""
 
     def models() -> list[dict[str, Any]]:
         """The models: hashes of their weights, directions, exemplars, sets of boxes, layers."""
-        return describe(engine)
+        return describe_models(engine)
 
     def render(text: str) -> dict[str, Any]:
         """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
-        with _for_people():
+        with _gradio_errors():
             spec = read_spec(text, engine)
-            png, norm = http.png(engine, spec), http.norm(engine, spec)
+            png, norm = http.render_png(engine, spec), http.latent_norm(engine, spec)
         return {"png": data_uri(png, "png"), "spec": str(spec), "norm": norm}
 
     def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
         """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
-        with _for_people():
+        with _gradio_errors():
             specs, columns = check_sheet(texts, columns, engine)
-            jpeg, mean, largest = http.jpeg([*engine.render(specs)], columns)
+            jpeg, mean, largest = http.render_sheet([*engine.render(specs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
 
     def boxes(model: str, name: str) -> dict[str, Any]:
         """A set of boxes that is shipped with a model, to draw with or to give to /fit."""
-        with _for_people():
-            return json.loads(forget.shipped_set(engine.model(model), name).to_json())
+        with _gradio_errors():
+            return json.loads(forget.shipped_boxes(engine.model(model), name).to_json())
 
     async def fit(boxes: dict[str, Any]) -> dict[str, Any]:
         """The feature maps that speak for what is in boxes: {"layer", "maps", "weights", ...}."""
-        with _for_people():
-            return await _finish(forget.fit(engine, json.dumps(boxes)))
+        with _gradio_errors():
+            return await _finish(forget.fit_units(engine, json.dumps(boxes)))
 
     async def exciting(model: str, layer: int, network: str = units.GENERATOR) -> dict[str, Any]:
         """For each map of a layer the draws that excite it most: {"seed", "draws", "cells"}."""
-        with _for_people():
-            number = check_whole(layer, "layer")
-            return await _finish(forget.exciting(engine.model(model), number, network))
+        with _gradio_errors():
+            number = check_int(layer, "layer")
+            return await _finish(forget.top_activations(engine.model(model), number, network))
 
     def activation(texts: list[str], layer: int, number: int, columns: int = 8) -> dict[str, Any]:
         """Where a map is active on each of these pictures: {"png": data URI, transparent}."""
-        with _for_people():
+        with _gradio_errors():
             specs, columns = check_sheet(texts, columns, engine)
-            layer, number = check_whole(layer, "layer"), check_whole(number, "number")
-            return {"png": data_uri(forget.glow(engine, specs, columns, layer, number), "png")}
+            layer, number = check_int(layer, "layer"), check_int(number, "number")
+            return {
+                "png": data_uri(
+                    forget.activation_overlay(engine, specs, columns, layer, number), "png"
+                )
+            }
 
     async def look(text: str, feature: int = 0) -> dict[str, Any]:
         """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}.
@@ -90,33 +94,40 @@ def endpoints(engine: Engine) -> None:
         "probe": the classes that a linear classifier of D's features calls it, with their scores
         and what each of D's layers adds to them; None for models without one.
         """
-        with _for_people():
-            spec, number = read_spec(text, engine), check_whole(feature, "feature")
+        with _gradio_errors():
+            spec, number = read_spec(text, engine), check_int(feature, "feature")
             named = await run_in_threadpool(discriminator.classify, engine, spec)
-            return {**await _finish(discriminator.look(engine, spec, number)), "probe": named}
+            return {**await _finish(discriminator.explain(engine, spec, number)), "probe": named}
 
     async def look_at(picture: str, model: str, feature: int = 0) -> dict[str, Any]:
         """The same for a file of yours, as base64 or data URI; {"notes": what was done to it}."""
-        with _for_people():
-            content, number = _content(picture), check_whole(feature, "feature")
+        with _gradio_errors():
+            content, number = _content(picture), check_int(feature, "feature")
             looking = engine.model(model)
             named = await run_in_threadpool(discriminator.classify_file, looking, content)
             return {
-                **await _finish(discriminator.look_at(looking, content, number)),
+                **await _finish(discriminator.explain_file(looking, content, number)),
                 "probe": named,
             }
 
     async def features(model: str, first: int = 0) -> dict[str, Any]:
         """The draws that six features respond to most: {"trained", "random": {"sheet", ...}}."""
-        with _for_people():
-            number = check_whole(first, "first")
-            return await _finish(discriminator.features(engine.model(model), number))
+        with _gradio_errors():
+            number = check_int(first, "first")
+            return await _finish(discriminator.feature_page(engine.model(model), number))
 
     for fast in (models, render, sheet, boxes, activation):
-        api(fast, api_name=fast.__name__, concurrency_limit=AT_ONCE, concurrency_id="fast")
+        api(
+            fast, api_name=fast.__name__, concurrency_limit=CONCURRENCY_LIMIT, concurrency_id="fast"
+        )
     others = (*_files(engine), _project(engine))
     for lasting in (fit, exciting, look, look_at, features, *others):
-        api(lasting, api_name=lasting.__name__, concurrency_limit=AT_ONCE, concurrency_id="slow")
+        api(
+            lasting,
+            api_name=lasting.__name__,
+            concurrency_limit=CONCURRENCY_LIMIT,
+            concurrency_id="slow",
+        )
 
 
 def _files(engine: Engine) -> list[Lasting]:
@@ -132,9 +143,11 @@ def _files(engine: Engine) -> list[Lasting]:
         scaling: str = "nearest",
     ) -> dict[str, Any]:
         """A walk through pictures as a film: {its format: data URI, "specs": its frames}."""
-        with _for_people():
+        with _gradio_errors():
             look = format, size, scaling
-            return await _finish(filming.walk(engine, stations, seconds, closed, spherical, *look))
+            return await _finish(
+                filming.make_walk_video(engine, stations, seconds, closed, spherical, *look)
+            )
 
     async def film(
         texts: list[str],
@@ -147,41 +160,41 @@ def _files(engine: Engine) -> list[Lasting]:
 
         The answer is as that of /walk. size: in pixels; scaling: nearest, bicubic or lanczos.
         """
-        with _for_people():
-            return await _finish(filming.film(engine, texts, seconds, format, size, scaling))
+        with _gradio_errors():
+            return await _finish(filming.make_video(engine, texts, seconds, format, size, scaling))
 
     async def shelf(texts: list[str]) -> dict[str, Any]:
         """Pictures, their texts and a script that draws them again: {"zip": data URI}."""
-        with _for_people():
+        with _gradio_errors():
             return await _finish(shelving.pack(engine, texts))
 
     return [walk, film, shelf]
 
 
 def _project(engine: Engine) -> Lasting:
-    async def project(picture: str, model: str, cut: str = photo.CUTS[0]) -> dict[str, Any]:
+    async def project(picture: str, model: str, cut: str = photo.CROPS[0]) -> dict[str, Any]:
         """What comes nearest to a file of yours, as base64 or data URI: {"spec", "distance", ...}.
 
         cut: "face", or "middle" for the middle square.
         """
-        with _for_people():
+        with _gradio_errors():
             content = _content(picture)
-            return await _finish(photo.project(engine.model(model), content, cut))
+            return await _finish(photo.invert_file(engine.model(model), content, cut))
 
     return project
 
 
 @contextmanager
-def _for_people() -> Iterator[None]:
+def _gradio_errors() -> Iterator[None]:
     try:
         yield
     except (RequestError, SpecError, BoxesError) as error:
-        said = str(error) if isinstance(error, RequestError) else sentence(error)
+        said = str(error) if isinstance(error, RequestError) else error_sentence(error)
         raise gr.Error(said, print_exception=False) from None
 
 
 async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:
-    return await streaming.finish(work, gr.Progress())
+    return await streaming.await_result(work, gr.Progress())
 
 
 def _content(picture: object) -> bytes:

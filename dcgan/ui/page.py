@@ -12,7 +12,7 @@ from gradio.themes import Base, colors
 
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
-from dcgan.site.manifest import describe
+from dcgan.site.manifest import describe_models
 from dcgan.ui import gradio_api
 from dcgan.ui.components import part
 from dcgan.ui.routes import browser_engine, discriminator, forget, photo, results, shelf, video
@@ -20,7 +20,7 @@ from dcgan.ui.serving import http
 
 TITLE = "What a DCGAN has learned"
 ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
-FIRST = (
+PRELOADED = (
     "widgets/stage",
     "widgets/header",
     "widgets/share",
@@ -31,8 +31,8 @@ FIRST = (
     "widgets/canvas",
     "widgets/sheet",
 )
-EARLY = '<script type="module" src="dcgan/web/core/page.js"></script>' + "".join(
-    f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in FIRST
+HEAD = '<script type="module" src="dcgan/web/core/page.js"></script>' + "".join(
+    f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in PRELOADED
 )
 """The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
 
@@ -64,13 +64,13 @@ def build(engine: Engine) -> gr.Blocks:
                 with gr.Tab("Discriminator", id="discriminator"):
                     part("tabs/discriminator", largest=discriminator.MAX_UPLOAD)
                 with gr.Tab("Results", id="results"):
-                    part("tabs/results", html=results.html(results.REPORT))
+                    part("tabs/results", html=results.results_html(results.REPORT))
         part("widgets/shelf")
         part("widgets/picker")
-        part("widgets/video-export", longest=video.SECONDS)
+        part("widgets/video-export", longest=video.MAX_SECONDS)
         part("present/present")
         part("core/tasks")
-        gradio_api.endpoints(engine)
+        gradio_api.add_endpoints(engine)
     return page
 
 
@@ -82,7 +82,7 @@ def warm(engine: Engine) -> None:
     """
 
     def begin() -> None:
-        first, *_ = describe(engine)
+        first, *_ = describe_models(engine)
         engine.render([engine.model(first["name"]).sample(1)])
         gc.freeze()
 
@@ -105,7 +105,7 @@ def launch_options(engine: Engine) -> dict[str, Any]:
                 *results.routes(results.RESULTS),
             ]
         },
-        "head": EARLY,
+        "head": HEAD,
         "css_paths": [WEB / "styles" / "page.css"],
         "theme": Base(
             primary_hue=colors.slate,

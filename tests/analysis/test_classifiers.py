@@ -12,16 +12,16 @@ import safetensors.torch
 import torch
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import Judge, JudgeConfig, measure
+from dcgan.analysis.classifiers import AttributeClassifier, ClassifierConfig, classify_images
 from dcgan.models.checkpoint import CheckpointError
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "judges"
 OUTPUTS = ("smiling", "male")
 
 
-def judge(kind: Any = "plain", widths: tuple[int, ...] = (4, 6)) -> Judge:
+def judge(kind: Any = "plain", widths: tuple[int, ...] = (4, 6)) -> AttributeClassifier:
     torch.manual_seed(0)
-    made = Judge(JudgeConfig(kind, OUTPUTS, widths))
+    made = AttributeClassifier(ClassifierConfig(kind, OUTPUTS, widths))
     made(torch.randn(8, 3, 64, 64))  # its statistics are then not the initial ones
     return made.eval()
 
@@ -33,12 +33,12 @@ def pictures(count: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["plain", "residual"])
 def test_a_saved_judge_comes_back_with_its_facts(tmp_path: Path, kind: str) -> None:
     made = judge(kind)
-    classifiers.save(tmp_path, "x", made, {"trained_on": 7})
-    loaded, facts = classifiers.load(tmp_path, "x")
+    classifiers.save_classifier(tmp_path, "x", made, {"trained_on": 7})
+    loaded, facts = classifiers.load_classifier(tmp_path, "x")
     assert facts == {"trained_on": 7}
     assert loaded.config == made.config
     assert not loaded.training
-    before, after = measure(made, pictures(4)), measure(loaded, pictures(4))
+    before, after = classify_images(made, pictures(4)), classify_images(loaded, pictures(4))
     assert list(after) == list(OUTPUTS)
     for name in OUTPUTS:
         np.testing.assert_allclose(before[name], after[name], atol=5e-3)  # half precision
@@ -47,8 +47,8 @@ def test_a_saved_judge_comes_back_with_its_facts(tmp_path: Path, kind: str) -> N
 
 def test_pictures_are_measured_alike_alone_and_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     made, some = judge(), pictures(5)
-    monkeypatch.setattr(classifiers, "BATCH", 2)
-    batched = measure(made, some)["smiling"]
+    monkeypatch.setattr(classifiers, "BATCH_SIZE", 2)
+    batched = classify_images(made, some)["smiling"]
     x = torch.from_numpy(some.astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2)
     np.testing.assert_allclose(batched, made(x)[:, 0].detach(), atol=1e-5)
 
@@ -58,8 +58,8 @@ def test_only_the_plain_one_sees_where() -> None:
     here = np.full((1, 64, 64, 3), 128, np.uint8)
     here[:, 20:28, 20:28] = 255
     both = np.concatenate([here, np.roll(here, 16, axis=2)])
-    assert np.ptp(measure(judge("residual"), both)["male"]) < 1e-4
-    assert np.ptp(measure(judge("plain"), both)["male"]) > 1e-3
+    assert np.ptp(classify_images(judge("residual"), both)["male"]) < 1e-4
+    assert np.ptp(classify_images(judge("plain"), both)["male"]) > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -77,39 +77,39 @@ def test_only_the_plain_one_sees_where() -> None:
 def test_a_description_that_does_not_fit_is_refused(
     tmp_path: Path, change: dict[str, Any], says: str
 ) -> None:
-    classifiers.save(tmp_path, "x", judge(), {})
+    classifiers.save_classifier(tmp_path, "x", judge(), {})
     path = tmp_path / "x.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(CheckpointError) as error:
-        classifiers.load(tmp_path, "x")
+        classifiers.load_classifier(tmp_path, "x")
     assert says in str(error.value)
 
 
 def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no judge x in .*python -m training judges"):
-        classifiers.load(tmp_path, "x")
-    classifiers.save(tmp_path, "x", judge(), {})
+        classifiers.load_classifier(tmp_path, "x")
+    classifiers.save_classifier(tmp_path, "x", judge(), {})
     weights = tmp_path / "x.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:100])
     with pytest.raises(CheckpointError, match=r"x\.safetensors can't be read as safetensors"):
-        classifiers.load(tmp_path, "x")
+        classifiers.load_classifier(tmp_path, "x")
     weights.write_bytes(safetensors.torch.save({"score.bias": torch.zeros(2)}))
     with pytest.raises(CheckpointError, match=r"missing blocks\.0\.0\.weight"):
-        classifiers.load(tmp_path, "x")
+        classifiers.load_classifier(tmp_path, "x")
     weights.write_bytes(whole)
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"x\.json is not valid JSON"):
-        classifiers.load(tmp_path, "x")
+        classifiers.load_classifier(tmp_path, "x")
     (tmp_path / "x.json").write_text('{"version": 1, "kind": "plain", "widths": [4]}')
     with pytest.raises(CheckpointError, match=r"it has no 'outputs'"):
-        classifiers.load(tmp_path, "x")
+        classifiers.load_classifier(tmp_path, "x")
 
 
 def test_the_shipped_judges_are_small_unlike_and_better_than_chance() -> None:
     kinds = set()
     for name in ("a", "b"):
-        shipped, facts = classifiers.load(SHIPPED, name)
+        shipped, facts = classifiers.load_classifier(SHIPPED, name)
         kinds.add(shipped.config.kind)
         assert (SHIPPED / f"{name}.safetensors").stat().st_size < 2 * 2**20
         for output in ("smiling", "eyeglasses", "male"):

@@ -21,10 +21,10 @@ def made(seed: int = 0) -> Encoder:
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
-    assert encoder.load(weights) is None
+    assert encoder.load_encoder(weights) is None
     network = made()
-    encoder.save(tmp_path, network, {"samples": 3})
-    opened = encoder.load(weights)
+    encoder.save_encoder(tmp_path, network, {"samples": 3})
+    opened = encoder.load_encoder(weights)
     assert opened
     read, facts = opened
     assert facts == {"samples": 3}
@@ -50,19 +50,19 @@ def test_what_does_not_fit_is_refused(
     tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
     weights = tiny.save(tmp_path)
-    encoder.save(tmp_path, made(), {})
+    encoder.save_encoder(tmp_path, made(), {})
     described = json.loads((tmp_path / "encoder.json").read_text())
     (tmp_path / "encoder.json").write_text(json.dumps({**described, **change}))
     with pytest.raises(CheckpointError, match=words):
-        encoder.load(weights)
+        encoder.load_encoder(weights)
 
 
 def test_broken_files_are_refused(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
-    encoder.save(tmp_path, made(), {})
+    encoder.save_encoder(tmp_path, made(), {})
     (tmp_path / "encoder.safetensors").write_bytes(b"of a part")
     with pytest.raises(CheckpointError, match=r"encoder\.safetensors can't be read"):
-        encoder.load(weights)
+        encoder.load_encoder(weights)
     (tmp_path / "encoder.json").write_text("{")
     with pytest.raises(CheckpointError, match="not valid JSON"):
-        encoder.load(weights)
+        encoder.load_encoder(weights)

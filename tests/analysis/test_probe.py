@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dcgan.analysis import probe
-from dcgan.analysis.features import features, length, reestimated
+from dcgan.analysis.features import extract_features, feature_length, reestimate_statistics
 from dcgan.analysis.probe import Probe
 from dcgan.media import images
 from dcgan.models import checkpoint
@@ -30,9 +30,11 @@ CLASSES = ("cat", "dog", "ship", "truck")
 def fitted(weights: Checkpoint) -> tuple[Probe, Discriminator]:
     """A probe with random weights, of the D that has seen `PICTURES`."""
     random = np.random.default_rng(4)
-    network = reestimated(weights.discriminator(), PICTURES)
-    usual = features(network, PICTURES).detach().numpy().mean(axis=0)
-    kernel = random.normal(0, 0.01, (len(CLASSES), length(weights.config))).astype(np.float32)
+    network = reestimate_statistics(weights.discriminator(), PICTURES)
+    usual = extract_features(network, PICTURES).detach().numpy().mean(axis=0)
+    kernel = random.normal(0, 0.01, (len(CLASSES), feature_length(weights.config))).astype(
+        np.float32
+    )
     intercepts = random.normal(0, 1, len(CLASSES)).astype(np.float32)
     return Probe(CLASSES, kernel, intercepts, usual, FACTS), network
 
@@ -40,12 +42,12 @@ def fitted(weights: Checkpoint) -> tuple[Probe, Discriminator]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     found = tiny.save(tmp_path_factory.mktemp("tiny"))
-    probe.save(found.folder, *fitted(found))
+    probe.save_probe(found.folder, *fitted(found))
     return found
 
 
 def opened(weights: Checkpoint) -> tuple[Probe, Discriminator]:
-    found = probe.load(weights)
+    found = probe.load_probe(weights)
     assert found
     return found
 
@@ -54,7 +56,7 @@ def test_a_score_is_the_average_pictures_and_what_layers_add(weights: Checkpoint
     loaded, network = opened(weights)
     picture = PICTURES[5]
     answers = probe.classify(loaded, network, picture.transpose(1, 2, 0))
-    found = features(network, picture[None]).numpy()[0].astype(np.float64)
+    found = extract_features(network, picture[None]).numpy()[0].astype(np.float64)
     scores = loaded.weights @ found + loaded.intercepts
     assert [answer.name for answer in answers] == [CLASSES[k] for k in np.argsort(-scores)]
     for answer in answers:
@@ -67,7 +69,7 @@ def test_a_score_is_the_average_pictures_and_what_layers_add(weights: Checkpoint
         # the layer of 4 maps next to the picture, then that of 8, each of 4x4
         first = loaded.weights[k, :64] @ (found - loaded.usual)[:64]
         assert answer.parts == pytest.approx([first, scores[k] - answer.usual - first], abs=1e-5)
-    told = probe.told(loaded, network, picture.transpose(1, 2, 0))
+    told = probe.answer_json(loaded, network, picture.transpose(1, 2, 0))
     assert told["answers"] == [dataclasses.asdict(answer) for answer in answers[:3]]
     assert json.loads(json.dumps(told))["classes"] == list(CLASSES)
 
@@ -96,7 +98,7 @@ def test_it_is_read_as_it_was_taught(weights: Checkpoint) -> None:
 
 def test_a_checkpoint_may_have_none(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
-    assert probe.load(weights) is None
+    assert probe.load_probe(weights) is None
     assert probe.describe(weights) is None
 
 
@@ -126,10 +128,10 @@ def test_files_that_do_not_fit_are_a_sentence(
     tmp_path: Path, spoil: Callable[[Path], object], words: str
 ) -> None:
     weights = tiny.save(tmp_path)
-    probe.save(tmp_path, *fitted(weights))
+    probe.save_probe(tmp_path, *fitted(weights))
     spoil(tmp_path)
     with pytest.raises(CheckpointError, match=words) as raised:
-        probe.load(weights)
+        probe.load_probe(weights)
     assert str(tmp_path) in str(raised.value)
 
 
@@ -137,12 +139,12 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
     taught, network = fitted(weights)
     with pytest.raises(CheckpointError, match="must state facts"):
-        probe.save(tmp_path, dataclasses.replace(taught, facts={}), network)
+        probe.save_probe(tmp_path, dataclasses.replace(taught, facts={}), network)
     short = dataclasses.replace(taught, usual=taught.usual[:-1])
     with pytest.raises(CheckpointError, match=r"usual must be \(192,\), not \(191,\)"):
-        probe.save(tmp_path, short, network)
+        probe.save_probe(tmp_path, short, network)
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
-        probe.save(tmp_path.parent, taught, network)
+        probe.save_probe(tmp_path.parent, taught, network)
     assert not list(tmp_path.glob(checkpoint.PROBE))
 
 
@@ -151,7 +153,7 @@ def test_look_says_what_the_probe_calls_a_picture(weights: Checkpoint, tmp_path:
     [picture] = model.render([model.sample(8, 2)])
     text = str(model.sample(8, 2))
     said = json.loads(done("look", text, tmp_path / "look.png", "--weights", weights.folder))
-    told = probe.told(*opened(weights), picture)
+    told = probe.answer_json(*opened(weights), picture)
     assert said["probe"].keys() == told.keys()
     for one, other in zip(said["probe"]["answers"], told["answers"], strict=True):
         assert one["name"] == other["name"]

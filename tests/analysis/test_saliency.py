@@ -11,12 +11,18 @@ import torch
 from torch import Tensor
 
 from dcgan.analysis import saliency
-from dcgan.analysis.saliency import drawn, guided_gradients, random_discriminator, responses, survey
+from dcgan.analysis.saliency import (
+    feature_responses,
+    gradient_images,
+    guided_gradients,
+    random_discriminator,
+    survey,
+)
 from dcgan.config import ModelConfig
 from dcgan.models.checkpoint import CheckpointError, save
-from dcgan.models.networks import LEAK, Discriminator
+from dcgan.models.networks import LEAKY_RELU_SLOPE, Discriminator
 from dcgan.rendering.engine import Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from tests import tiny
 
 CONFIG = ModelConfig(
@@ -83,7 +89,7 @@ class Numpy:
                     patch = padded[:, row * stride :, column * stride :][:, :kernel, :kernel]
                     x[:, row, column] = (weight * patch).sum((1, 2, 3)) * scale + shift
             before.append(x)
-            h = np.where(x > 0, x, LEAK * x)
+            h = np.where(x > 0, x, LEAKY_RELU_SLOPE * x)
         return before
 
     def guided(self, picture: np.ndarray, feature: int) -> np.ndarray:
@@ -123,9 +129,9 @@ def test_guided_gradients_equal_numpy() -> None:
 
 def test_responses_equal_numpy_and_logits_equal_d() -> None:
     network, pictures = discriminator(), noise(20)
-    logits, found = responses(network, pictures)
+    logits, found = feature_responses(network, pictures)
     expected = [Numpy(network).forward(picture)[-1].max((1, 2)) for picture in pictures.numpy()]
-    expected = np.where(np.array(expected) > 0, expected, LEAK * np.array(expected))
+    expected = np.where(np.array(expected) > 0, expected, LEAKY_RELU_SLOPE * np.array(expected))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(logits, network(pictures))
 
@@ -159,19 +165,19 @@ def test_a_gradient_does_not_depend_on_the_rest_of_the_batch_and_leaves_d_as_it_
 def test_random_weights_are_the_papers_and_normalise_by_the_pictures() -> None:
     state = torch.get_rng_state()
     pictures, config = noise(128), dataclasses.replace(CONFIG, norm_eps=1e-9)
-    network = finish(random_discriminator(config, pictures, seed=3))
+    network = run_to_end(random_discriminator(config, pictures, seed=3))
     assert torch.equal(torch.get_rng_state(), state)  # nobody else's numbers are taken
     first, second = network.convolutions
     assert float(first.get_parameter("weight").std()) == pytest.approx(0.02, rel=0.2)
     with torch.no_grad():
-        h = torch.nn.functional.leaky_relu(first(pictures), LEAK)
+        h = torch.nn.functional.leaky_relu(first(pictures), LEAKY_RELU_SLOPE)
         maps = network.norms[1](second(h))
     torch.testing.assert_close(maps.mean((0, 2, 3)), torch.zeros(5), atol=0.01, rtol=0)
     torch.testing.assert_close(maps.std((0, 2, 3)), torch.ones(5), atol=0.1, rtol=0)
-    again = finish(random_discriminator(config, pictures, seed=3))
+    again = run_to_end(random_discriminator(config, pictures, seed=3))
     assert torch.equal(network(pictures), again(pictures))
     assert not torch.equal(
-        network(pictures), finish(random_discriminator(config, pictures))(pictures)
+        network(pictures), run_to_end(random_discriminator(config, pictures))(pictures)
     )
 
 
@@ -179,17 +185,19 @@ def test_gradients_are_drawn_around_grey_each_scaled_by_itself() -> None:
     gradients = torch.zeros(3, 3, 8, 8)
     gradients[0, 0, 2, 3], gradients[0, 1, 2, 3] = 4.0, -4.0
     gradients[1] = gradients[0] / 1000
-    pictures = drawn(gradients)
+    pictures = gradient_images(gradients)
     assert pictures.shape == (3, 8, 8, 3)
     assert pictures[0, 2, 3].tolist() == [255, 1, 128]
     assert np.array_equal(pictures[0], pictures[1])
     assert (pictures[2] == 128).all()
-    assert (drawn(gradients[:, :1])[0, 2, 3] == 255).all()  # grey pictures get three channels
+    assert (
+        gradient_images(gradients[:, :1])[0, 2, 3] == 255
+    ).all()  # grey pictures get three channels
 
 
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saliency, "SAMPLES", 40)
+    monkeypatch.setattr(saliency, "SURVEY_SAMPLES", 40)
 
 
 @pytest.mark.usefixtures("few_samples")
@@ -204,14 +212,14 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_survey_finds_what_responds_most(tmp_path: Path, config: ModelConfig) -> None:
     model = Model("tiny", tiny.save(tmp_path, config))
-    found = finish(survey(model))
-    assert finish(survey(model)) is found  # it is made once
+    found = run_to_end(survey(model))
+    assert run_to_end(survey(model)) is found  # it is made once
     assert found.logits.shape == (40,)
     label = found.specs[7].label
     for network in (found.trained, found.random):
         usual = found.usual[network]
         assert usual.shape == (40, 8)
-        sought = found.sought(network, [5, 2])
+        sought = found.top_samples(network, [5, 2])
         rows = usual[:, [5, 2]].argsort(dim=0, descending=True)[:6].T.flatten().tolist()
         assert sought.specs == [found.specs[row] for row in rows]
         assert sought.responses[6] == pytest.approx(float(usual[:, 2].max()))
@@ -219,7 +227,7 @@ def test_a_survey_finds_what_responds_most(tmp_path: Path, config: ModelConfig) 
         assert (pictures == found.pictures[rows]).all()
         assert gradients.shape == (12, 16, 16, 3)
         assert gradients.std() > 0
-    look = found.look(found.pictures[7], 4, label)
+    look = found.attribute(found.pictures[7], 4, label)
     assert look.logit == pytest.approx(float(found.logits[7]), abs=1e-5)
     assert look.usual[0] < look.usual[1] < look.usual[2]
     usual = found.usual[found.trained]
@@ -237,4 +245,4 @@ def test_without_d_there_is_no_survey(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path / "whole")
     generator_only = save(tmp_path / "stage", weights.generator(), None, tiny.CARD)
     with pytest.raises(CheckpointError, match="missing"):
-        finish(survey(Model("stage", generator_only)))
+        run_to_end(survey(Model("stage", generator_only)))

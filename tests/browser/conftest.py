@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from benchmarks import chromium
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.ui.page import build, launch_options
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def serve(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine(discover(ROOT / "weights"))
+    return Engine(discover_checkpoints(ROOT / "weights"))
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def url(engine: Engine) -> Iterator[str]:
 
 def faces_alone() -> Engine:
     """A model that comes without boxes, so that the Forget tab stays with it."""
-    found = discover(ROOT / "weights")
+    found = discover_checkpoints(ROOT / "weights")
     return Engine({name: at for name, at in found.items() if name.split("/")[0] == "faces"})
 
 

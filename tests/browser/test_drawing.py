@@ -32,7 +32,7 @@ from dcgan.site import ort_web
 from tests.browser.conftest import Open, wait_painted
 
 pytestmark = pytest.mark.skipif(
-    ort_web.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
+    ort_web.installed_facts() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
 )
 
 READY = "document.querySelector('[data-role=way]').dataset.here === 'true'"
@@ -218,7 +218,7 @@ def elsewhere(page: Page, spoil: bytes = b"") -> list[str]:
         route.fulfill(body=content + spoil, headers=headers)
 
     page.context.route("**/dcgan/runtime/**", lambda route: route.fulfill(status=404, body="{}"))
-    page.context.route(f"{ort_web.facts()['cdn']}*", answer)
+    page.context.route(f"{ort_web.shipped_facts()['cdn']}*", answer)
     return asked
 
 
@@ -240,7 +240,7 @@ def test_without_npm_it_comes_from_a_cdn_if_it_is_what_it_was(
         assert not page.evaluate(READY)
     else:
         page.wait_for_function(READY)
-    files = ort_web.facts()["backends"]["wasm"]
+    files = ort_web.shipped_facts()["backends"]["wasm"]
     assert {address.rpartition("/")[2] for address in asked} <= set(files.values())
     context.close()
 
@@ -266,7 +266,7 @@ def test_webgpu_draws_the_same(browser: Browser, engine: Engine, url: str) -> No
         page.wait_for_selector("[data-painted]")
         asked = specs("faces", engine)
         found = page.evaluate(ASK, {"call": "picture", "texts": [str(spec) for spec in asked]})
-    binary = ort_web.facts()["backends"]["webgpu"]["binary"]
+    binary = ort_web.shipped_facts()["backends"]["webgpu"]["binary"]
     assert any(binary in address for address in asked_for)
     for drawn, expected in zip(found, engine.render(asked), strict=True):
         pixels = np.array(drawn["pixels"], np.uint8).reshape(*expected.shape[:2], 4)

@@ -171,7 +171,7 @@ def test_maps_are_dropped_everywhere_the_page_shows_them(visit: Open) -> None:
     chips.nth(0).click()
     wait_painted(page, f":{Gain(3, 0, strongest[1:])}")
     assert maps_dropped(page) == 3
-    page.get_by_label("Gain").fill("2.5")
+    page.get_by_label("Gain", exact=True).fill("2.5")
     wait_painted(page, f":{Gain(3, 2.5, strongest[1:])}")
     page.get_by_label("Gain of this map").fill("0.5")
     wait_painted(page, f":{Gain(3, 0.5, strongest[:1])}:{Gain(3, 2.5, strongest[1:])}")

@@ -52,7 +52,7 @@ def test_what_is_boxed_is_put_where_the_visitor_paints(visit: Open, engine: Engi
     page.get_by_label("Only where I paint").check()
     gains(page, 0)
     page.get_by_label("Paint to").select_option("put it there")
-    expect(page.get_by_label("Gain")).to_have_value("3", timeout=60_000)
+    expect(page.get_by_label("Gain", exact=True)).to_have_value("3", timeout=60_000)
     page.get_by_label("Brush").select_option("1")
     page.get_by_label("Region to edit").focus()
     for key in ("ArrowRight", "ArrowRight", "Space"):

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from dcgan.analysis import units
 from dcgan.models import checkpoint
-from dcgan.models.annotations import Boxed, BoxSet
-from dcgan.rendering.engine import Engine, Model, discover
+from dcgan.models.annotations import AnnotatedImage, BoxSet
+from dcgan.rendering.engine import Engine, Model, discover_checkpoints
 from dcgan.ui.routes import results
 from tests import tiny
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open, serve, wait_painted
@@ -29,8 +29,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (weights / "faces").mkdir()
     for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
         shutil.copy(ROOT / "weights" / "faces" / name, weights / "faces")
-    faces = Engine(discover(weights)).model("faces")
-    eyes = tuple(Boxed(faces.sample(1, i), ((13.0, 22.0, 51.0, 35.0),)) for i in range(6))
+    faces = Engine(discover_checkpoints(weights)).model("faces")
+    eyes = tuple(AnnotatedImage(faces.sample(1, i), ((13.0, 22.0, 51.0, 35.0),)) for i in range(6))
     boxes = BoxSet("eyes", 3, eyes)
     (weights / "faces" / "boxes-eyes.json").write_text(boxes.to_json())
     measured = tmp_path_factory.mktemp("results")
@@ -38,7 +38,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "RESULTS", measured)
-        with serve(Engine(discover(weights))) as address:
+        with serve(Engine(discover_checkpoints(weights))) as address:
             yield address
 
 
@@ -55,7 +55,7 @@ def facts(model: Model, boxes: BoxSet) -> dict:
     return {
         "weights": model.checkpoint.hash,
         "samples": 1000,
-        "fit": units.fit(model, boxes).table(),
+        "fit": units.fit_units(model, boxes).table(),
         "judge": {"held_out": {"pictures": 286, "sharp": {"iou": 0.39}}},
         "curves": {
             "fitted": curve("fitted", 0.06, 0.02),
@@ -145,7 +145,7 @@ def test_a_press_on_a_point_drops_so_many_maps(visit: Open, options: dict) -> No
     for side, length in (("x", "width"), ("y", "height")):
         middle = [box[side] + box[length] / 2 for box in (low, high, ring)]
         assert middle[2] == pytest.approx((middle[0] + middle[1]) / 2, abs=1)
-    page.get_by_label("Gain").fill("2")
+    page.get_by_label("Gain", exact=True).fill("2")
     expect(chart.locator(".dc-own")).to_have_count(0)
     assert not serious(page)
     assert page.evaluate("document.documentElement.scrollWidth") == options["viewport"]["width"]

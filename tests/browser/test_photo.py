@@ -17,7 +17,7 @@ from tests.browser.test_discriminator import as_file, portrait
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inversion, "STEPS", 20)
-    monkeypatch.setattr(inversion, "SAMPLES", 64)
+    monkeypatch.setattr(inversion, "START_SAMPLES", 64)
 
 
 def give(page: Page, file: FilePayload) -> None:

@@ -13,7 +13,7 @@ from gradio_client import Client
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dcgan.analysis import probe
-from dcgan.analysis.saliency import Look, Survey
+from dcgan.analysis.saliency import SaliencyResult, Survey
 from dcgan.media import images
 from dcgan.rendering.engine import Engine
 from dcgan.ui.serving.http import data_uri
@@ -35,7 +35,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     folder = tmp_path_factory.mktemp("weights")
     tiny.save(folder / "faces")
     named = tiny.save(folder / "named", seed=1)
-    probe.save(named.folder, *fitted(named))
+    probe.save_probe(named.folder, *fitted(named))
     return Engine({name: folder / name for name in ("faces", "named")})
 
 
@@ -145,14 +145,14 @@ def test_a_file_that_is_being_looked_at_goes_along(
 ) -> None:
     page = visit()
     open_discriminator(page)
-    look, reached, opened = Survey.look, threading.Event(), threading.Event()
+    look, reached, opened = Survey.attribute, threading.Event(), threading.Event()
 
-    def held(*arguments: Any) -> Look:
+    def held(*arguments: Any) -> SaliencyResult:
         reached.set()
         assert opened.wait(60)
         return look(*arguments)
 
-    monkeypatch.setattr(Survey, "look", held)
+    monkeypatch.setattr(Survey, "attribute", held)
     upload(page, portrait())
     assert reached.wait(60)
     page.get_by_role("button", name="Use named").click()
@@ -178,9 +178,9 @@ def test_a_program_is_told_the_same(url: str, engine: Engine) -> None:
     model = engine.model("named")
     spec = model.sample(8, 2)
     [picture] = model.render([spec])
-    loaded = probe.load(model.checkpoint)
+    loaded = probe.load_probe(model.checkpoint)
     assert loaded
-    told = probe.told(*loaded, picture)
+    told = probe.answer_json(*loaded, picture)
     assert client.predict(str(spec), api_name="/look")["probe"] == told
     file = data_uri(images.encode_png(picture), "png")
     assert client.predict(file, "named", api_name="/look_at")["probe"] == told

@@ -20,13 +20,13 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from dcgan.latents.spec import parse
 from dcgan.media import images
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.site import ort_web, static_site
 from tests import tiny
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, painted, wait_painted
 
 pytestmark = pytest.mark.skipif(
-    ort_web.installed() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
+    ort_web.installed_facts() is None, reason="onnxruntime-web is brought by `make setup`, with npm"
 )
 
 NAMES = ("faces", "rooms", "mnist")
@@ -42,8 +42,10 @@ class Quiet(SimpleHTTPRequestHandler):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a web server serves: a site in a sub-folder."""
     folder = tmp_path_factory.mktemp("served")
-    engine = Engine(static_site.choose(discover(ROOT / "weights"), NAMES, stages=False))
-    for _ in static_site.write(engine, folder / PATH.strip("/")):
+    engine = Engine(
+        static_site.choose_models(discover_checkpoints(ROOT / "weights"), NAMES, stages=False)
+    )
+    for _ in static_site.write_site(engine, folder / PATH.strip("/")):
         pass
     return folder
 
@@ -258,7 +260,9 @@ def test_a_new_site_takes_the_place_of_the_old(visitor: Visitor, tmp_path: Path)
     def write(*names: str) -> None:
         for seed, name in enumerate(names):
             tiny.save(weights / name, seed=seed)
-        for _ in static_site.write(Engine(discover(weights)), served / PATH.strip("/")):
+        for _ in static_site.write_site(
+            Engine(discover_checkpoints(weights)), served / PATH.strip("/")
+        ):
             pass
 
     write("first")

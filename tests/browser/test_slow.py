@@ -13,8 +13,8 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect
 
-from dcgan.rendering.engine import BATCH, Engine, Model
-from dcgan.ui.routes.video import SECONDS
+from dcgan.rendering.engine import BATCH_SIZE, Engine, Model
+from dcgan.ui.routes.video import MAX_SECONDS
 from tests.browser.conftest import Open, faces_alone, painted, serve, wait_painted
 from tests.browser.test_walk import open_walk
 
@@ -31,7 +31,7 @@ class Gate:
         self.opened = threading.Event()
 
     def __call__(self, specs: Sequence[Any], *arguments: Any) -> np.ndarray:
-        if len(specs) == BATCH and self.only(*arguments):
+        if len(specs) == BATCH_SIZE and self.only(*arguments):
             self.batches += 1
             if self.batches == HELD_AT:
                 assert self.opened.wait(60)
@@ -174,7 +174,7 @@ def test_a_bad_call_is_answered_with_the_sentence_of_the_page(client: Client, mo
         ("in base64, or as a data URI", "look_at", ["a picture", "faces"]),
         ("not a picture that can be read", "look_at", ["aGVsbG8=", "faces"]),
         ("a list of 2 to 9 picture texts", "walk", [[text]]),
-        (f"0.1 to {SECONDS} seconds, not 3600", "walk", [[text, text], 3600]),
+        (f"0.1 to {MAX_SECONDS} seconds, not 3600", "walk", [[text, text], 3600]),
         (
             "even number of pixels from 64 to 1024, not 4",
             "walk",

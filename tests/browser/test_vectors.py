@@ -34,7 +34,7 @@ from dcgan.latents.spec import (
     Z,
     parse,
 )
-from dcgan.latents.spec_fields import Decimal
+from dcgan.latents.spec_fields import DecimalField
 from dcgan.paths import WEB
 from tests.vectors import make
 
@@ -139,7 +139,7 @@ def test_gains(run: Run, case: dict[str, Any]) -> None:
 )
 def test_an_edit_that_the_network_has_no_place_for_is_refused_alike(run: Run, edit: str) -> None:
     text = f"{make.HEAD}z(1,0):{edit}"
-    expected = said(lambda: operations.gains(parse(text).gains, make.LAYER_SHAPES))
+    expected = said(lambda: operations.layer_gains(parse(text).gains, make.LAYER_SHAPES))
     assert expected[0] is False
     assert run(GAINS, {"text": text, "shapes": make.LAYER_SHAPES}) == expected
 
@@ -148,7 +148,7 @@ def test_an_edit_that_the_network_has_no_place_for_is_refused_alike(run: Run, ed
 @pytest.mark.parametrize("name", ["frown", "constructor"])
 def test_an_unknown_direction_is_refused_alike(run: Run, known: dict[str, Any], name: str) -> None:
     text = f"{make.HEAD}move({name},1,z(1,0))"
-    expected = said(lambda: operations.evaluate(parse(text).z, SIZE, "uniform", known))
+    expected = said(lambda: operations.evaluate_latent(parse(text).z, SIZE, "uniform", known))
     assert expected[0] is False
     given = {**model(text, "uniform"), "directions": known}
     assert run(f"(given) => said(() => ({EVALUATED})(given))", given) == expected
@@ -158,13 +158,13 @@ def test_an_unknown_direction_is_refused_alike(run: Run, known: dict[str, Any], 
 def test_numbers(run: Run, value: float, text: str) -> None:
     assert run("(value) => number(value)", value) == text
     scale = f"{make.HEAD}scale({text},z(1,0))"
-    given = [scale, Decimal(-100, 100).check("it", value)]
+    given = [scale, DecimalField(-100, 100).check("it", value)]
     assert run("([text, factor]) => Object.is(parse(text).z.factor, factor)", given)
 
 
 def test_another_number_of_values_is_refused_alike(run: Run) -> None:
     text = f"{make.HEAD}scale(1,at(AAA))"
-    expected = said(lambda: operations.evaluate(parse(text).z, SIZE, "uniform", {}))
+    expected = said(lambda: operations.evaluate_latent(parse(text).z, SIZE, "uniform", {}))
     assert expected == [False, "this model's z has 7 values, not the 1 of this at(...)"]
     assert run(f"(given) => said(() => ({EVALUATED})(given))", model(text, "uniform")) == expected
 
@@ -236,8 +236,8 @@ def test_a_draw_that_is_remembered_is_not_changed_by_who_asked(run: Run) -> None
     }"""
     values, later, cached, uniform = run(again)
     assert values == later == cached
-    assert_close(values, operations.draw(1, 0, 5, "normal"))
-    assert_close(uniform, operations.draw(1, 0, 5, "uniform"))
+    assert_close(values, operations.draw_latent(1, 0, 5, "normal"))
+    assert_close(uniform, operations.draw_latent(1, 0, 5, "uniform"))
 
 
 def random_z(rng: random.Random, depth: int) -> Z:
@@ -296,7 +296,7 @@ def test_random_trees_are_evaluated_alike(run: Run, prior: Prior) -> None:
     found = run(f"(given) => given.map({EVALUATED})", [model(text, prior) for text in texts])
     directions = {name: np.array(z) for name, z in DIRECTIONS.items()}
     for text, z in zip(texts, found, strict=True):
-        assert_close(z, operations.evaluate(parse(text).z, SIZE, prior, directions))
+        assert_close(z, operations.evaluate_latent(parse(text).z, SIZE, prior, directions))
 
 
 def test_random_texts_are_printed_as_they_are(run: Run) -> None:

@@ -79,7 +79,7 @@ def test_a_turn_goes_there_and_back_without_a_jump(visit: Open) -> None:
     assert amounts[1:] == amounts[:0:-1]
     found = frames(path)
     assert found.shape == (30, 64, 64, 3)
-    steps = images.steps(np.concatenate([found, found[:1]]))
+    steps = images.frame_differences(np.concatenate([found, found[:1]]))
     assert steps[-1] < steps.max()
     # what stands in the file is what the server draws of its texts
     drawn = Engine({"faces": ROOT / "weights" / "faces"}).render([parse(t) for t in texts(path)])

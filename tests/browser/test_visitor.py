@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from tests.browser.conftest import DESKTOP, PHONE, ROOT, Open, painted, serve, wait_painted
 from tests.browser.test_discriminator import as_file, portrait, upload
 from tests.browser.test_forget import draw
@@ -194,7 +194,7 @@ def test_09_a_friend_sees_the_same_after_a_restart(visitor: Visit, browser: Brow
     has(page, "move(pc2,1.5,")
     press(page, "Copy link")
     link = page.evaluate("navigator.clipboard.readText()")
-    with serve(Engine(discover(ROOT / "weights"))) as restarted:
+    with serve(Engine(discover_checkpoints(ROOT / "weights"))) as restarted:
         friend = browser.new_page()
         friend.goto(restarted + "?" + link.partition("?")[2])
         friend.wait_for_selector(f"[data-painted='{painted(page)}']")

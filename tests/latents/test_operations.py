@@ -14,7 +14,17 @@ from scipy import stats
 
 from dcgan.config import PAPER, Prior
 from dcgan.latents import operations
-from dcgan.latents.operations import check_z, draw, draws, evaluate, gains, lerp, slerp, walk, words
+from dcgan.latents.operations import (
+    check_latent,
+    draw_latent,
+    draw_latents,
+    evaluate_latent,
+    interpolate_keyframes,
+    layer_gains,
+    lerp,
+    philox_words,
+    slerp,
+)
 from dcgan.latents.spec import (
     At,
     Draw,
@@ -74,11 +84,14 @@ def test_numpys_philox_gives_the_published_answers(counter: str, key: str, outpu
     assert philox(numbers(counter), numbers(key)) == numbers(output)
 
 
-@pytest.mark.parametrize("stream", [operations.DRAWS, operations.NOISE])
+@pytest.mark.parametrize("stream", [operations.DRAW_STREAM, operations.NOISE_STREAM])
 @pytest.mark.parametrize(("seed", "index"), [(0, 0), (3, 5), (2**53 - 1, 2**32 - 1)])
 def test_words_are_the_blocks_that_the_docstring_names(seed: int, index: int, stream: int) -> None:
     blocks = [philox([block, index, 0, 0], [seed, stream]) for block in (1, 2, 3)]
-    assert words(seed, index, 10, stream).tolist() == [w for block in blocks for w in block][:10]
+    assert (
+        philox_words(seed, index, 10, stream).tolist()
+        == [w for block in blocks for w in block][:10]
+    )
 
 
 def close(stored: Any, computed: Any) -> bool:
@@ -104,7 +117,7 @@ def test_the_shared_vectors_are_what_the_code_computes(section: str) -> None:
     ("prior", "cdf"), [("uniform", stats.uniform(-1, 2)), ("normal", stats.norm)]
 )
 def test_draws_follow_the_prior(prior: Prior, cdf: Any) -> None:
-    z = draws(0, 0, 500, 100, prior)
+    z = draw_latents(0, 0, 500, 100, prior)
     assert stats.kstest(z.ravel(), cdf.cdf).pvalue > 0.01
     assert abs(np.corrcoef(z[:, 0::2].ravel(), z[:, 1::2].ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(z[:-1].ravel(), z[1:].ravel())[0, 1]) < 0.02
@@ -116,15 +129,19 @@ def test_draws_follow_the_prior(prior: Prior, cdf: Any) -> None:
 
 @pytest.mark.parametrize("prior", ["uniform", "normal"])
 def test_a_draw_does_not_depend_on_its_company(prior: Prior) -> None:
-    z = draws(4, 10, 3, 7, prior)
+    z = draw_latents(4, 10, 3, 7, prior)
     assert z.shape == (3, 7)
     assert z.dtype == np.float64
-    assert (z[2] == draw(4, 12, 7, prior)).all()
-    assert (z[2, :4] == draw(4, 12, 4, prior)).all()
+    assert (z[2] == draw_latent(4, 12, 7, prior)).all()
+    assert (z[2, :4] == draw_latent(4, 12, 4, prior)).all()
     with pytest.raises(ValueError, match="read-only"):
-        draw(4, 12, 7, prior)[0] = 0  # others are given the same one
-    assert draws(4, 10, 0, 7, prior).shape == (0, 7)
-    others = (draw(5, 12, 7, prior), draw(4, 13, 7, prior), draw(4, 12, 7, prior, operations.NOISE))
+        draw_latent(4, 12, 7, prior)[0] = 0  # others are given the same one
+    assert draw_latents(4, 10, 0, 7, prior).shape == (0, 7)
+    others = (
+        draw_latent(5, 12, 7, prior),
+        draw_latent(4, 13, 7, prior),
+        draw_latent(4, 12, 7, prior, operations.NOISE_STREAM),
+    )
     assert not any(np.isclose(z[2], other).any() for other in others)
 
 
@@ -132,15 +149,15 @@ def test_a_normal_draw_is_finite_where_the_uniform_one_is_at_its_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ends = np.array([0, 0, 2**64 - 1, 2**64 - 1], np.uint64)
-    monkeypatch.setattr(operations, "words", lambda *_: ends)
-    assert draw(0, 0, 4, "uniform").tolist() == [-1, -1, 1 - 2**-52, 1 - 2**-52]
-    assert np.isfinite(draw(0, 0, 4, "normal")).all()
+    monkeypatch.setattr(operations, "philox_words", lambda *_: ends)
+    assert draw_latent(0, 0, 4, "uniform").tolist() == [-1, -1, 1 - 2**-52, 1 - 2**-52]
+    assert np.isfinite(draw_latent(0, 0, 4, "normal")).all()
 
 
 @pytest.mark.parametrize(("seed", "index"), [(-1, 0), (10**20, 0), (0, 2**32), (0.5, 0)])
 def test_a_draw_out_of_bounds_is_refused(seed: Any, index: int) -> None:
     with pytest.raises(SpecError, match="must be a whole number from 0 to"):
-        draws(seed, index, 1, 4, "uniform")
+        draw_latents(seed, index, 1, 4, "uniform")
 
 
 vectors = st.lists(st.floats(-3, 3), min_size=3, max_size=3).map(np.array)
@@ -167,14 +184,14 @@ def test_slerp_turns_evenly_and_scales_evenly(t: float, a: np.ndarray, b: np.nda
 
 @pytest.mark.parametrize("between", [lerp, slerp])
 def test_interpolation_gives_its_ends_exactly(between: Any) -> None:
-    a, b = draws(0, 0, 2, 100, "normal")
+    a, b = draw_latents(0, 0, 2, 100, "normal")
     assert (between(0, a, b) == a).all()
     assert (between(1, a, b) == b).all()
 
 
 @pytest.mark.parametrize("factor", [1, 2.5, -1, 0])
 def test_slerp_is_lerp_where_there_is_no_single_arc(factor: float) -> None:
-    a = draw(0, 0, 100, "uniform")
+    a = draw_latent(0, 0, 100, "uniform")
     np.testing.assert_allclose(slerp(0.3, a, factor * a), lerp(0.3, a, factor * a), atol=1e-12)
     np.testing.assert_allclose(slerp(0.3, factor * a, a), lerp(0.3, factor * a, a), atol=1e-12)
 
@@ -183,19 +200,19 @@ STATIONS = [Draw(3, index) for index in range(3)]
 
 
 def place(z: Z) -> np.ndarray:
-    return evaluate(z, 4, "uniform", {})
+    return evaluate_latent(z, 4, "uniform", {})
 
 
 @pytest.mark.parametrize(("spherical", "between"), [(True, slerp), (False, lerp)])
 def test_an_open_walk_visits_every_station(spherical: bool, between: Any) -> None:
-    path = [place(z) for z in walk(STATIONS, 9, closed=False, spherical=spherical)]
+    path = [place(z) for z in interpolate_keyframes(STATIONS, 9, closed=False, spherical=spherical)]
     ends = [place(station) for station in STATIONS]
     np.testing.assert_allclose(path[::4], ends, atol=1e-12)
     np.testing.assert_allclose(path[5], between(0.25, *ends[1:]), atol=1e-12)
 
 
 def test_a_closed_walk_comes_home_without_repeating_itself() -> None:
-    path = [place(z) for z in walk(STATIONS, 12, closed=True, spherical=False)]
+    path = [place(z) for z in interpolate_keyframes(STATIONS, 12, closed=True, spherical=False)]
     first, last = place(STATIONS[0]), place(STATIONS[2])
     np.testing.assert_allclose(path[0], first)
     np.testing.assert_allclose(path[11], last + 0.75 * (first - last), atol=1e-6)
@@ -203,17 +220,17 @@ def test_a_closed_walk_comes_home_without_repeating_itself() -> None:
 
 def test_a_walk_needs_two_stations_and_a_step() -> None:
     with pytest.raises(ValueError, match="at least 2 stations"):
-        walk(STATIONS[:1], 5, closed=True, spherical=False)
+        interpolate_keyframes(STATIONS[:1], 5, closed=True, spherical=False)
     with pytest.raises(ValueError, match="1 step"):
-        walk(STATIONS, 0, closed=True, spherical=False)
+        interpolate_keyframes(STATIONS, 0, closed=True, spherical=False)
 
 
 def test_trees_are_the_sums_they_say() -> None:
     def value(z: Any) -> np.ndarray:
-        return evaluate(z, 8, "normal", {"smile": np.arange(8.0)})
+        return evaluate_latent(z, 8, "normal", {"smile": np.arange(8.0)})
 
     a, b, c = (Draw(1, i) for i in range(3))
-    za, zb, zc = draws(1, 0, 3, 8, "normal")
+    za, zb, zc = draw_latents(1, 0, 3, 8, "normal")
     assert (value(a) == za).all()
     np.testing.assert_allclose(value(Sum(((1, a), (-2, b)))), za - 2 * zb)
     np.testing.assert_allclose(value(Turn(0.5, a, b, c)), zc + 0.5 * (zb - za))
@@ -224,18 +241,18 @@ def test_trees_are_the_sums_they_say() -> None:
 
 
 def test_a_z_by_its_values_is_within_half_a_step() -> None:
-    [z] = draws(1, 0, 1, 100, "normal")
+    [z] = draw_latents(1, 0, 1, 100, "normal")
     again = parse(f"v1:faces@0123abcd:{At(tuple(z))}").z
-    assert np.abs(evaluate(again, 100, "normal", {}) - z).max() <= 0.5 / 4096
+    assert np.abs(evaluate_latent(again, 100, "normal", {}) - z).max() <= 0.5 / 4096
     with pytest.raises(SpecError, match="has 99 values, not the 100"):
-        evaluate(Scale(1, again), 99, "normal", {})
+        evaluate_latent(Scale(1, again), 99, "normal", {})
     with pytest.raises(SpecError, match="has 99 values, not the 100"):
-        check_z(Scale(1, again), 99, {})
+        check_latent(Scale(1, again), 99, {})
 
 
 def test_noise_is_uniform_whatever_the_prior() -> None:
     still = Scale(0, Draw(0, 0))
-    noise = [evaluate(Noise(0.25, 0, i, still), 100, "normal", {}) for i in range(100)]
+    noise = [evaluate_latent(Noise(0.25, 0, i, still), 100, "normal", {}) for i in range(100)]
     assert stats.kstest(np.ravel(noise), stats.uniform(-0.25, 0.5).cdf).pvalue > 0.01
 
 
@@ -243,18 +260,18 @@ def test_noise_is_uniform_whatever_the_prior() -> None:
 def test_an_unknown_direction_is_refused(known: tuple[str, ...], says: str) -> None:
     directions = {name: np.zeros(4) for name in known}
     with pytest.raises(SpecError, match=f"no direction called 'smile'; {says}"):
-        evaluate(Move((("smile", 1),), Draw(0, 0)), 4, "uniform", directions)
+        evaluate_latent(Move((("smile", 1),), Draw(0, 0)), 4, "uniform", directions)
 
 
 def test_gains_without_a_mask_are_one_factor_a_map() -> None:
-    found = gains([Gain(2, 0, (0, 511)), Gain(1, 2, (3,))], PAPER.layer_shapes)
+    found = layer_gains([Gain(2, 0, (0, 511)), Gain(1, 2, (3,))], PAPER.layer_shapes)
     assert found.keys() == {1, 2}
     assert found[2].shape == (512, 1, 1)
     assert found[2].dtype == np.float32
     assert np.flatnonzero(found[2] == 0).tolist() == [0, 511]
     assert found[2].sum() == 510
     assert found[1][3] == 2
-    assert gains([], PAPER.layer_shapes) == {}
+    assert layer_gains([], PAPER.layer_shapes) == {}
 
 
 def test_a_mask_bounds_a_gain_and_overlapping_gains_multiply() -> None:
@@ -262,7 +279,7 @@ def test_a_mask_bounds_a_gain_and_overlapping_gains_multiply() -> None:
     region[1:, 2:4] = True
     mask = np.packbits(region).tobytes()
     edits = [Gain(1, 2, (0, 1)), Gain(1, 0.25, (1,), mask), Gain(1, 2, (0,), mask)]
-    [factor] = gains(edits, [(3, 3, 5)]).values()
+    [factor] = layer_gains(edits, [(3, 3, 5)]).values()
     assert factor.shape == (3, 3, 5)
     assert (factor[0] == np.where(region, 3, 2)).all(), "2 * 2 is limited to 3"
     assert (factor[1] == np.where(region, 0.5, 2)).all()
@@ -279,4 +296,4 @@ def test_a_mask_bounds_a_gain_and_overlapping_gains_multiply() -> None:
 )
 def test_an_edit_that_the_network_has_no_place_for_is_refused(edit: Gain, says: str) -> None:
     with pytest.raises(SpecError, match=says):
-        gains([edit], [(8, 1, 1), (4, 3, 5)])
+        layer_gains([edit], [(8, 1, 1), (4, 3, 5)])

@@ -30,7 +30,7 @@ from dcgan.latents.spec import (
     Turn,
     parse,
 )
-from dcgan.latents.spec_fields import Decimal
+from dcgan.latents.spec_fields import DecimalField
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors").joinpath("latent.json").read_text())
 HEAD = "v1:faces@0123abcd:"
@@ -89,7 +89,7 @@ def test_every_violation_is_named_in_one_sentence(text: str, says: str) -> None:
 
 @pytest.mark.parametrize(("number", "text"), cases("numbers", "number", "text"))
 def test_numbers_are_rounded_half_away_from_zero(number: float, text: str) -> None:
-    field = Decimal(-100, 100)
+    field = DecimalField(-100, 100)
     assert field.write(field.check("it", number)) == text
     assert field.check("it", field.read(text)) == field.check("it", number)
     assert math.copysign(1, field.check("it", number)) == (-1 if text.startswith("-") else 1)

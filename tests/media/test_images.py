@@ -10,7 +10,7 @@ from PIL import Image
 
 from dcgan.config import Output
 from dcgan.media import images
-from dcgan.media.images import encode_jpeg, encode_png, from_uint8, grid, read_spec, to_uint8
+from dcgan.media.images import encode_jpeg, encode_png, from_uint8, make_grid, read_spec, to_uint8
 
 TEXT = "v1:faces@0123abcd:z(1,0):gain(1,0,2-5)"
 RANGES: list[tuple[Output, float]] = [("tanh", -1), ("sigmoid", 0)]
@@ -59,17 +59,17 @@ def test_channels_come_last_in_their_order() -> None:
 
 def test_a_grid_is_filled_row_by_row() -> None:
     pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (10, 20, 30, 40, 50)])
-    sheet = grid(pictures)
+    sheet = make_grid(pictures)
     assert sheet.shape == (4, 9, 3), "2 rows of 3"
     assert sheet[::2, ::3, 0].tolist() == [[10, 20, 30], [40, 50, 0]]
-    assert grid(pictures, columns=5)[::2, ::3, 0].tolist() == [[10, 20, 30, 40, 50]]
-    assert grid(pictures, columns=1).shape == (10, 3, 3)
-    assert (grid(pictures[:1]) == pictures[0]).all()
+    assert make_grid(pictures, columns=5)[::2, ::3, 0].tolist() == [[10, 20, 30, 40, 50]]
+    assert make_grid(pictures, columns=1).shape == (10, 3, 3)
+    assert (make_grid(pictures[:1]) == pictures[0]).all()
 
 
 def test_a_grid_keeps_every_picture_whole() -> None:
     pictures = np.stack([scene(4, 5), scene(4, 5)[::-1], scene(4, 5)[:, ::-1], 255 - scene(4, 5)])
-    sheet = grid(pictures)
+    sheet = make_grid(pictures)
     assert (sheet[:4, :5] == pictures[0]).all()
     assert (sheet[:4, 5:] == pictures[1]).all()
     assert (sheet[4:, :5] == pictures[2]).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from dcgan.media.uploads import TooLargeError, read_photograph
+from dcgan.media.uploads import TooLargeError, read_square_upload
 
 SIZE = 16
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -36,12 +36,12 @@ def sides(width: int, height: int) -> bytes:
 
 
 def seen(content: bytes) -> np.ndarray:
-    return read_photograph(content, SIZE, 3)[0]
+    return read_square_upload(content, SIZE, 3)[0]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
 def test_the_usual_kinds_of_files(kind: str) -> None:
-    picture, notes = read_photograph(encoded(halves(), kind), SIZE, 3)
+    picture, notes = read_square_upload(encoded(halves(), kind), SIZE, 3)
     assert picture.shape == (SIZE, SIZE, 3)
     assert near(picture[8, 2], RED)
     assert near(picture[8, 13], BLUE)
@@ -84,7 +84,7 @@ def test_what_is_transparent_is_white(mode: str) -> None:
     image = halves((0, 0, 0)).convert("RGBA")
     image.putalpha(Image.fromarray(np.repeat([[255] * 32 + [0] * 32], 64, 0).astype(np.uint8)))
     content = encoded(image.convert(mode), "TIFF" if mode == "PA" else "PNG")
-    picture, notes = read_photograph(content, SIZE, 3)
+    picture, notes = read_square_upload(content, SIZE, 3)
     assert near(picture[8, 2], (0, 0, 0))
     assert near(picture[8, 13], WHITE)
     assert notes == ["What is transparent in it is white here."]
@@ -101,7 +101,7 @@ def test_what_is_transparent_is_white(mode: str) -> None:
     ids=["16 bits", "16 bits, TIFF", "32 bits", "fractions"],
 )
 def test_fine_greys_keep_their_range(values: np.ndarray, kind: str) -> None:
-    picture, notes = read_photograph(
+    picture, notes = read_square_upload(
         encoded(Image.fromarray(np.tile(values, (64, 1))), kind), SIZE, 3
     )
     assert np.abs(picture[8, :, 0] - np.linspace(6, 249, SIZE)).max() < 4
@@ -112,13 +112,13 @@ def test_fine_greys_keep_their_range(values: np.ndarray, kind: str) -> None:
 def test_of_an_animation_the_first_picture_is_seen(kind: str) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE, WHITE)]
     content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-    picture, notes = read_photograph(content, SIZE, 3)
+    picture, notes = read_square_upload(content, SIZE, 3)
     assert near(picture[8, 8], RED)
     assert notes == ["The file holds several pictures: this is the first of them."]
 
 
 def test_a_grey_model_sees_greys() -> None:
-    picture, _ = read_photograph(encoded(halves()), SIZE, 1)
+    picture, _ = read_square_upload(encoded(halves()), SIZE, 1)
     assert (picture == picture[..., :1]).all()
     assert picture[8, 2, 0] > picture[8, 13, 0]  # red is lighter than blue
 
@@ -131,4 +131,4 @@ def test_an_upload_of_too_many_pixels_is_never_decoded(monkeypatch: pytest.Monke
     content = sides(7000, 6000)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
     with pytest.raises(TooLargeError, match="at most 40 million"):
-        read_photograph(content, SIZE, 3)
+        read_square_upload(content, SIZE, 3)

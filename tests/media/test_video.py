@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dcgan.media import images, video
-from dcgan.media.video import FORMATS, SCALINGS, Film, FilmError, encode, read_texts
-from dcgan.tasks import finish
+from dcgan.media.video import FORMATS, SCALINGS, VideoError, VideoOptions, encode_video, read_texts
+from dcgan.tasks import run_to_end
 
 N, SIDE = 12, 32
 TEXTS = [f"v1:faces@0123abcd:slerp({index / N:g},z(1,0),z(1,1))" for index in range(N)]
@@ -62,7 +62,7 @@ def enlarged(frames: np.ndarray, size: int, scaling: str) -> np.ndarray:
 @pytest.mark.parametrize("kind", MOVING)
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_film_shows_its_frames_for_its_time(kind: str, scaling: str) -> None:
-    content = finish(encode(loop(), TEXTS, Film(kind, 0.8, 128, scaling)))
+    content = run_to_end(encode_video(loop(), TEXTS, VideoOptions(kind, 0.8, 128, scaling)))
     found, expected = decoded(content), enlarged(loop(), 128, scaling)
     assert found.shape == (N, 128, 128, 3)
     assert min(psnr(*pair) for pair in zip(found, expected, strict=True)) > PSNR[kind]
@@ -73,20 +73,22 @@ def test_a_film_shows_its_frames_for_its_time(kind: str, scaling: str) -> None:
 
 @pytest.mark.parametrize("kind", MOVING)
 def test_a_loop_has_no_jump(kind: str) -> None:
-    found = decoded(finish(encode(loop(24), TEXTS, Film(kind, 2, 64, "bicubic"))))
-    steps = images.steps(np.concatenate([found, found[:1]]))
+    found = decoded(run_to_end(encode_video(loop(24), TEXTS, VideoOptions(kind, 2, 64, "bicubic"))))
+    steps = images.frame_differences(np.concatenate([found, found[:1]]))
     assert steps[-1] < 1.2 * steps[:-1].max()
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp"])
 def test_it_repeats_for_ever(kind: str) -> None:
-    with Image.open(io.BytesIO(finish(encode(loop(), TEXTS, Film(kind, 1, 64, "nearest"))))) as it:
+    with Image.open(
+        io.BytesIO(run_to_end(encode_video(loop(), TEXTS, VideoOptions(kind, 1, 64, "nearest"))))
+    ) as it:
         assert it.info["loop"] == 0
         assert getattr(it, "n_frames", 1) == N
 
 
 def test_an_mp4_can_be_played_while_it_comes_and_by_every_player() -> None:
-    content = finish(encode(loop(), TEXTS, Film("mp4", 1, 64, "nearest")))
+    content = run_to_end(encode_video(loop(), TEXTS, VideoOptions("mp4", 1, 64, "nearest")))
     assert 0 < content.find(b"moov") < content.find(b"mdat")
     with av.open(io.BytesIO(content), "r") as container:
         [stream] = container.streams.video
@@ -95,19 +97,21 @@ def test_an_mp4_can_be_played_while_it_comes_and_by_every_player() -> None:
 
 
 def test_a_strip_is_exact_and_goes_on_in_rows() -> None:
-    content = finish(encode(loop(), TEXTS, Film("png", 1, 64, "nearest")))
+    content = run_to_end(encode_video(loop(), TEXTS, VideoOptions("png", 1, 64, "nearest")))
     [strip] = decoded(content)
-    assert (strip == images.grid(enlarged(loop(), 64, "nearest"), N)).all()
-    [strip] = decoded(finish(encode(loop(), TEXTS, Film("png", 1, 1024, "nearest"))))
+    assert (strip == images.make_grid(enlarged(loop(), 64, "nearest"), N)).all()
+    [strip] = decoded(
+        run_to_end(encode_video(loop(), TEXTS, VideoOptions("png", 1, 1024, "nearest")))
+    )
     assert strip.shape == (3 * 1024, 4 * 1024, 3)
-    assert (strip[::32, ::32] == images.grid(loop(), 4)[::1, ::1]).all()
+    assert (strip[::32, ::32] == images.make_grid(loop(), 4)[::1, ::1]).all()
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_its_texts_are_in_the_metadata(kind: str) -> None:
     long = [text + ":gain(1,0,0-3)" * 20 for text in TEXTS]
     for texts in (TEXTS, long):
-        content = finish(encode(loop(), texts, Film(kind, 1, 64, "nearest")))
+        content = run_to_end(encode_video(loop(), texts, VideoOptions(kind, 1, 64, "nearest")))
         assert read_texts(content) == texts
         words = json.dumps({"dcgan": texts, "seconds": 1})
         if kind != "gif":  # whose blocks have 255 bytes
@@ -120,20 +124,24 @@ def test_other_files_have_no_texts() -> None:
     for content in (b"words", b"", plain.getvalue(), images.encode_png(loop()[0])):
         assert read_texts(content) == []
     assert read_texts(images.encode_png(loop()[0], TEXTS[0])) == [], "a picture's own text"
-    whole = finish(encode(loop(), TEXTS, Film("mp4", 1, 64, "nearest")))
+    whole = run_to_end(encode_video(loop(), TEXTS, VideoOptions("mp4", 1, 64, "nearest")))
     assert read_texts(whole[:200]) == []
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_same_film_is_the_same_file(kind: str) -> None:
-    film = Film(kind, 1, 96, "lanczos")
-    assert finish(encode(loop(), TEXTS, film)) == finish(encode(loop(), TEXTS, film))
+    film = VideoOptions(kind, 1, 96, "lanczos")
+    assert run_to_end(encode_video(loop(), TEXTS, film)) == run_to_end(
+        encode_video(loop(), TEXTS, film)
+    )
 
 
 @pytest.mark.parametrize("kind", MOVING)
 def test_frames_may_be_wide(kind: str) -> None:
     frames = loop(height=28, width=3 * 28)
-    assert decoded(finish(encode(frames, TEXTS, Film(kind, 1, 70, "bicubic")))).shape[1:] == (
+    assert decoded(
+        run_to_end(encode_video(frames, TEXTS, VideoOptions(kind, 1, 70, "bicubic")))
+    ).shape[1:] == (
         70,
         210,
         3,
@@ -146,10 +154,10 @@ def test_it_says_how_far_it_is_and_can_be_left(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(video, "STEP", 2 * 64**2)
-    film = Film(kind, 1, 64, "nearest")
-    fractions = list(encode(loop(), TEXTS, film))
+    film = VideoOptions(kind, 1, 64, "nearest")
+    fractions = list(encode_video(loop(), TEXTS, film))
     assert fractions == pytest.approx([(index + 1) / 6 for index in range(6)])
-    work = encode(loop(), TEXTS, film)
+    work = encode_video(loop(), TEXTS, film)
     next(work)
     assert list(tmp_path.iterdir())
     work.close()
@@ -174,18 +182,18 @@ def test_it_says_how_far_it_is_and_can_be_left(
     ],
 )
 def test_what_no_film_can_be_is_said(arguments: tuple, words: str) -> None:
-    with pytest.raises(FilmError, match=words):
-        Film(*arguments)
+    with pytest.raises(VideoError, match=words):
+        VideoOptions(*arguments)
 
 
 def test_too_wide_frames_are_refused() -> None:
     wide = np.zeros((2, 16, 16 * 9, 3), np.uint8)
-    with pytest.raises(FilmError, match="8192 pixels wide at most, not 9216: give a smaller size"):
-        finish(encode(wide, TEXTS[:2], Film("webp", 1, 1024, "nearest")))
+    with pytest.raises(VideoError, match="8192 pixels wide at most, not 9216: give a smaller size"):
+        run_to_end(encode_video(wide, TEXTS[:2], VideoOptions("webp", 1, 1024, "nearest")))
 
 
 def test_too_few_and_too_many_frames_are_refused() -> None:
-    with pytest.raises(FilmError, match="2 frames at least"):
-        finish(encode(loop()[:1], TEXTS[:1], Film("webp", 1, 64, "nearest")))
-    with pytest.raises(FilmError, match=r"12 frames in 0\.3 seconds are more than 30 a second"):
-        finish(encode(loop(), TEXTS, Film("mp4", 0.3, 64, "nearest")))
+    with pytest.raises(VideoError, match="2 frames at least"):
+        run_to_end(encode_video(loop()[:1], TEXTS[:1], VideoOptions("webp", 1, 64, "nearest")))
+    with pytest.raises(VideoError, match=r"12 frames in 0\.3 seconds are more than 30 a second"):
+        run_to_end(encode_video(loop(), TEXTS, VideoOptions("mp4", 0.3, 64, "nearest")))

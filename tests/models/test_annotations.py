@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dcgan.latents.spec import parse
-from dcgan.models.annotations import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.models.annotations import AnnotatedImage, BoxesError, BoxSet, parse_boxes
 from dcgan.models.checkpoint import CheckpointError, load
 from tests import tiny
 
@@ -46,7 +46,7 @@ def test_a_set_comes_back_equal() -> None:
 
 def test_a_cell_is_inside_where_its_centre_is() -> None:
     # 4 x 4 cells over 16 pixels have their centres at 2, 6, 10 and 14
-    boxed = Boxed(parse(SPEC), ((2, 0, 10, 2.5), (13, 13, 15, 15), (3, 3, 5, 5)))
+    boxed = AnnotatedImage(parse(SPEC), ((2, 0, 10, 2.5), (13, 13, 15, 15), (3, 3, 5, 5)))
     expected = np.zeros((4, 4), bool)
     expected[0, :2] = True  # a left edge on a centre holds it, a right one does not
     expected[3, 3] = True

@@ -10,12 +10,12 @@ import pytest
 
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
-from dcgan.models.exemplars import Sets, SetsError, parse_sets
+from dcgan.models.exemplars import ExemplarError, ExemplarSets, parse_exemplars
 from dcgan.rendering.engine import Engine
-from dcgan.site.manifest import describe
+from dcgan.site.manifest import describe_models
 from tests import tiny
 
-GOOD: Sets = {
+GOOD: ExemplarSets = {
     "exemplars": {"left": ["z(1,4)", "z(1,9)"], "right": ["mean(z(1,2),z(1,3))"], "up": ["z(2,0)"]},
     "sums": [["left", "right", "up"]],
     "turns": [["left", "right"]],
@@ -25,9 +25,9 @@ GOOD: Sets = {
 def test_sets_are_written_read_and_served(tmp_path: Path) -> None:
     folder = tiny.save(tmp_path / "tiny").folder
     assert checkpoint.load(folder).sets == {"exemplars": {}, "sums": [], "turns": []}
-    checkpoint.save_sets(folder, GOOD)
+    checkpoint.save_exemplars(folder, GOOD)
     assert checkpoint.load(folder).sets == GOOD
-    (described,) = describe(Engine({"tiny": folder}))
+    (described,) = describe_models(Engine({"tiny": folder}))
     assert described["sets"] == GOOD
 
 
@@ -50,21 +50,21 @@ def test_sets_are_written_read_and_served(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_a_sentence(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     text = json.dumps({**GOOD, **change})
-    with pytest.raises(SetsError) as error:
-        parse_sets(text)
+    with pytest.raises(ExemplarError) as error:
+        parse_exemplars(text)
     assert says in str(error.value)
     folder = tiny.save(tmp_path / "tiny").folder
-    (folder / checkpoint.SETS).write_text(text)
+    (folder / checkpoint.EXEMPLARS).write_text(text)
     with pytest.raises(CheckpointError, match=r"sets\.json can't be read as sets: "):
         _ = checkpoint.load(folder).sets
 
 
 def test_text_that_is_no_json_is_refused() -> None:
-    with pytest.raises(SetsError, match="not valid JSON"):
-        parse_sets("{")
+    with pytest.raises(ExemplarError, match="not valid JSON"):
+        parse_exemplars("{")
 
 
 def test_sets_that_could_not_be_read_back_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(SetsError):
-        checkpoint.save_sets(tmp_path, {**GOOD, "turns": [["left", "down"]]})
+    with pytest.raises(ExemplarError):
+        checkpoint.save_exemplars(tmp_path, {**GOOD, "turns": [["left", "down"]]})
     assert list(tmp_path.iterdir()) == []

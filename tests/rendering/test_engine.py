@@ -21,7 +21,7 @@ from dcgan.latents.spec import Draw, Gain, Lerp, Move, SpecError, parse
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
-from dcgan.rendering.engine import BATCH, Engine, Model, discover
+from dcgan.rendering.engine import BATCH_SIZE, Engine, Model, discover_checkpoints
 from tests import tiny
 
 CLASSES = replace(
@@ -45,7 +45,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(weights: Path) -> Engine:
-    return Engine(discover(weights))
+    return Engine(discover_checkpoints(weights))
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +60,10 @@ def far(a: np.ndarray, b: np.ndarray) -> int:
 
 def test_checkpoints_and_their_stages_are_discovered(weights: Path, engine: Engine) -> None:
     assert list(engine.models) == ["digits", "faces", "faces/seen-28k", "rooms"]
-    assert discover(weights)["faces/seen-28k"] == weights / "faces" / "seen-28k"
-    assert discover(weights / "judges") == discover(weights / "nowhere") == {}
+    assert discover_checkpoints(weights)["faces/seen-28k"] == weights / "faces" / "seen-28k"
+    assert (
+        discover_checkpoints(weights / "judges") == discover_checkpoints(weights / "nowhere") == {}
+    )
     stage = engine.model("faces/seen-28k").sample(1)
     assert str(stage).startswith("v1:faces/seen-28k@")
     final = engine.model("faces").sample(1)
@@ -71,10 +73,10 @@ def test_checkpoints_and_their_stages_are_discovered(weights: Path, engine: Engi
 @pytest.mark.parametrize("name", ["faces", "digits", "rooms"])
 def test_a_picture_does_not_depend_on_its_company(engine: Engine, name: str) -> None:
     model = engine.model(name)
-    specs = [model.sample(seed=3, index=index) for index in range(BATCH + 5)]
+    specs = [model.sample(seed=3, index=index) for index in range(BATCH_SIZE + 5)]
     together = engine.render(specs)
     size = model.config.image_size
-    assert together.shape == (BATCH + 5, size, size, 3)
+    assert together.shape == (BATCH_SIZE + 5, size, size, 3)
     assert together.dtype == np.uint8
     assert together.std() > 40, "the pictures are too flat to tell anything"
     alone = np.concatenate([engine.render([spec]) for spec in specs])
@@ -98,7 +100,7 @@ def test_before_rounding_a_picture_is_the_same_in_any_batch(
 def test_the_engine_draws_what_the_generator_says(engine: Engine) -> None:
     model = engine.model("faces")
     specs = [model.sample(5, index) for index in range(4)]
-    z = operations.draws(5, 0, 4, 8, "uniform").astype(np.float32)
+    z = operations.draw_latents(5, 0, 4, 8, "uniform").astype(np.float32)
     with torch.inference_mode():
         pictures = model.checkpoint.generator()(torch.from_numpy(z)).numpy()
     assert far(engine.render(specs), images.to_uint8(pictures, "tanh")) <= 1
@@ -152,9 +154,9 @@ def test_a_text_gives_the_same_picture_after_a_restart(engine: Engine, weights: 
     script = """
 import sys
 from pathlib import Path
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.latents.spec import parse
-engine = Engine(discover(Path(sys.argv[1])))
+engine = Engine(discover_checkpoints(Path(sys.argv[1])))
 sys.stdout.buffer.write(engine.render([parse(text) for text in sys.argv[2:]]).tobytes())
 """
     done = subprocess.run(

@@ -14,12 +14,12 @@ from onnxruntime import InferenceSession
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.rendering import onnx_export
-from dcgan.rendering.engine import Model, discover
+from dcgan.rendering.engine import Model, discover_checkpoints
 from dcgan.site import ort_web
 from tests import tiny
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
-SHIPPED = discover(WEIGHTS)
+SHIPPED = discover_checkpoints(WEIGHTS)
 
 DRAW = """
 import sys
@@ -42,7 +42,7 @@ def test_the_shipped_graph_is_that_of_the_shipped_weights(name: str, tmp_path: P
     copy.mkdir()
     for file in (checkpoint.CONFIG, checkpoint.WEIGHTS):
         (copy / file).symlink_to(SHIPPED[name] / file)
-    again = onnx_export.write(checkpoint.load(copy))
+    again = onnx_export.write_graph(checkpoint.load(copy))
     assert again.read_bytes() == (SHIPPED[name] / checkpoint.GRAPH).read_bytes(), (
         f"write it again: python -m training export weights/{name}"
     )
@@ -56,11 +56,11 @@ def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> N
         f"gain_{layer}": np.ones((1, maps, 1, 1), np.float32)
         for layer, (maps, _, _) in enumerate(model.config.layer_shapes, start=1)
     }
-    graphs = [(onnx_export.write(weights), z)]
-    (weights.folder / onnx_export.TENSORS).write_bytes(onnx_export.tensors(weights))
+    graphs = [(onnx_export.write_graph(weights), z)]
+    (weights.folder / onnx_export.TENSORS_FILE).write_bytes(onnx_export.browser_tensors(weights))
     for backend in ort_web.BACKENDS:
         path = weights.folder / f"{backend}.onnx"
-        path.write_bytes(onnx_export.for_browsers(weights, backend))
+        path.write_bytes(onnx_export.build_browser_graph(weights, backend))
         graphs.append((path, z | gains))
     for graph, inputs in graphs:
         session = InferenceSession(graph, providers=["CPUExecutionProvider"])
@@ -70,12 +70,13 @@ def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> N
 
 def test_a_browser_gets_the_generator_in_half_precision() -> None:
     faces = checkpoint.load(WEIGHTS / "faces")
-    size = len(onnx_export.tensors(faces))
-    stored = faces.tensors(checkpoint.GENERATOR, onnx_export.shapes(faces.config))
+    size = len(onnx_export.browser_tensors(faces))
+    stored = faces.tensors(checkpoint.GENERATOR, onnx_export.generator_shapes(faces.config))
     assert size == sum(tensor.nbytes for tensor in stored.values())
     assert size < 0.9 * (faces.folder / checkpoint.WEIGHTS).stat().st_size, "D stays at home"
     assert all(
-        len(onnx_export.for_browsers(faces, backend)) < 60_000 for backend in ort_web.BACKENDS
+        len(onnx_export.build_browser_graph(faces, backend)) < 60_000
+        for backend in ort_web.BACKENDS
     )
 
 
@@ -85,13 +86,13 @@ def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) ->
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     assert loaded() == "True False"
-    onnx_export.write(weights)
+    onnx_export.write_graph(weights)
     assert loaded() == "False False"
 
 
 def test_one_of_other_weights_is_refused(weights: Checkpoint, tmp_path: Path) -> None:
     other = tiny.save(tmp_path / "other", seed=1)
-    shutil.copy(onnx_export.write(other), weights.folder)
+    shutil.copy(onnx_export.write_graph(other), weights.folder)
     model = Model("tiny", weights)
     with pytest.raises(CheckpointError, match=f"not {weights.hash}: write it again"):
         model.render([model.sample(1)])
@@ -101,5 +102,5 @@ def test_damaged_weights_are_not_exported(weights: Checkpoint) -> None:
     path = weights.folder / checkpoint.WEIGHTS
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="damaged or incomplete"):
-        onnx_export.write(weights)
+        onnx_export.write_graph(weights)
     assert not (weights.folder / checkpoint.GRAPH).exists()

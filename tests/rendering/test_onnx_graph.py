@@ -107,12 +107,12 @@ def test_feature_maps_are_those_after_the_relu(model: Model) -> None:
 
 def test_it_is_valid_onnx_and_names_the_network_s_tensors(model: Model) -> None:
     state = Generator(model.config).state_dict()
-    assert onnx_names.shapes(model.config) == {
+    assert onnx_names.generator_shapes(model.config) == {
         name: tuple(tensor.shape)
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")
     }
-    path = onnx_export.write(model.checkpoint)
+    path = onnx_export.write_graph(model.checkpoint)
     onnx.checker.check_model(path, full_check=True)
     session = InferenceSession(path, providers=["CPUExecutionProvider"])
     assert session.get_outputs()[0].shape == ["N", model.config.channels,

@@ -13,17 +13,17 @@ from onnxruntime import InferenceSession
 from torch.nn import functional
 
 from dcgan.rendering import winograd
-from dcgan.rendering.onnx_builder import Nodes
+from dcgan.rendering.onnx_builder import GraphBuilder
 
 SINGLE = TensorProto.FLOAT
 
 
 def built(filters: np.ndarray, bias: np.ndarray, height: int, width: int) -> onnx.ModelProto:
     tensors = {"filters": filters, "bias": bias}
-    graph = Nodes(numpy_helper.from_array(values, name) for name, values in tensors.items())
+    graph = GraphBuilder(numpy_helper.from_array(values, name) for name, values in tensors.items())
     count, maps, *_ = filters.shape
-    by = winograd.matrices(graph, "filters", maps)
-    y = winograd.transposed(graph, "x", by, "bias", maps, 2 * height, 2 * width)
+    by = winograd.transform_filters(graph, "filters", maps)
+    y = winograd.conv_transpose(graph, "x", by, "bias", maps, 2 * height, 2 * width)
     x = helper.make_tensor_value_info("x", SINGLE, ["N", count, height, width])
     out = helper.make_tensor_value_info(y, SINGLE, ["N", maps, 2 * height, 2 * width])
     opset = helper.make_opsetid("", 17)
@@ -71,6 +71,6 @@ def test_what_it_is_for() -> None:
     fitting = [
         (kernel, stride, height, width)
         for kernel, stride, height, width in itertools.product((3, 4, 5), (1, 2), (4, 7), (4, 7))
-        if winograd.fits(kernel, stride, height, width)
+        if winograd.is_applicable(kernel, stride, height, width)
     ]
     assert fitting == [(4, 2, 4, 4)]

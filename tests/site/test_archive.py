@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 
 from dcgan.media import images
 from dcgan.paths import REPOSITORY
-from dcgan.rendering.engine import Engine, discover
-from dcgan.site.archive import pack
-from dcgan.tasks import finish
+from dcgan.rendering.engine import Engine, discover_checkpoints
+from dcgan.site.archive import pack_shelf
+from dcgan.tasks import run_to_end
 from dcgan.ui.routes import shelf
 from tests import tiny
 from tests.test_classes import DIGITS
@@ -37,7 +37,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(weights: Path) -> Engine:
-    return Engine(discover(weights))
+    return Engine(discover_checkpoints(weights))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_shelf_draws_itself_again(
     engine: Engine, weights: Path, texts: list[str], tmp_path: Path
 ) -> None:
     specs = [shelf.read_spec(text, engine) for text in texts]
-    names = unpacked(finish(pack(engine, specs)), tmp_path)
+    names = unpacked(run_to_end(pack_shelf(engine, specs)), tmp_path)
     pngs = [f"{number:02}.png" for number in range(1, 14)]
     assert names == [*pngs, "shelf.json", "redraw.py"]
     listed = json.loads((tmp_path / "shelf.json").read_text())
@@ -92,7 +92,7 @@ def test_a_shelf_draws_itself_again(
 
 def test_the_same_shelf_is_the_same_zip(engine: Engine, texts: list[str]) -> None:
     specs = [shelf.read_spec(text, engine) for text in texts]
-    assert finish(pack(engine, specs)) == finish(pack(engine, specs))
+    assert run_to_end(pack_shelf(engine, specs)) == run_to_end(pack_shelf(engine, specs))
 
 
 def test_the_route_packs_and_says_what_is_wrong(engine: Engine, texts: list[str]) -> None:

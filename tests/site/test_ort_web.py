@@ -17,7 +17,7 @@ from dcgan.site import ort_web
 from dcgan.ui.routes import browser_engine
 from tests import tiny
 
-FACTS = ort_web.facts()
+FACTS = ort_web.shipped_facts()
 BINARY = FACTS["backends"]["wasm"]["binary"]
 
 
@@ -36,9 +36,9 @@ def client(engine: Engine) -> TestClient:
 def test_browsers_are_told_what_npm_installs() -> None:
     package = json.loads((REPOSITORY / "package.json").read_text())
     assert package["dependencies"]["onnxruntime-web"] == FACTS["version"]
-    if ort_web.installed() is None:
+    if ort_web.installed_facts() is None:
         pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
-    assert ort_web.installed() == FACTS, "write it again: python -m dcgan.site.ort_web"
+    assert ort_web.installed_facts() == FACTS, "write it again: python -m dcgan.site.ort_web"
 
 
 def test_the_lock_names_no_address() -> None:
@@ -48,7 +48,7 @@ def test_the_lock_names_no_address() -> None:
 
 
 def test_its_files_are_sent_compressed_and_for_good(client: TestClient) -> None:
-    if ort_web.installed() is None:
+    if ort_web.installed_facts() is None:
         pytest.skip("onnxruntime-web is not installed here: `make setup` brings it where npm is")
     original = (ort_web.INSTALLED / "dist" / BINARY).read_bytes()
     address = f"/dcgan/runtime/{FACTS['version']}/{BINARY}"
@@ -84,9 +84,9 @@ def test_without_it_the_answer_is_a_sentence(
 def test_generators_and_directions_are_found_by_hash(client: TestClient, engine: Engine) -> None:
     weights = engine.model("tiny").checkpoint
     graph = client.get(f"/dcgan/generators/{weights.hash}.wasm.onnx")
-    assert graph.content == onnx_export.for_browsers(weights, "wasm")
+    assert graph.content == onnx_export.build_browser_graph(weights, "wasm")
     tensors = client.get(f"/dcgan/generators/{weights.hash}.tensors")
-    assert tensors.content == onnx_export.tensors(weights)
+    assert tensors.content == onnx_export.browser_tensors(weights)
     table = client.get(f"/dcgan/directions/{weights.directions_hash}.json")
     assert table.json() == {"pc1": [0.5] * 8}
     assert all("immutable" in found.headers["cache-control"] for found in (graph, tensors, table))

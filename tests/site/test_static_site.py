@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from dcgan.analysis import units
 from dcgan.cli import app
 from dcgan.models import checkpoint
-from dcgan.models.annotations import Boxed, BoxSet
+from dcgan.models.annotations import AnnotatedImage, BoxSet
 from dcgan.rendering import onnx_export
-from dcgan.rendering.engine import Engine, discover
+from dcgan.rendering.engine import Engine, discover_checkpoints
 from dcgan.site import ort_web, static_site
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from tests import tiny
 
 
@@ -36,7 +36,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("faces", "faces/seen-28k"):
         checkpoint.save_directions(folder / name, {"smile": [0.5] * tiny.CONFIG.z_size})
     model = Engine({"faces": folder / "faces"}).model("faces")
-    pictures = tuple(Boxed(model.sample(1, i), ((2.0, 2.0, 9.0, 9.0),)) for i in range(4))
+    pictures = tuple(AnnotatedImage(model.sample(1, i), ((2.0, 2.0, 9.0, 9.0),)) for i in range(4))
     (folder / "faces" / "boxes-eyes.json").write_text(BoxSet("eyes", 2, pictures).to_json())
     return folder
 
@@ -81,15 +81,15 @@ def facts(out: Path) -> dict:
 def test_a_site_holds_all_that_its_page_asks_for(weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     write(weights, out)
-    engine = Engine(discover(weights))
+    engine = Engine(discover_checkpoints(weights))
     files = contents(out)
     for name, model in engine.models.items():
         weights_hash = model.checkpoint.hash
         for backend in ort_web.BACKENDS:
             graph = files[f"dcgan/generators/{weights_hash}.{backend}.onnx"]
-            assert graph == onnx_export.for_browsers(model.checkpoint, backend)
+            assert graph == onnx_export.build_browser_graph(model.checkpoint, backend)
         tensors = files[f"dcgan/generators/{weights_hash}.tensors"]
-        assert tensors == onnx_export.tensors(model.checkpoint)
+        assert tensors == onnx_export.browser_tensors(model.checkpoint)
         table = json.loads(files[f"dcgan/directions/{model.checkpoint.directions_hash}.json"])
         assert table == model.checkpoint.directions
         assert (f"dcgan/boxes/{weights_hash}.json" in files) == ("/" not in name)
@@ -145,12 +145,12 @@ def test_ready_made_sets_come_with_their_fits(weights: Path, tmp_path: Path) -> 
     files = contents(out)
     found = json.loads(files[f"dcgan/boxes/{model.checkpoint.hash}.json"])
     assert found["eyes"]["boxes"] == json.loads(known.to_json())
-    assert found["eyes"]["units"]["2"] == units.fit(model, known).table()
+    assert found["eyes"]["units"]["2"] == units.fit_units(model, known).table()
     assert found["eyes"]["units"].keys() == {"1", "2"}
     layers = json.loads(files[f"dcgan/exciting/{model.checkpoint.hash}.json"])
     for layer, best in enumerate(layers, start=1):
-        expected = finish(units.exciting(model, layer))
-        assert best["seed"] == units.DRAWS_SEED
+        expected = run_to_end(units.top_activations(model, layer))
+        assert best["seed"] == units.TOP_SAMPLES_SEED
         assert best["draws"] == expected.draws.tolist()
         assert best["cells"] == expected.cells.tolist()
     [described] = json.loads(files["dcgan/models.json"])
@@ -246,13 +246,16 @@ def test_what_is_missing_is_a_sentence(
 
 
 def test_models_come_in_the_order_that_is_asked_for(weights: Path) -> None:
-    sources = discover(weights)
-    assert list(static_site.choose(sources, None, stages=True)) == [
+    sources = discover_checkpoints(weights)
+    assert list(static_site.choose_models(sources, None, stages=True)) == [
         "faces",
         "faces/seen-28k",
         "rooms",
     ]
-    assert list(static_site.choose(sources, ["rooms", "faces"], stages=False)) == ["rooms", "faces"]
+    assert list(static_site.choose_models(sources, ["rooms", "faces"], stages=False)) == [
+        "rooms",
+        "faces",
+    ]
 
 
 def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
@@ -272,7 +275,8 @@ def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
 def test_the_icon_is_of_the_first_model(weights: Path) -> None:
     engine = Engine({"faces": weights / "faces"})
     files = {
-        file.name: file.content for file in static_site._page(engine, ort_web.installed() or {})
+        file.name: file.content
+        for file in static_site._page(engine, ort_web.installed_facts() or {})
     }
     manifest = json.loads(files["manifest.webmanifest"])
     assert manifest["icons"][0]["sizes"] == "512x512"

@@ -35,7 +35,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     tiny.save(folder / "digits", dataclasses.replace(tiny.CONFIG, classes=3))
     checkpoint.save(folder / "stage", whole.generator(), None, tiny.CARD)
     named = tiny.save(folder / "named")
-    probe.save(named.folder, *fitted(named))
+    probe.save_probe(named.folder, *fitted(named))
     names = {"tiny": "tiny", "digits": "digits", "named": "named", "tiny/stage": "stage"}
     return Engine({name: folder / source for name, source in names.items()})
 
@@ -43,7 +43,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saliency, "SAMPLES", 30)
+        patch.setattr(saliency, "SURVEY_SAMPLES", 30)
         yield TestClient(Starlette(routes=discriminator.routes(engine)))
 
 
@@ -98,9 +98,9 @@ def test_a_probe_names_a_picture_by_its_text_and_an_upload_alike(
     spec = model.sample(8, 2)
     [picture] = model.render([spec])
     by_text = client.get("/dcgan/probe", params={"spec": str(spec)}).json()
-    loaded = probe.load(model.checkpoint)
+    loaded = probe.load_probe(model.checkpoint)
     assert loaded
-    assert by_text == probe.told(*loaded, picture)
+    assert by_text == probe.answer_json(*loaded, picture)
     content = encoded(Image.fromarray(picture))
     assert client.post("/dcgan/probe?model=named", content=content).json() == by_text
 
@@ -114,7 +114,7 @@ def test_without_a_probe_there_is_no_name(client: TestClient, engine: Engine) ->
 
 def test_a_probe_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
-    probe.save(tmp_path, *fitted(weights))
+    probe.save_probe(tmp_path, *fitted(weights))
     (tmp_path / "probe.safetensors").write_bytes(b"of a part")
     broken = Engine({"tiny": tmp_path})
     routes = TestClient(Starlette(routes=discriminator.routes(broken)))
@@ -132,7 +132,7 @@ def test_features_come_with_their_strongest_draws(client: TestClient, engine: En
         for row in (part["responses"][:6], part["responses"][6:]):
             assert row == sorted(row, reverse=True)
         model = engine.model("tiny")
-        samples = [str(model.sample(saliency.SEED, index)) for index in range(30)]
+        samples = [str(model.sample(saliency.SURVEY_SEED, index)) for index in range(30)]
         assert set(part["specs"]) <= set(samples)
         first = result(client.get("/dcgan/look", params={"spec": part["specs"][0], "feature": 6}))
         assert first[name]["response"] == pytest.approx(part["responses"][0], abs=1e-4)

@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dcgan.analysis import units
-from dcgan.models.annotations import Boxed, BoxSet, parse_boxes
+from dcgan.models.annotations import AnnotatedImage, BoxSet, parse_boxes
 from dcgan.rendering.engine import Engine, Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from dcgan.ui.routes import forget
 from dcgan.ui.serving import http
 from tests import tiny
@@ -37,7 +37,7 @@ def client(model: Model) -> TestClient:
 
 
 def boxes(model: Model) -> BoxSet:
-    pictures = tuple(Boxed(model.sample(1, i), ((0.0, 0.0, 7.5, 9.0),)) for i in range(3))
+    pictures = tuple(AnnotatedImage(model.sample(1, i), ((0.0, 0.0, 7.5, 9.0),)) for i in range(3))
     return BoxSet("corners", 2, pictures)
 
 
@@ -54,7 +54,7 @@ def test_a_set_is_checked_and_fitted(client: TestClient, model: Model) -> None:
     checked = client.post("/dcgan/boxes", content=json.dumps(json.loads(drawn.to_json())))
     assert checked.text == drawn.to_json()
     fitted = client.post("/dcgan/units", content=drawn.to_json()).text.splitlines()[-1]
-    assert json.loads(fitted)["result"] == units.fit(model, drawn).table()
+    assert json.loads(fitted)["result"] == units.fit_units(model, drawn).table()
 
 
 def test_for_each_map_the_draws_that_excite_it(client: TestClient, model: Model) -> None:
@@ -62,7 +62,7 @@ def test_for_each_map_the_draws_that_excite_it(client: TestClient, model: Model)
     *done, last = (json.loads(line) for line in lines)
     assert [line["done"] for line in done] == [n / 8 for n in range(1, 9)]
     found = last["result"]
-    assert found["draws"] == finish(units.exciting(model, 1)).draws.tolist()
+    assert found["draws"] == run_to_end(units.top_activations(model, 1)).draws.tolist()
     assert np.shape(found["cells"]) == (8, 8)
     assert (found["seed"], found["count"]) == (1, 256)
 

@@ -20,7 +20,7 @@ from dcgan.latents.spec import Draw, Gain, PictureSpec, parse
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.rendering.engine import Engine
 from dcgan.ui.serving import http, micro_batching
-from dcgan.ui.serving.micro_batching import FullError, Together
+from dcgan.ui.serving.micro_batching import MicroBatcher, QueueFullError
 from tests import loops, tiny
 
 
@@ -68,11 +68,11 @@ async def begun(engine: Watched, batches: int = 1) -> None:
             await asyncio.sleep(0.001)
 
 
-def run(engine: Watched, scene: Callable[[Together], Coroutine[Any, Any, None]]) -> None:
+def run(engine: Watched, scene: Callable[[MicroBatcher], Coroutine[Any, Any, None]]) -> None:
     """A scene with one drawer, whose first batch is held until the scene frees it; nobody is
     refused before a lane is full."""
     engine.free.clear()
-    loops.run(scene(Together(engine, drawers=1, chance=lambda: 1)))
+    loops.run(scene(MicroBatcher(engine, drawers=1, chance=lambda: 1)))
 
 
 def alone(engine: Engine, specs: Sequence[PictureSpec]) -> np.ndarray:
@@ -86,9 +86,9 @@ def assert_same(found: Sequence[np.ndarray], expected: np.ndarray) -> None:
 def test_a_lone_picture_is_drawn_at_once(engine: Watched) -> None:
     [spec] = samples(engine, 1)
 
-    async def scene(drawing: Together) -> None:
+    async def scene(drawing: MicroBatcher) -> None:
         engine.free.set()
-        assert_same([await drawing.picture(spec)], alone(engine, [spec]))
+        assert_same([await drawing.render_one(spec)], alone(engine, [spec]))
 
     run(engine, scene)
     assert engine.batches == [[spec]]
@@ -98,9 +98,9 @@ def test_what_waits_is_drawn_together_in_the_order_of_its_coming(engine: Watched
     specs = samples(engine, 30)
     done: list[int] = []
 
-    async def scene(drawing: Together) -> None:
+    async def scene(drawing: MicroBatcher) -> None:
         async def ask(index: int) -> np.ndarray:
-            picture = await drawing.picture(specs[index])
+            picture = await drawing.render_one(specs[index])
             done.append(index)
             return picture
 
@@ -111,7 +111,7 @@ def test_what_waits_is_drawn_together_in_the_order_of_its_coming(engine: Watched
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
 
     run(engine, scene)
-    whole = micro_batching.SINGLE + micro_batching.OF_SHEETS
+    whole = micro_batching.MAX_SINGLE_PER_BATCH + micro_batching.MAX_SHEET_PER_BATCH
     assert engine.sizes() == [1, whole, whole, len(specs) - 1 - 2 * whole]
     assert [spec for batch in engine.batches for spec in batch] == specs
     assert done == [*range(len(specs))]
@@ -122,9 +122,9 @@ def test_all_drawers_draw_at_once(engine: Watched) -> None:
 
     async def scene() -> None:
         engine.free.clear()
-        drawing = Together(engine)
-        asked = [drawing.picture(spec) for spec in specs]
-        await begun(engine, micro_batching.DRAWERS)
+        drawing = MicroBatcher(engine)
+        asked = [drawing.render_one(spec) for spec in specs]
+        await begun(engine, micro_batching.WORKER_THREADS)
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
 
@@ -144,8 +144,8 @@ def test_models_edits_and_classes_share_a_batch(engine: Watched) -> None:
         engine.model("other").sample(2, 7),
     ]
 
-    async def scene(drawing: Together) -> None:
-        asked = [drawing.picture(spec) for spec in specs]
+    async def scene(drawing: MicroBatcher) -> None:
+        asked = [drawing.render_one(spec) for spec in specs]
         await begun(engine)
         engine.free.set()
         found = await asyncio.gather(*asked)
@@ -159,21 +159,24 @@ def test_models_edits_and_classes_share_a_batch(engine: Watched) -> None:
 def test_a_sheet_and_single_pictures_do_not_wait_for_all_of_each_other(engine: Watched) -> None:
     many, few = samples(engine, 100), samples(engine, 80, seed=2)
 
-    async def scene(drawing: Together) -> None:
-        sheet = drawing.pictures(many)
+    async def scene(drawing: MicroBatcher) -> None:
+        sheet = drawing.render_sheet(many)
         await begun(engine)
-        asked = [drawing.picture(spec) for spec in few]
+        asked = [drawing.render_one(spec) for spec in few]
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, few))
         assert not sheet.done()
         assert_same(await sheet, alone(engine, many))
 
     run(engine, scene)
-    whole = micro_batching.SINGLE + micro_batching.OF_SHEETS
+    whole = micro_batching.MAX_SINGLE_PER_BATCH + micro_batching.MAX_SHEET_PER_BATCH
     assert engine.batches[0] == many[:whole]
     for batch in engine.batches[1:6]:
         seeds = [spec.z.seed for spec in batch if isinstance(spec.z, Draw)]
-        assert seeds == [2] * micro_batching.SINGLE + [1] * micro_batching.OF_SHEETS
+        assert (
+            seeds
+            == [2] * micro_batching.MAX_SINGLE_PER_BATCH + [1] * micro_batching.MAX_SHEET_PER_BATCH
+        )
     assert sum(engine.sizes()) == 180
 
 
@@ -181,9 +184,9 @@ def test_a_picture_that_nobody_waits_for_is_not_drawn(engine: Watched) -> None:
     first, second, third = samples(engine, 3)
     sheet = samples(engine, 5, seed=2)
 
-    async def scene(drawing: Together) -> None:
-        asked = [drawing.picture(spec) for spec in (first, second, third)]
-        gone = drawing.pictures(sheet)
+    async def scene(drawing: MicroBatcher) -> None:
+        asked = [drawing.render_one(spec) for spec in (first, second, third)]
+        gone = drawing.render_sheet(sheet)
         await begun(engine)
         asked[0].cancel()  # too late: it is being drawn
         asked[1].cancel()
@@ -192,7 +195,7 @@ def test_a_picture_that_nobody_waits_for_is_not_drawn(engine: Watched) -> None:
         await asked[2]
         with pytest.raises(asyncio.CancelledError):
             await gone
-        await drawing.picture(first)
+        await drawing.render_one(first)
 
     run(engine, scene)
     assert engine.batches == [[first], [third], [first]]
@@ -201,22 +204,23 @@ def test_a_picture_that_nobody_waits_for_is_not_drawn(engine: Watched) -> None:
 def test_beyond_the_bound_pictures_are_refused_and_then_taken_again(engine: Watched) -> None:
     [spec] = samples(engine, 1)
 
-    async def scene(drawing: Together) -> None:
-        asked = [drawing.picture(spec) for _ in range(1 + micro_batching.WAITING)]
+    async def scene(drawing: MicroBatcher) -> None:
+        asked = [drawing.render_one(spec) for _ in range(1 + micro_batching.MAX_SINGLE_WAITING)]
         sheets = [
-            drawing.pictures([spec] * 128) for _ in range(micro_batching.WAITING_OF_SHEETS // 128)
+            drawing.render_sheet([spec] * 128)
+            for _ in range(micro_batching.MAX_SHEET_WAITING // 128)
         ]
         await begun(engine)
-        with pytest.raises(FullError, match="Many people are drawing here"):
-            drawing.picture(spec)
-        with pytest.raises(FullError, match="Many people are drawing here"):
-            drawing.pictures([spec])
+        with pytest.raises(QueueFullError, match="Many people are drawing here"):
+            drawing.render_one(spec)
+        with pytest.raises(QueueFullError, match="Many people are drawing here"):
+            drawing.render_sheet([spec])
         asked.pop().cancel()
         await asyncio.sleep(0)
-        asked.append(drawing.picture(spec))  # in the place that has become free
+        asked.append(drawing.render_one(spec))  # in the place that has become free
         engine.free.set()
         await asyncio.gather(*asked, *sheets)
-        await drawing.picture(spec)
+        await drawing.render_one(spec)
 
     run(engine, scene)
 
@@ -227,23 +231,25 @@ def test_before_a_lane_is_full_the_more_are_refused_the_fuller_it_is(engine: Wat
 
     async def scene() -> None:
         engine.free.clear()
-        drawing = Together(engine, drawers=1, chance=lambda: chance[0])
-        asked = [drawing.picture(spec)]
+        drawing = MicroBatcher(engine, drawers=1, chance=lambda: chance[0])
+        asked = [drawing.render_one(spec)]
         await begun(engine)
         for share in (0.25, 0.5, 0.75):
-            filled = micro_batching.CALM + share * (1 - micro_batching.CALM)
-            while len(asked) - 1 < filled * micro_batching.WAITING:
-                asked.append(drawing.picture(spec))
+            filled = micro_batching.NEVER_REJECT_SHARE + share * (
+                1 - micro_batching.NEVER_REJECT_SHARE
+            )
+            while len(asked) - 1 < filled * micro_batching.MAX_SINGLE_WAITING:
+                asked.append(drawing.render_one(spec))
             chance[0] = share - 0.03
-            with pytest.raises(FullError):
-                drawing.picture(spec)
+            with pytest.raises(QueueFullError):
+                drawing.render_one(spec)
             chance[0] = share + 0.03
-            asked.append(drawing.picture(spec))
+            asked.append(drawing.render_one(spec))
             chance[0] = 1.0
         engine.free.set()
         await asyncio.gather(*asked)
         chance[0] = 0.0
-        await drawing.picture(spec)  # in an empty lane nobody is refused
+        await drawing.render_one(spec)  # in an empty lane nobody is refused
 
     loops.run(scene())
 
@@ -253,8 +259,8 @@ def test_a_damaged_checkpoint_fails_its_own_pictures_only(engine: Watched) -> No
     file = engine.model("torn").checkpoint.folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
 
-    async def scene(drawing: Together) -> None:
-        asked = [drawing.picture(spec) for spec in (good[0], torn, good[1], torn)]
+    async def scene(drawing: MicroBatcher) -> None:
+        asked = [drawing.render_one(spec) for spec in (good[0], torn, good[1], torn)]
         await begun(engine)
         engine.free.set()
         found = await asyncio.gather(*asked, return_exceptions=True)
@@ -311,7 +317,7 @@ def test_bad_texts_among_good_ones_never_reach_a_batch(engine: Watched) -> None:
 def test_a_refusal_is_a_sentence_and_says_when_to_ask_again(
     engine: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(micro_batching, "WAITING", 2)
+    monkeypatch.setattr(micro_batching, "MAX_SINGLE_WAITING", 2)
     [spec] = samples(engine, 1)
 
     async def scene(client: httpx.AsyncClient) -> None:
@@ -319,7 +325,7 @@ def test_a_refusal_is_a_sentence_and_says_when_to_ask_again(
             return await client.get(path, params={"spec": str(spec)})
 
         engine.free.clear()
-        drawn_or_waiting = range(micro_batching.DRAWERS + 2)
+        drawn_or_waiting = range(micro_batching.WORKER_THREADS + 2)
         taken = [asyncio.ensure_future(ask("/dcgan/pixels")) for _ in drawn_or_waiting]
         await begun(engine)
         for path in ("/dcgan/pixels", "/dcgan/picture"):
@@ -336,17 +342,17 @@ def test_a_refusal_is_a_sentence_and_says_when_to_ask_again(
 def test_who_goes_away_leaves_the_queue(engine: Watched) -> None:
     first, second = samples(engine, 2)
 
-    async def scene(drawing: Together) -> None:
+    async def scene(drawing: MicroBatcher) -> None:
         left = asyncio.Event()
 
         async def receive() -> dict[str, str]:
             await left.wait()
             return {"type": "http.disconnect"}
 
-        drawn = drawing.picture(first)
+        drawn = drawing.render_one(first)
         await begun(engine)
         request = Request({"type": "http"}, receive)
-        asked = asyncio.ensure_future(http.unless_gone(request, drawing.picture(second)))
+        asked = asyncio.ensure_future(http.unless_disconnected(request, drawing.render_one(second)))
         await asyncio.sleep(0)
         left.set()
         with pytest.raises(ClientDisconnect):

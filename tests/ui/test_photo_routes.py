@@ -36,7 +36,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 @pytest.fixture(scope="module")
 def client(engine: Engine) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inversion, "SAMPLES", 64)
+        patch.setattr(inversion, "START_SAMPLES", 64)
         patch.setattr(inversion, "STEPS", 30)
         yield TestClient(Starlette(routes=photo.routes(engine)))
 
@@ -62,7 +62,7 @@ def test_what_is_found_comes_with_what_there_is_to_see_on_the_way(
     spec = parse(found["spec"])
     texts = [parse(text) for text in way]
     far = [float(np.square(drawn.astype(float) - picture).mean()) for drawn in model.render(texts)]
-    assert len(way) == 30 // inversion.SHOWN
+    assert len(way) == 30 // inversion.STEPS_PER_PREVIEW
     assert far[-1] < far[0]
     [drawn] = model.render([spec])
     apart = np.square(drawn.astype(float) - picture).mean() ** 0.5
@@ -120,7 +120,7 @@ def test_a_bad_question_is_answered_with_a_sentence(
 def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine) -> None:
     """Which the page knows: it offers the middle square then."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inversion, "draws_faces", lambda model: True)
+        patch.setattr(inversion, "generates_faces", lambda model: True)
         flat = encoded(Image.new("RGB", (300, 300), "grey"))
         response = client.post("/dcgan/project?model=tiny", content=flat)
         assert response.status_code == 422

@@ -35,7 +35,7 @@ def test_other_files_are_no_results(tmp_path: Path, name: str) -> None:
 
 
 def test_the_report_is_its_sections(tmp_path: Path) -> None:
-    html = results.html(results.REPORT)
+    html = results.results_html(results.REPORT)
     assert html.startswith('<h2><a name="')
     titles = re.findall(r"^## .*</a>(.*)$", results.REPORT.read_text(), re.MULTILINE)
     assert [title in html for title in titles] == [True] * len(titles)
@@ -44,7 +44,11 @@ def test_the_report_is_its_sections(tmp_path: Path) -> None:
     assert "<code>python -m training run turn --weights weights/faces" in html
     assert "|:--" not in html  # all tables are read as such
     (tmp_path / "RESULTS.md").write_text("# Results\n\nNothing yet.\n")
-    assert results.html(tmp_path / "RESULTS.md") == results.html(tmp_path / "none") == ""
+    assert (
+        results.results_html(tmp_path / "RESULTS.md")
+        == results.results_html(tmp_path / "none")
+        == ""
+    )
 
 
 def test_without_results_it_says_so(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan.media.video import FORMATS, Film, encode, read_texts
+from dcgan.media.video import FORMATS, VideoOptions, encode_video, read_texts
 from dcgan.paths import REPOSITORY
 from dcgan.rendering.engine import Engine, Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from dcgan.ui.routes import video
 from tests import tiny
 
@@ -60,7 +60,9 @@ def test_texts_become_a_film(client: TestClient, model: Model, kind: str) -> Non
     frames = np.concatenate([model.render([model.sample(1, index)]) for index in range(6)])
     made = base64.b64decode(content)
     assert read_texts(made) == texts(model)
-    assert made == finish(encode(frames, texts(model), Film(kind, 0.4, 64, "nearest")))
+    assert made == run_to_end(
+        encode_video(frames, texts(model), VideoOptions(kind, 0.4, 64, "nearest"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,8 +99,8 @@ def test_the_pixels_of_a_film_are_bounded(engine: Engine, kind: str, size: int, 
     wanted = {"seconds": 20, "format": kind, "size": size, "scaling": "nearest"}
     specs = texts(engine.model("tiny"), most + 1)
     with pytest.raises(video.RequestError, match=f"million pixels, and a {kind} has at most"):
-        next(video.film(engine, specs, **wanted))
-    next(video.film(engine, specs[:most], **wanted))
+        next(video.make_video(engine, specs, **wanted))
+    next(video.make_video(engine, specs[:most], **wanted))
 
 
 def test_no_json_and_too_much_of_it_is_said(client: TestClient) -> None:
@@ -119,8 +121,8 @@ def test_the_page_starts_without_ffmpeg() -> None:
 
 
 def test_a_walk_is_a_film_of_the_way(engine: Engine, model: Model) -> None:
-    made = video.walk(engine, texts(model, 2), 0.4, False, False, "png", 64, "nearest")
-    found = finish(made)
+    made = video.make_walk_video(engine, texts(model, 2), 0.4, False, False, "png", 64, "nearest")
+    found = run_to_end(made)
     assert len(found["specs"]) == 6
     assert found["specs"][0].endswith(":lerp(0,z(1,0),z(1,1))")
     assert found["specs"][-1].endswith(":lerp(1,z(1,0),z(1,1))")
@@ -142,4 +144,4 @@ def test_what_is_wrong_with_a_walk_is_said(
 ) -> None:
     asked = {"stations": texts(model, 2), "closed": True, "spherical": True, **ASKED}
     with pytest.raises(video.RequestError, match=words):
-        next(video.walk(engine, **{**asked, **change}))
+        next(video.make_walk_video(engine, **{**asked, **change}))

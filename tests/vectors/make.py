@@ -12,9 +12,9 @@ from typing import Any, get_args
 import numpy as np
 
 from dcgan.config import Prior
-from dcgan.latents.operations import evaluate, gains, words
+from dcgan.latents.operations import evaluate_latent, layer_gains, philox_words
 from dcgan.latents.spec import parse
-from dcgan.latents.spec_fields import Decimal
+from dcgan.latents.spec_fields import DecimalField
 
 FILE = Path(__file__).with_name("latent.json")
 HEAD = "v1:faces@0123abcd:"
@@ -177,7 +177,7 @@ INVALID = [
 
 def vectors() -> dict[str, list[dict[str, Any]]]:
     priors = get_args(Prior)
-    amount = Decimal(-100, 100)
+    amount = DecimalField(-100, 100)
     return {
         "words": [_words(**stream) for stream in STREAMS],
         "latents": [_latent(text, prior) for text in LATENTS for prior in priors],
@@ -190,18 +190,18 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
 
 
 def _words(seed: int, index: int, stream: int) -> dict[str, Any]:
-    found = [f"{word:016x}" for word in words(seed, index, 6, stream)]
+    found = [f"{word:016x}" for word in philox_words(seed, index, 6, stream)]
     return {"seed": seed, "index": index, "stream": stream, "words": found}
 
 
 def _latent(text: str, prior: Prior) -> dict[str, Any]:
     directions = {name: np.array(z) for name, z in DIRECTIONS.items()}
-    z = evaluate(parse(HEAD + text).z, len(DIRECTIONS["z"]), prior, directions)
+    z = evaluate_latent(parse(HEAD + text).z, len(DIRECTIONS["z"]), prior, directions)
     return {"text": HEAD + text, "prior": prior, "z": z.tolist()}
 
 
 def _gains(text: str) -> dict[str, Any]:
-    found = gains(parse(f"{HEAD}z(1,0):{text}").gains, LAYER_SHAPES)
+    found = layer_gains(parse(f"{HEAD}z(1,0):{text}").gains, LAYER_SHAPES)
     return {
         "text": f"{HEAD}z(1,0):{text}",
         "layer_shapes": LAYER_SHAPES,

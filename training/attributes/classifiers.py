@@ -21,7 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcgan.analysis.classifiers import SIZE, Judge, JudgeConfig, measure, save
+from dcgan.analysis.classifiers import (
+    IMAGE_SIZE,
+    AttributeClassifier,
+    ClassifierConfig,
+    classify_images,
+    save_classifier,
+)
 from dcgan.media import images
 from training.data.datasets import HELD_OUT, Attributed, load_attributes, shown
 from training.data.readers import DataError
@@ -29,8 +35,8 @@ from training.data.sampler import random
 
 ATTRIBUTES = ("smiling", "eyeglasses", "male", "blond_hair", "bangs")
 JUDGES = {
-    "a": JudgeConfig("plain", ATTRIBUTES, (32, 64, 128, 256)),
-    "b": JudgeConfig("residual", ATTRIBUTES, (16, 32, 64, 128)),
+    "a": ClassifierConfig("plain", ATTRIBUTES, (32, 64, 128, 256)),
+    "b": ClassifierConfig("residual", ATTRIBUTES, (16, 32, 64, 128)),
 }
 CELLS = {
     "smiling man": {"smiling": 1, "male": 1},
@@ -47,7 +53,7 @@ def train_judges(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, dict[str, Any]]:
     """Train both, write them to `out`; what they are worth, by name. Raises DataError."""
-    everything = load_attributes(data, SIZE, 3, ATTRIBUTES)
+    everything = load_attributes(data, IMAGE_SIZE, 3, ATTRIBUTES)
     known = everything[np.any(everything.labels >= 0, axis=1)]
     held_out = known[known.places < HELD_OUT]
     middle = (1 + HELD_OUT) / 2
@@ -59,13 +65,13 @@ def train_judges(
             config, halves[name], number, epochs, lambda line, n=name: say(f"{n}: {line}")
         )
         worth[name] = {"trained_on": len(halves[name].names), "held_out": report(judge, held_out)}
-        save(out, name, judge, worth[name])
+        save_classifier(out, name, judge, worth[name])
     return worth
 
 
 def train(
-    config: JudgeConfig, part: Attributed, seed: int, epochs: int, say: Callable[[str], None]
-) -> Judge:
+    config: ClassifierConfig, part: Attributed, seed: int, epochs: int, say: Callable[[str], None]
+) -> AttributeClassifier:
     """Cross-entropy over the labels that are known, the rarer side weighted up to the other's sum.
 
     Raises DataError where a column does not hold both 0 and 1.
@@ -73,7 +79,7 @@ def train(
     labels = torch.from_numpy(part.labels.astype(np.float32))
     weights = _weights(part.labels)
     torch.manual_seed(seed)
-    judge = Judge(config).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+    judge = AttributeClassifier(config).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
     optimizer = torch.optim.AdamW(judge.parameters(), RATE, weight_decay=DECAY)
     steps = len(labels) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps * epochs)
@@ -120,18 +126,21 @@ def varied(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
     level = torch.from_numpy(generator.uniform(-0.2, 0.2, (count, 1, 1, 1)).astype(np.float32))
     x = (x * gain + level).clamp(-1, 1)
     dy, dx = generator.integers(0, 2 * SHIFT + 1, 2)
-    x = F.pad(x, (SHIFT,) * 4, mode="replicate")[:, :, dy : dy + SIZE, dx : dx + SIZE]
+    x = F.pad(x, (SHIFT,) * 4, mode="replicate")[:, :, dy : dy + IMAGE_SIZE, dx : dx + IMAGE_SIZE]
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def report(judge: Judge, held_out: Attributed) -> dict[str, Any]:
+def report(judge: AttributeClassifier, held_out: Attributed) -> dict[str, Any]:
     """What a judge is worth on pictures that it was not trained on.
 
     Of each output its accuracy, the mean of its accuracies on yes and on no, and their counts; and
     for each pair in `CELLS` how many pictures that show it are found to show both.
     """
     outputs = judge.config.outputs
-    said = {name: logits > 0 for name, logits in measure(judge, shown(held_out.pictures)).items()}
+    said = {
+        name: logits > 0
+        for name, logits in classify_images(judge, shown(held_out.pictures)).items()
+    }
     label = {name: held_out.labels[:, column] for column, name in enumerate(outputs)}
     found: dict[str, Any] = {}
     for name in outputs:

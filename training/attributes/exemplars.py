@@ -15,10 +15,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from dcgan.analysis.classifiers import Judge, measure
+from dcgan.analysis.classifiers import AttributeClassifier, classify_images
 from dcgan.latents.spec import Draw, Mean, Sum, Z
 from dcgan.media import images
-from dcgan.models.exemplars import Sets, parse_z
+from dcgan.models.exemplars import ExemplarSets, parse_latent
 from dcgan.rendering.engine import Model
 from training.attributes.landmarks import Landmarks
 from training.data.sampler import random
@@ -88,10 +88,10 @@ class ExemplarError(ValueError):
 class Samples:
     """Draws 0 to count - 1 of a seed: their pictures, and a judge's logits of them."""
 
-    def __init__(self, model: Model, judge: Judge, seed: int, count: int) -> None:
+    def __init__(self, model: Model, judge: AttributeClassifier, seed: int, count: int) -> None:
         self.zs = [Draw(seed, index) for index in range(count)]
         self.pictures = model.render([model.spec(z) for z in self.zs])
-        self.logits = measure(judge, self.pictures)
+        self.logits = classify_images(judge, self.pictures)
 
     def surest(self, shown: Shown) -> np.ndarray:
         """Rows whose every asked logit is beyond `SURE` on the right side, the surest first."""
@@ -106,8 +106,12 @@ def sureness(logits: Mapping[str, np.ndarray], shown: Shown) -> np.ndarray:
 
 
 def pick(
-    model: Model, judge: Judge, dropped: Collection[str] = (), seed: int = SEED, count: int = COUNT
-) -> Sets:
+    model: Model,
+    judge: AttributeClassifier,
+    dropped: Collection[str] = (),
+    seed: int = SEED,
+    count: int = COUNT,
+) -> ExemplarSets:
     """The sets of a model of faces, without the z's that were looked at and dropped.
 
     Raises ExemplarError where the samples do not show enough of something.
@@ -148,7 +152,11 @@ def pick(
 
 
 def _best_sum(
-    model: Model, judge: Judge, terms: Sequence[Sequence[str]], outcome: Shown, seed: int
+    model: Model,
+    judge: AttributeClassifier,
+    terms: Sequence[Sequence[str]],
+    outcome: Shown,
+    seed: int,
 ) -> list[list[str]]:
     """Three z's of each term, whose sum the judge is surest of."""
     chance = random(seed, "exemplars of a sum", 0)
@@ -157,12 +165,12 @@ def _best_sum(
         for _ in range(TRIES)
     ]
     drawn = model.render([model.spec(add(*map(exemplar, tried))) for tried in tries])
-    return tries[int(np.argmax(sureness(measure(judge, drawn), outcome)))]
+    return tries[int(np.argmax(sureness(classify_images(judge, drawn), outcome)))]
 
 
 def exemplar(texts: Sequence[str]) -> Z:
     """The mean of an exemplar's z's."""
-    zs = tuple(parse_z(text) for text in texts)
+    zs = tuple(parse_latent(text) for text in texts)
     return zs[0] if len(zs) == 1 else Mean(zs)
 
 
@@ -171,13 +179,13 @@ def add(a: Z, b: Z, c: Z) -> Z:
     return Sum(((1, a), (-1, b), (1, c)))
 
 
-def sheet(model: Model, sets: Sets) -> np.ndarray:
+def sheet(model: Model, sets: ExemplarSets) -> np.ndarray:
     """To look at: each exemplar's pictures and their mean's; each sum's A, B, C and A - B + C.
 
     (H, W, 3) uint8, in rows of five.
     """
     means = {name: exemplar(texts) for name, texts in sets["exemplars"].items()}
-    rows = [[*map(parse_z, texts), means[name]] for name, texts in sets["exemplars"].items()]
+    rows = [[*map(parse_latent, texts), means[name]] for name, texts in sets["exemplars"].items()]
     for names in sets["sums"]:
         terms = [means[name] for name in names]
         rows.append([*terms, add(*terms)])
@@ -187,4 +195,4 @@ def sheet(model: Model, sets: Sets) -> np.ndarray:
     for row in rows:
         drawn = model.render([model.spec(z) for z in row])
         pictures += [*drawn, *[blank] * (width - len(row))]
-    return images.enlarge(images.grid(np.stack(pictures), width), 2)
+    return images.enlarge(images.make_grid(np.stack(pictures), width), 2)

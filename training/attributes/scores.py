@@ -17,7 +17,7 @@ import torch
 from scipy.special import expit
 
 from dcgan.analysis import classifiers, features
-from dcgan.analysis.classifiers import BATCH, SIZE, Judge
+from dcgan.analysis.classifiers import BATCH_SIZE, IMAGE_SIZE, AttributeClassifier
 from dcgan.media import images
 from dcgan.models.networks import Discriminator
 from dcgan.rendering.engine import Model
@@ -76,7 +76,7 @@ class Reading:
 class Faces:
     """A judge, probes for what it was not trained to say, and landmarks."""
 
-    def __init__(self, judge: Judge, reading: Reading | None) -> None:
+    def __init__(self, judge: AttributeClassifier, reading: Reading | None) -> None:
         self._judge, self._reading, self._landmarks = judge, reading, Landmarks()
         columns = set(judge.config.outputs)
         self._labels = {name: label for name, (label, _) in LABELS.items() if label in columns}
@@ -84,7 +84,7 @@ class Faces:
         self.names = (*self.judged, YAW)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
-        logits = classifiers.measure(self._judge, pictures)
+        logits = classifiers.classify_images(self._judge, pictures)
         scores = {name: logits[label] for name, label in self._labels.items()}
         yaw = np.full(len(pictures), np.nan)
         yaw[:looked] = self._landmarks.yaw(pictures[:looked])
@@ -111,7 +111,7 @@ def stated(seeing: Seeing, name: str, scores: np.ndarray) -> np.ndarray:
     return expit(scores) if name in seeing.judged else scores
 
 
-def judge_features(judge: Judge) -> Features:
+def judge_features(judge: AttributeClassifier) -> Features:
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:
         return np.concatenate(
@@ -119,7 +119,7 @@ def judge_features(judge: Judge) -> Features:
                 judge.features(
                     torch.from_numpy(images.from_uint8(part.transpose(0, 3, 1, 2), "tanh"))
                 ).numpy()
-                for part in np.split(pictures, range(BATCH, len(pictures), BATCH))
+                for part in np.split(pictures, range(BATCH_SIZE, len(pictures), BATCH_SIZE))
             ]
         )
 
@@ -131,9 +131,11 @@ def discriminator_features(network: Discriminator) -> Features:
 
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:
-        parts = np.split(pictures.transpose(0, 3, 1, 2), range(BATCH, len(pictures), BATCH))
+        parts = np.split(
+            pictures.transpose(0, 3, 1, 2), range(BATCH_SIZE, len(pictures), BATCH_SIZE)
+        )
         whole = map(np.ascontiguousarray, parts)
-        return np.concatenate([features.features(network, part).numpy() for part in whole])
+        return np.concatenate([features.extract_features(network, part).numpy() for part in whole])
 
     return of
 
@@ -147,7 +149,7 @@ class Labelled:
 
     def __init__(self, data: str) -> None:
         """Raises DataError where a column is missing."""
-        everything = load_attributes(data, SIZE, 3, [label for label, _ in LABELS.values()])
+        everything = load_attributes(data, IMAGE_SIZE, 3, [label for label, _ in LABELS.values()])
         known = everything[np.all(everything.labels >= 0, axis=1)]
         middle = (1 + HELD_OUT) / 2
         kept = known.places >= HELD_OUT
@@ -214,7 +216,7 @@ def instruments(kind: str, model: Model, folder: Path, data: str | None) -> Inst
     if kind == "rooms":
         judge, facts = window_segmentation.load(folder)
         return Instruments(Rooms(judge), Rooms(judge), None, {}, facts)
-    (fitting, _), (measuring, facts) = (classifiers.load(folder, name) for name in "ab")
+    (fitting, _), (measuring, facts) = (classifiers.load_classifier(folder, name) for name in "ab")
     if data is None:
         return Instruments(Faces(fitting, None), Faces(measuring, None), None, {}, facts)
     real, worth = Labelled(data), {}

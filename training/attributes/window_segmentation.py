@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan.analysis.classifiers import SIZE, Measuring, read, save
+from dcgan.analysis.classifiers import IMAGE_SIZE, ConfiguredModule, read_network, save_classifier
 from dcgan.media import images
 from training.attributes.classifiers import varied
 from training.data.datasets import Masked, load_masks, shown
@@ -47,7 +47,7 @@ class DecoderConfig:
     width: int = 32
 
 
-class Decoder(Measuring):
+class Decoder(ConfiguredModule):
     """The encoder's maps at each of `STAGES` -> logits (N, 64, 64)."""
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -121,7 +121,7 @@ class WindowJudge:
 
 def load(folder: str | Path) -> tuple[WindowJudge, dict[str, Any]]:
     """The judge, and what it is worth. Raises CheckpointError, as `judges.load` does."""
-    decoder, facts = read(folder, NAME, DecoderConfig, Decoder, "windows")
+    decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "windows")
     return WindowJudge(decoder), facts
 
 
@@ -129,7 +129,7 @@ def train_windows(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, Any]:
     """Train the judge, write it to `out`; what it is worth. Raises DataError."""
-    masked = load_masks(data, SIZE, COLUMN)
+    masked = load_masks(data, IMAGE_SIZE, COLUMN)
     kept = masked.places < KEPT
     for part in (masked[kept], masked[~kept]):
         drawn = _drawn(part)
@@ -143,7 +143,7 @@ def train_windows(
         "trained_on": int((~kept).sum()),
         "held_out": report(WindowJudge(decoder), masked[kept]),
     }
-    save(out, NAME, decoder, worth)
+    save_classifier(out, NAME, decoder, worth)
     return worth
 
 

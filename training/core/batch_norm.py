@@ -20,7 +20,7 @@ SEED = 2**53 - 1  # no picture of the page's default seeds is among them
 def fix_statistics(generator: Generator, count: int = COUNT, batch: int = 128) -> Generator:
     """Estimate the running statistics over `count` z, in place; returns G in eval mode."""
     config = generator.config
-    z = operations.draws(SEED, 0, count, config.z_size, config.prior).astype(np.float32)
+    z = operations.draw_latents(SEED, 0, count, config.z_size, config.prior).astype(np.float32)
     device = next(generator.parameters()).device
     inputs = torch.from_numpy(z).to(device).split(batch)
     if config.classes:

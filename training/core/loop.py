@@ -203,7 +203,7 @@ class Run:
         pictures = evaluation.sample(sampled, GRID, 0, self.recipe.batch_size)
         path = self._grids / f"{self.trainer.images_seen:09d}.png"
         self._grids.mkdir(exist_ok=True)
-        path.write_bytes(images.encode_png(images.grid(pictures)))
+        path.write_bytes(images.encode_png(images.make_grid(pictures)))
 
     def write_checkpoint(self, say: Callable[[str], None] = print) -> None:
         """Export to checkpoints/<images seen>, with its distances where enough pictures are held

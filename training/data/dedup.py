@@ -182,4 +182,4 @@ def sheet(pictures: np.ndarray, found: Duplicates) -> np.ndarray:
         return np.full((SIDE, SIDE, 3), 255, np.uint8)
     tiles = np.pad(np.concatenate([pairs[:, 0], pairs[:, 1]], axis=3).transpose(0, 2, 3, 1),
         ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)  # fmt: skip
-    return images.enlarge(images.grid(tiles, ACROSS), SCALE)
+    return images.enlarge(images.make_grid(tiles, ACROSS), SCALE)

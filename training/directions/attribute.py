@@ -73,7 +73,7 @@ class Fitted:
 def fit(model: Model, seeing: Instruments, count: int, looked: int) -> Fitted:
     """Every way to every name. Raises NamedError where a score is the same for all samples."""
     config = model.config
-    zs = operations.draws(FIT_SEED, 0, count, config.z_size, config.prior)
+    zs = operations.draw_latents(FIT_SEED, 0, count, config.z_size, config.prior)
     pictures = drawn(model, zs)
     scores = seeing.fitting(pictures, looked)
     weights, linear = {}, {}
@@ -122,7 +122,9 @@ def _pairs(model: Model, scores: Mapping[str, object]) -> Vectors:
     for name, ends in PAIRS.items():
         if name in scores and exemplars.keys() >= set(ends):
             first, last = (
-                operations.evaluate(exemplar(exemplars[end]), config.z_size, config.prior, {})
+                operations.evaluate_latent(
+                    exemplar(exemplars[end]), config.z_size, config.prior, {}
+                )
                 for end in ends
             )
             found[name] = last - first
@@ -143,7 +145,7 @@ def changes(
 ) -> dict[str, np.ndarray]:
     """By name half of what two steps change, from -1 to 1, of each of `count` draws (count,)."""
     config = model.config
-    zs = operations.draws(seed, 0, count, config.z_size, config.prior)
+    zs = operations.draw_latents(seed, 0, count, config.z_size, config.prior)
     less, more = (seeing(drawn(model, zs + sign * step), looked) for sign in (-1, 1))
     return {name: (more[name] - less[name]) / 2 for name in more}
 

@@ -65,7 +65,7 @@ def train_encoder(
     samples = _fit(generator, network, minutes, say)
     worth = measured(weights.generator(), network)
     facts = {"samples": samples, "minutes": minutes, "held_out": worth}
-    encoder.save(folder, network, facts)
+    encoder.save_encoder(folder, network, facts)
     card = with_section(weights.card, section(network, facts))
     checkpoint.write_atomically(folder / checkpoint.CARD, card.encode())
     return facts
@@ -136,7 +136,9 @@ def measured(generator: Generator, network: Encoder) -> dict[str, float]:
     """On draws of its own, unchanged: correlation of found and true values of z, length of the
     error as a share of z's, and root mean square of what G makes of it (grey levels of 255)."""
     config = generator.config
-    z = operations.draws(HELD_OUT_SEED, 0, HELD_OUT, config.z_size, config.prior).astype(np.float32)
+    z = operations.draw_latents(HELD_OUT_SEED, 0, HELD_OUT, config.z_size, config.prior).astype(
+        np.float32
+    )
     found, apart = [], []
     for part in torch.from_numpy(z).split(BATCH):
         pictures = generator(part)

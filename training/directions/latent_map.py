@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 
-from dcgan.analysis.features import features
-from dcgan.models.exemplars import Atlas
+from dcgan.analysis.features import extract_features
+from dcgan.models.exemplars import LatentMap
 from dcgan.rendering.engine import Model
 
 SEED = 1
@@ -20,7 +20,7 @@ SIDE = 20
 COMPONENTS = 50
 
 
-def atlas(model: Model, side: int = SIDE) -> tuple[Atlas, dict[str, float]]:
+def atlas(model: Model, side: int = SIDE) -> tuple[LatentMap, dict[str, float]]:
     """The map of the first side * side draws of SEED, and what the ways to lay it out are worth:
     the mean distance of neighbours' features, as a part of that of any two draws."""
     from sklearn.decomposition import PCA
@@ -66,4 +66,6 @@ def _seen(model: Model, pictures: np.ndarray) -> np.ndarray:
     colours = pictures.transpose(0, 3, 1, 2)[:, : model.config.channels]
     discriminator = model.checkpoint.discriminator()
     batches = np.array_split(np.ascontiguousarray(colours), max(len(colours) // 50, 1))
-    return np.concatenate([features(discriminator, batch).detach().numpy() for batch in batches])
+    return np.concatenate(
+        [extract_features(discriminator, batch).detach().numpy() for batch in batches]
+    )

@@ -33,7 +33,7 @@ import numpy as np
 import typer
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import measure
+from dcgan.analysis.classifiers import classify_images
 from dcgan.latents.spec import Mean, Z
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
@@ -64,7 +64,10 @@ def run(
     """Figure 7: arithmetic on z, for means of three and single z's, and on pixels."""
     started = time.monotonic()
     model = Model("faces", checkpoint.load(weights))
-    (picker, _), (judge, worth) = classifiers.load(judged_by, "a"), classifiers.load(judged_by, "b")
+    (picker, _), (judge, worth) = (
+        classifiers.load_classifier(judged_by, "a"),
+        classifiers.load_classifier(judged_by, "b"),
+    )
     samples = Samples(model, picker, POOL_SEED, pool)
     base = Samples(model, judge, BASE_SEED, pool)
     facts: dict[str, Any] = {
@@ -77,7 +80,7 @@ def run(
     for names, outcome in zip(SUMS, OUTCOMES, strict=True):
         drawn = draw_triples(samples, names, triples)
         shown = draw_all(model, drawn)
-        logits = {kind: measure(judge, pictures) for kind, pictures in shown.items()}
+        logits = {kind: classify_images(judge, pictures) for kind, pictures in shown.items()}
         logits["base"] = base.logits
         hits = {kind: sureness(found, outcome) > 0 for kind, found in logits.items()}
         facts["sums"].append(

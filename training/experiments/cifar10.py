@@ -133,7 +133,7 @@ def run(
             "images_seen": opened.metadata.get("images_seen"),
             "seed": linear_evaluation.SEED,
             "pictures": pictures,
-            "features": features.length(network.config),
+            "features": features.feature_length(network.config),
         }
         same = before if before.get("weights") == opened.hash else {}
         curve = curve or same.get("curve", [])
@@ -198,7 +198,7 @@ def read(data: str, network: Discriminator) -> Labelled:
             "of each; it has "
             + ", ".join(f"{n:,} of {label}" for label, n in Counter(labels.tolist()).most_common())
         )
-    features.features(network, pool.pictures[:1])
+    features.extract_features(network, pool.pictures[:1])
     order = random(linear_evaluation.SEED, "order", 0).permutation(len(labels))
     return Labelled(pool.pictures[order], labels[order])
 
@@ -211,12 +211,12 @@ def seen(
     The features are maps of files in `scratch`, which the next call writes anew.
     """
     with autocast():
-        used = features.reestimated(channels_last(network), known.pictures)
+        used = features.reestimate_statistics(channels_last(network), known.pictures)
 
         def of(pictures: np.ndarray) -> torch.Tensor:
-            return features.features(used, pictures).float()
+            return features.extract_features(used, pictures).float()
 
-        numbers = features.length(used.config)
+        numbers = features.feature_length(used.config)
         rows = _written(of, numbers, known, scratch / "training.npy")
         aside = _written(of, numbers, asked, scratch / "test.npy")
     return used, rows, aside
@@ -237,7 +237,7 @@ def of_features(
         usual = rows.features.mean(axis=0, dtype=np.float32)
         counts = {"pictures": len(known.labels), "test": len(asked.labels)}
         worth = {"data": "CIFAR-10", **counts, **found}
-        probe.save(
+        probe.save_probe(
             opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth), used
         )
     return {"all": found, "few": linear_evaluation.few(rows, aside, CS)}
@@ -263,9 +263,9 @@ def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]
 def _written(
     of: Callable[[np.ndarray], torch.Tensor], numbers: int, part: Labelled, file: Path
 ) -> Rows:
-    """`features.write`, with its progress on the terminal."""
+    """`features.write_in_batches`, with its progress on the terminal."""
     with typer.progressbar(length=len(part.labels), label=f"features, {file.stem}") as shown:
-        found = features.write(
+        found = features.write_in_batches(
             of, numbers, part.pictures, file, lambda done: shown.update(done - shown.pos)
         )
     return Rows(found, part.labels)

@@ -110,7 +110,7 @@ def measure(
 ) -> dict[str, Any]:
     """What is stated of a model's directions."""
     sees = seeing.measuring
-    zs = operations.draws(SEED, 0, heads, model.config.z_size, model.config.prior)
+    zs = operations.draw_latents(SEED, 0, heads, model.config.z_size, model.config.prior)
     of = discriminator_features(model.checkpoint.discriminator())
     still = drawn(model, zs)
     base, at = sees(still, few), of(still)
@@ -168,7 +168,7 @@ def _stated(model: Model, sees: Seeing, name: str, zs: np.ndarray, few: int) -> 
 
 def _random(model: Model) -> Sequence[np.ndarray]:
     config = model.config
-    zs = operations.draws(RANDOM_SEED, 0, RANDOM, config.z_size, "normal")
+    zs = operations.draw_latents(RANDOM_SEED, 0, RANDOM, config.z_size, "normal")
     return STANDARD_DEVIATION[config.prior] * zs / np.linalg.norm(zs, axis=1, keepdims=True)
 
 

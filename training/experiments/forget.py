@@ -3,7 +3,7 @@
     python -m training run forget --weights weights/rooms --data ../shared/data/rooms \\
         --json results/forget.json --sheet docs/forget.png
 
-About 25 minutes on 2 cores. The maps are those that the boxes select (`units.fit`). Of 1,000
+About 25 minutes on 2 cores. The maps are those that the boxes select (`units.fit_units`). Of 1,000
 samples without the first k of them the window share is taken, the share of pixels that the window
 judge finds to be window, and the KID to held-out rooms: the loss of windows beside the loss of
 everything else. Compared with the fitted order are maps that were not fitted, as active on average
@@ -37,7 +37,7 @@ import typer
 from torch import Tensor
 
 from dcgan.analysis import units
-from dcgan.analysis.classifiers import SIZE
+from dcgan.analysis.classifiers import IMAGE_SIZE
 from dcgan.latents.spec import Gain, PictureSpec
 from dcgan.media import images
 from dcgan.models import checkpoint
@@ -105,7 +105,7 @@ def run(
     model = Model("rooms", checkpoint.load(weights))
     boxes = read_boxes(model, file)
     judge, worth = window_segmentation.load(judged_by)
-    fit = units.fit(model, boxes)
+    fit = units.fit_units(model, boxes)
     trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
     real = trained_with.pictures(data).held_out
     if len(real) < part:
@@ -241,7 +241,9 @@ def in_boxes(
     Outside is taken over the pictures with boxes; pictures without any stand apart.
     """
     specs = [picture.spec for picture in boxes.pictures]
-    inside = np.stack([picture.cells(model.config.image_size, SIZE) for picture in boxes.pictures])
+    inside = np.stack(
+        [picture.cells(model.config.image_size, IMAGE_SIZE) for picture in boxes.pictures]
+    )
     boxed = inside.any((1, 2))
     found: dict[str, Any] = {
         "pictures": len(specs),
@@ -361,7 +363,7 @@ def pairs(measured: Dropping, maps: Sequence[int]) -> np.ndarray:
     most = np.argsort(-measured.coverage.mean((1, 2)), kind="stable")[:PAIRS]
     rows = np.concatenate([most, np.arange(min(PAIRS, len(measured.coverage)))])
     blocks = [
-        images.grid(measured.draw(some, part), COLUMNS)
+        images.make_grid(measured.draw(some, part), COLUMNS)
         for part in np.split(rows, range(COLUMNS, len(rows), COLUMNS))
         for some in ([], maps)
     ]

@@ -112,7 +112,7 @@ def run(
     found = compare(sampled, held_out, trained)
     near_copies = nearest(Pictures(copied, features(copied)), trained)
     walked = walk(opened, walks)
-    changes = np.stack([images.steps(frames) for frames in walked])
+    changes = np.stack([images.frame_differences(frames) for frames in walked])
     facts = {
         "weights": opened.hash,
         "images_seen": opened.metadata.get("images_seen"),
@@ -169,13 +169,16 @@ def walk(weights: Checkpoint, count: int) -> np.ndarray:
     model = Model("walked", weights)
     label = 0 if weights.config.classes else None
     legs = [(Draw(SEED, 2 * leg), Draw(SEED, 2 * leg + 1)) for leg in range(count)]
-    paths = [operations.walk(ends, STEPS + 1, closed=False, spherical=True) for ends in legs]
+    paths = [
+        operations.interpolate_keyframes(ends, STEPS + 1, closed=False, spherical=True)
+        for ends in legs
+    ]
     return np.stack([model.render([model.spec(z, label=label) for z in path]) for path in paths])
 
 
 def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
     """How evenly walks change; changes: (walks, STEPS)."""
-    ends = np.array([images.steps(frames[[0, -1]])[0] for frames in walked])
+    ends = np.array([images.frame_differences(frames[[0, -1]])[0] for frames in walked])
     ratios = changes.max(axis=1) / changes.mean(axis=1)
     return {
         "walks": len(walked),
@@ -247,7 +250,7 @@ def _strip(frames: np.ndarray, changes: np.ndarray) -> np.ndarray:
     """A walk's pictures in a row, each over the largest of the steps that led to it."""
     font = ImageFont.load_default(11)
     places = np.linspace(0, STEPS, FRAMES).round().astype(int)
-    row = images.grid(frames[places], FRAMES)
+    row = images.make_grid(frames[places], FRAMES)
     sheet = Image.new("RGB", (row.shape[1], row.shape[0] + 16), "white")
     sheet.paste(Image.fromarray(row))
     pen, size = ImageDraw.Draw(sheet), frames.shape[2]

@@ -32,12 +32,12 @@ import typer
 from joblib import delayed
 
 from dcgan.analysis import inversion
-from dcgan.analysis.inversion import Begun, Found
+from dcgan.analysis.inversion import Inversion, StartingPoint
 from dcgan.latents.spec import Draw, parse
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
-from dcgan.tasks import finish
+from dcgan.tasks import run_to_end
 from training.data.datasets import shown
 from training.data.parallel import in_processes
 from training.data.readers import DataError
@@ -96,7 +96,7 @@ def run(
     facts: dict[str, Any] = {
         "weights": model.checkpoint.hash,
         "images_seen": model.checkpoint.metadata.get("images_seen"),
-        "seeds": {"pictures": SEED, "base": BASE_SEED, "starts": inversion.SEED},
+        "seeds": {"pictures": SEED, "base": BASE_SEED, "starts": inversion.START_SEED},
         "among": AMONG,
         "steps": inversion.STEPS,
         "found_again": {"pixels": NEAR, "relative_error": EXACT},
@@ -111,7 +111,7 @@ def run(
             ways["encoder"], ways["alone"] = guesses, without
         nearest = _nearest(given, drawn)
         near = [
-            images.steps(np.stack([a, drawn[row]]))[0]
+            images.frame_differences(np.stack([a, drawn[row]]))[0]
             for a, row in zip(given, nearest, strict=True)
         ]
         ways["nearest"] = [
@@ -124,7 +124,7 @@ def run(
     typer.echo(report(facts))
     figures.keep(out, facts, started, {"held-out": count})
     if figure:
-        sheet = images.grid(np.concatenate(rows), ROWS)
+        sheet = images.make_grid(np.concatenate(rows), ROWS)
         checkpoint.write_atomically(figure, images.encode_png(images.enlarge(sheet, 2)))
 
 
@@ -138,12 +138,12 @@ def _searched(
 
 def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
     """In a process of its own, on one thread."""
-    torch.set_num_threads(inversion.THREADS)
+    torch.set_num_threads(inversion.TORCH_THREADS)
     model = _model(weights)
     rows = []
     for picture in pictures:
         began = time.monotonic()
-        found = finish(inversion.project(model, picture, inversion.STEPS, guessed=guessed))
+        found = run_to_end(inversion.invert(model, picture, inversion.STEPS, guessed=guessed))
         seconds = time.monotonic() - began
         [guess] = [start for start in found.starts if start.kind == "encoder"] or [None]
         rows.append(
@@ -163,7 +163,7 @@ def _model(weights: str) -> Model:
     return Model("projected", checkpoint.load(weights))
 
 
-def _row(model: Model, found: Found | Begun) -> dict[str, Any]:
+def _row(model: Model, found: Inversion | StartingPoint) -> dict[str, Any]:
     return {"text": str(found.spec), "z": model.z(found.spec), **asdict(found.distance)}
 
 

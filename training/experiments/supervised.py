@@ -59,7 +59,7 @@ class Classifier(nn.Module):
             use_matrix_products(network)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        *_, maps = self.network.maps(pictures)
+        *_, maps = self.network.feature_maps(pictures)
         return self.network.score(self.dropout(maps.flatten(1)))
 
 

@@ -163,9 +163,9 @@ def read(data: str, size: int, channels: int) -> Split:
 def of_network(network: Discriminator, split: Split) -> dict[str, Any]:
     """What a linear classifier makes of D's features, on statistics of all but the test part."""
     seen = np.setdiff1d(np.arange(len(split.labels)), split.test)
-    network = features.reestimated(network, split.pool.pictures[seen])
+    network = features.reestimate_statistics(network, split.pool.pictures[seen])
     with tempfile.TemporaryDirectory() as folder:
-        rows = features.extract(network, split.pool.pictures, Path(folder) / "features.npy")
+        rows = features.write_features(network, split.pool.pictures, Path(folder) / "features.npy")
         return {"features": rows.shape[1], **linear(np.asarray(rows), split, CS)}
 
 

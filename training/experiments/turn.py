@@ -128,7 +128,9 @@ def _random_turn(model: Model, index: int, length: float) -> tuple[float, Z, Z]:
 
 def _length(model: Model, start: Z, end: Z) -> float:
     config = model.config
-    first, last = (operations.evaluate(z, config.z_size, config.prior, {}) for z in (start, end))
+    first, last = (
+        operations.evaluate_latent(z, config.z_size, config.prior, {}) for z in (start, end)
+    )
     return float(np.linalg.norm(last - first))
 
 

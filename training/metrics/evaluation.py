@@ -39,7 +39,7 @@ def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH)
     """(count, H, W, 3) uint8 of z's 0 to count - 1, normalised as G's mode has it."""
     config = generator.config
     device = next(generator.parameters()).device
-    z = operations.draws(seed, 0, count, config.z_size, config.prior).astype(np.float32)
+    z = operations.draw_latents(seed, 0, count, config.z_size, config.prior).astype(np.float32)
     pictures = []
     for start in range(0, count, batch_size):
         part = torch.from_numpy(z[start : start + batch_size]).to(device)

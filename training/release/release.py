@@ -90,7 +90,7 @@ def ship(
         )
     weights, chosen = evaluation.copy_best(run, out, best["images"])
     curve = newest_facts(run)["curve"]
-    onnx_export.write(weights)
+    onnx_export.write_graph(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
     checkpoint.save_directions(out, directions)
@@ -101,13 +101,13 @@ def ship(
             "and terms stand there."
         )
         then = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
-        onnx_export.write(
+        onnx_export.write_graph(
             checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry))
         )
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
     samples = evaluation.sample(generator, GRID, GRID_SEED)
-    checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.grid(samples)))
+    checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.make_grid(samples)))
     figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
     text = card(out.name, recipe, data, pictures, curve, chosen, measured, picked, compared, faults)

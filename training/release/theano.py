@@ -137,5 +137,5 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 @torch.no_grad()
 def _fix_discriminator(discriminator: Discriminator, generator: Generator) -> None:
     """D's running statistics over the pictures of the z's that G's were estimated on."""
-    z = operations.draws(SEED, 0, COUNT, SVHN.z_size, SVHN.prior).astype(np.float32)
+    z = operations.draw_latents(SEED, 0, COUNT, SVHN.z_size, SVHN.prior).astype(np.float32)
     update_bn([generator(part) for part in torch.from_numpy(z).split(BATCH)], discriminator)

@@ -19,11 +19,11 @@ from starlette.routing import BaseRoute, Route
 
 from dcgan.rendering.engine import Engine, Model
 from dcgan.site import ort_web
-from dcgan.ui.serving.http import FOREVER, RequestError, answering, readable
+from dcgan.ui.serving.http import CACHE_FOREVER, RequestError, checkpoint_errors, error_responses
 
 BYTES = "application/octet-stream"
 WEIGHTS = "These weights"
-KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm"}
+MEDIA_TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
@@ -52,26 +52,26 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return JSONResponse(table, headers=_forever())
 
     async def part(request: Request) -> Response:
-        path = ort_web.file(request.path_params["version"], request.path_params["file"])
+        path = ort_web.runtime_file(request.path_params["version"], request.path_params["file"])
         if path is None:
             raise RequestError("This server has no such file of onnxruntime-web.", 404)
         headers = {**_forever(), "Vary": "Accept-Encoding"}
-        kind = KINDS[path.suffix]
+        kind = MEDIA_TYPES[path.suffix]
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return FileResponse(path, media_type=kind, headers=headers)
         content = await run_in_threadpool(ort_web.compressed, path)
         return Response(content, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
 
     return [
-        Route("/dcgan/generators/{digest}.{backend}.onnx", answering(generator)),
-        Route("/dcgan/generators/{digest}.tensors", answering(tensors)),
-        Route("/dcgan/directions/{digest}.json", answering(directions)),
-        Route("/dcgan/runtime/{version}/{file}", answering(part)),
+        Route("/dcgan/generators/{digest}.{backend}.onnx", error_responses(generator)),
+        Route("/dcgan/generators/{digest}.tensors", error_responses(tensors)),
+        Route("/dcgan/directions/{digest}.json", error_responses(directions)),
+        Route("/dcgan/runtime/{version}/{file}", error_responses(part)),
     ]
 
 
 def _forever() -> dict[str, str]:
-    return {"Cache-Control": FOREVER}
+    return {"Cache-Control": CACHE_FOREVER}
 
 
 def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
@@ -87,13 +87,13 @@ def _generator(model: Model, backend: str) -> bytes:
     """Kept for the next visitor: an audience comes all at once, for the same model."""
     from dcgan.rendering import onnx_export
 
-    with readable(WEIGHTS):
-        return onnx_export.for_browsers(model.checkpoint, backend)
+    with checkpoint_errors(WEIGHTS):
+        return onnx_export.build_browser_graph(model.checkpoint, backend)
 
 
 @functools.lru_cache(maxsize=2)
 def _tensors(model: Model) -> bytes:
     from dcgan.rendering import onnx_export
 
-    with readable(WEIGHTS):
-        return onnx_export.tensors(model.checkpoint)
+    with checkpoint_errors(WEIGHTS):
+        return onnx_export.browser_tensors(model.checkpoint)

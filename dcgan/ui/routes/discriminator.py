@@ -26,25 +26,25 @@ from starlette.routing import BaseRoute, Route
 
 from dcgan.latents.spec import PictureSpec
 from dcgan.media import images
-from dcgan.media.uploads import read_photograph
+from dcgan.media.uploads import read_square_upload
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.rendering.engine import Engine, Model
 from dcgan.tasks import Work
 from dcgan.ui.serving import streaming
 from dcgan.ui.serving.http import (
     RequestError,
-    answering,
+    checkpoint_errors,
     data_uri,
+    error_responses,
     read_body,
+    read_int,
     read_spec,
-    read_whole,
-    readable,
-    reading,
+    upload_errors,
 )
 
 if TYPE_CHECKING:
     from dcgan.analysis.probe import Probe
-    from dcgan.analysis.saliency import Seen, Survey
+    from dcgan.analysis.saliency import FeatureAttribution, Survey
     from dcgan.models.networks import Discriminator
 
 MAX_UPLOAD = 10 * 2**20
@@ -55,19 +55,21 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def by_text(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        return await streaming.answer(look(engine, spec, read_whole(request, "feature", "0")))
+        return await streaming.stream_answer(
+            explain(engine, spec, read_int(request, "feature", "0"))
+        )
 
     async def by_file(request: Request) -> Response:
-        model, feature = _model(request, engine), read_whole(request, "feature", "0")
+        model, feature = _model(request, engine), read_int(request, "feature", "0")
         content = await read_body(request, MAX_UPLOAD)
-        return await streaming.answer(look_at(model, content, feature))
+        return await streaming.stream_answer(explain_file(model, content, feature))
 
     async def by_feature(request: Request) -> Response:
-        model, first = _model(request, engine), read_whole(request, "first", "0")
-        return await streaming.answer(features(model, first))
+        model, first = _model(request, engine), read_int(request, "first", "0")
+        return await streaming.stream_answer(feature_page(model, first))
 
     async def with_probe(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(probes, engine))
+        return JSONResponse(await run_in_threadpool(describe_probes, engine))
 
     async def class_by_text(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
@@ -78,42 +80,42 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return JSONResponse(await run_in_threadpool(classify_file, model, content))
 
     return [
-        Route("/dcgan/look", answering(by_text)),
-        Route("/dcgan/look", answering(by_file), methods=["POST"]),
-        Route("/dcgan/features", answering(by_feature)),
-        Route("/dcgan/probes", answering(with_probe)),
-        Route("/dcgan/probe", answering(class_by_text)),
-        Route("/dcgan/probe", answering(class_by_file), methods=["POST"]),
+        Route("/dcgan/look", error_responses(by_text)),
+        Route("/dcgan/look", error_responses(by_file), methods=["POST"]),
+        Route("/dcgan/features", error_responses(by_feature)),
+        Route("/dcgan/probes", error_responses(with_probe)),
+        Route("/dcgan/probe", error_responses(class_by_text)),
+        Route("/dcgan/probe", error_responses(class_by_file), methods=["POST"]),
     ]
 
 
-def look(engine: Engine, spec: PictureSpec, feature: int) -> Work[dict[str, Any]]:
+def explain(engine: Engine, spec: PictureSpec, feature: int) -> Work[dict[str, Any]]:
     """What D makes of a picture, and what one feature and those that stand out look at."""
     model = engine.model(spec.model)
     [picture] = model.render([spec])
-    return (yield from _look(model, picture, feature, spec.label))
+    return (yield from _explain(model, picture, feature, spec.label))
 
 
-def look_at(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
+def explain_file(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
     """The same for a file, with `notes`: what had to be done to it."""
     from dcgan.analysis import saliency
 
-    saliency.check(model, feature, labelled=False)
-    picture, notes = _photograph(model, content)
-    found = yield from _look(model, picture, feature, None)
+    saliency.check_feature(model, feature, labelled=False)
+    picture, notes = _read_image(model, content)
+    found = yield from _explain(model, picture, feature, None)
     return {**found, "notes": notes}
 
 
-def features(model: Model, first: int) -> Work[dict[str, Any]]:
+def feature_page(model: Model, first: int) -> Work[dict[str, Any]]:
     """The draws that features from `first` on respond to most, each above its guided gradient."""
-    from dcgan.analysis.saliency import SHOWN
+    from dcgan.analysis.saliency import FEATURES_SHOWN
 
     survey = yield from _survey(model, first)
-    numbers = survey.shown(first)
+    numbers = survey.feature_range(first)
     networks = {}
     for name, network in (("trained", survey.trained), ("random", survey.random)):
-        found = survey.sought(network, numbers)
-        sheet = images.encode_jpeg(images.grid(found.pairs, SHOWN))
+        found = survey.top_samples(network, numbers)
+        sheet = images.encode_jpeg(images.make_grid(found.pairs, FEATURES_SHOWN))
         networks[name] = {
             "sheet": data_uri(sheet, "jpeg"),
             "specs": [str(spec) for spec in found.specs],
@@ -123,22 +125,22 @@ def features(model: Model, first: int) -> Work[dict[str, Any]]:
         "features": _features(model),
         "samples": len(survey.specs),
         "numbers": list(numbers),
-        "columns": SHOWN,
+        "columns": FEATURES_SHOWN,
         **networks,
     }
 
 
-def probes(engine: Engine) -> dict[str, Any]:
+def describe_probes(engine: Engine) -> dict[str, Any]:
     """The classes of models' probes and what these are worth, see `probe.describe`, by model."""
     from dcgan.analysis import probe
 
-    with readable("A probe"):
+    with checkpoint_errors("A probe"):
         found = {name: probe.describe(model.checkpoint) for name, model in engine.models.items()}
     return {name: described for name, described in found.items() if described}
 
 
 def classify(engine: Engine, spec: PictureSpec) -> dict[str, Any] | None:
-    """What the probe of a picture's model calls it, see `probe.told`; None without a probe."""
+    """What the probe of its model calls a picture (`probe.answer_json`); None without a probe."""
     model = engine.model(spec.model)
     [picture] = model.render([spec])
     return _classify(model, picture)
@@ -146,49 +148,49 @@ def classify(engine: Engine, spec: PictureSpec) -> dict[str, Any] | None:
 
 def classify_file(model: Model, content: bytes) -> dict[str, Any] | None:
     """The same for a file."""
-    picture, _ = _photograph(model, content)
+    picture, _ = _read_image(model, content)
     return _classify(model, picture)
 
 
 def _classify(model: Model, picture: np.ndarray) -> dict[str, Any] | None:
     from dcgan.analysis import probe
 
-    with readable("A probe"):
+    with checkpoint_errors("A probe"):
         opened = _probe(model)
-    return opened and probe.told(*opened, picture)
+    return opened and probe.answer_json(*opened, picture)
 
 
 @functools.lru_cache(maxsize=64)
 def _probe(model: Model) -> tuple[Probe, Discriminator] | None:
     from dcgan.analysis import probe
 
-    return probe.load(model.checkpoint)
+    return probe.load_probe(model.checkpoint)
 
 
-def _photograph(model: Model, content: bytes) -> tuple[np.ndarray, list[str]]:
+def _read_image(model: Model, content: bytes) -> tuple[np.ndarray, list[str]]:
     """A file as the model's D sees it, and what had to be done to it."""
-    with reading(content):
-        return read_photograph(content, model.config.image_size, model.config.channels)
+    with upload_errors(content):
+        return read_square_upload(content, model.config.image_size, model.config.channels)
 
 
-def _look(
+def _explain(
     model: Model, picture: np.ndarray, feature: int, label: int | None
 ) -> Work[dict[str, Any]]:
     survey = yield from _survey(model, feature)
-    found = survey.look(picture, feature, label)
+    found = survey.attribute(picture, feature, label)
     return {
         "picture": data_uri(images.encode_png(picture), "png"),
         "logit": found.logit,
         "usual": found.usual,
         "features": _features(model),
         "feature": feature,
-        "trained": _part(found.trained),
-        "random": _part(found.random),
-        "strongest": [_part(seen) for seen in found.strongest],
+        "trained": _attribution_json(found.trained),
+        "random": _attribution_json(found.random),
+        "strongest": [_attribution_json(seen) for seen in found.strongest],
     }
 
 
-def _part(seen: Seen) -> dict[str, Any]:
+def _attribution_json(seen: FeatureAttribution) -> dict[str, Any]:
     return {**asdict(seen), "gradient": data_uri(images.encode_jpeg(seen.gradient), "jpeg")}
 
 
@@ -196,7 +198,7 @@ def _survey(model: Model, feature: int) -> Work[Survey]:
     """Of a model whose D has this feature."""
     from dcgan.analysis import saliency
 
-    saliency.check(model, feature)
+    saliency.check_feature(model, feature)
     try:
         return (yield from saliency.survey(model))
     except CheckpointError:

@@ -29,10 +29,10 @@ from dcgan.models.checkpoint import CheckpointError
 from dcgan.rendering.engine import Engine, Model
 from dcgan.tasks import Work
 from dcgan.ui.serving import streaming
-from dcgan.ui.serving.http import RequestError, answering, read_body, read_sheet, read_whole
+from dcgan.ui.serving.http import RequestError, error_responses, read_body, read_int, read_sheet
 
-GLOW = (10, 190, 255)
-OPACITY = 0.85
+OVERLAY_COLOUR = (10, 190, 255)
+OVERLAY_OPACITY = 0.85
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
@@ -40,64 +40,66 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def shipped(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
-        return _boxes(shipped_set(model, request.query_params.get("set", "")))
+        return _boxes(shipped_boxes(model, request.query_params.get("set", "")))
 
     async def checked(request: Request) -> Response:
         boxes, _ = _read(await read_body(request), engine)
         return _boxes(boxes)
 
     async def fitted(request: Request) -> Response:
-        return await streaming.answer(fit(engine, await read_body(request)))
+        return await streaming.stream_answer(fit_units(engine, await read_body(request)))
 
     async def most_exciting(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
-        layer = read_whole(request, "layer")
+        layer = read_int(request, "layer")
         network = request.query_params.get("network", units.GENERATOR)
-        return await streaming.answer(exciting(model, layer, network))
+        return await streaming.stream_answer(top_activations(model, layer, network))
 
     async def activation(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
-        layer, number = read_whole(request, "layer"), read_whole(request, "map")
-        content = await run_in_threadpool(glow, engine, specs, columns, layer, number)
+        layer, number = read_int(request, "layer"), read_int(request, "map")
+        content = await run_in_threadpool(activation_overlay, engine, specs, columns, layer, number)
         return Response(content, media_type="image/png")
 
     return [
-        Route("/dcgan/boxes", answering(shipped)),
-        Route("/dcgan/boxes", answering(checked), methods=["POST"]),
-        Route("/dcgan/units", answering(fitted), methods=["POST"]),
-        Route("/dcgan/exciting", answering(most_exciting)),
-        Route("/dcgan/activation", answering(activation), methods=["POST"]),
+        Route("/dcgan/boxes", error_responses(shipped)),
+        Route("/dcgan/boxes", error_responses(checked), methods=["POST"]),
+        Route("/dcgan/units", error_responses(fitted), methods=["POST"]),
+        Route("/dcgan/exciting", error_responses(most_exciting)),
+        Route("/dcgan/activation", error_responses(activation), methods=["POST"]),
     ]
 
 
-def shipped_set(model: Model, name: str) -> BoxSet:
+def shipped_boxes(model: Model, name: str) -> BoxSet:
     boxes = model.checkpoint.boxes.get(name)
     if boxes is None:
         raise RequestError(f"{model.name} has no set of boxes called {name!r}.", 404)
     return boxes
 
 
-def fit(engine: Engine, boxes: str | bytes) -> Work[dict[str, Any]]:
+def fit_units(engine: Engine, boxes: str | bytes) -> Work[dict[str, Any]]:
     """The maps that a set of boxes speaks of, from its JSON."""
     drawn, model = _read(boxes, engine)
-    if known := units.shipped(model, drawn):
+    if known := units.load_unit_fit(model, drawn):
         return known.table()
-    return (yield from units.fitting(model, drawn)).table()
+    return (yield from units.fit_units_in_steps(model, drawn)).table()
 
 
-def exciting(model: Model, layer: int, network: str) -> Work[dict[str, Any]]:
+def top_activations(model: Model, layer: int, network: str) -> Work[dict[str, Any]]:
     """For each map of a layer the draws that excite it most, and in which cell."""
     if network not in (units.GENERATOR, units.DISCRIMINATOR):
         raise RequestError("The network must be generator or discriminator.")
     try:
-        found = yield from units.exciting(model, layer, network)
+        found = yield from units.top_activations(model, layer, network)
     except CheckpointError:
         raise RequestError(f"{model.name} comes without its discriminator.", 404) from None
-    table = {"seed": units.DRAWS_SEED, "count": units.DRAWS}
+    table = {"seed": units.TOP_SAMPLES_SEED, "count": units.TOP_SAMPLES_SEARCHED}
     return table | {"draws": found.draws.tolist(), "cells": found.cells.tolist()}
 
 
-def glow(engine: Engine, specs: list[PictureSpec], columns: int, layer: int, number: int) -> bytes:
+def activation_overlay(
+    engine: Engine, specs: list[PictureSpec], columns: int, layer: int, number: int
+) -> bytes:
     """A transparent PNG over a sheet of pictures, more opaque the more active a map is."""
     if len({spec.model for spec in specs}) > 1:
         raise RequestError("The pictures must be of one model.")
@@ -106,10 +108,10 @@ def glow(engine: Engine, specs: list[PictureSpec], columns: int, layer: int, num
         raise RequestError(f"Layer {layer} has maps 0 to {maps.shape[1] - 1}, not {number}.")
     values = maps[:, number]
     shine = np.empty((*values.shape, 4), np.uint8)
-    shine[..., :3] = GLOW
-    shine[..., 3] = np.rint(values * (255 * OPACITY / max(float(values.max()), 1e-6)))
+    shine[..., :3] = OVERLAY_COLOUR
+    shine[..., 3] = np.rint(values * (255 * OVERLAY_OPACITY / max(float(values.max()), 1e-6)))
     scale = engine.model(specs[0].model).config.image_size // maps.shape[2]
-    return images.encode_png(images.enlarge(images.grid(shine, columns), scale))
+    return images.encode_png(images.enlarge(images.make_grid(shine, columns), scale))
 
 
 def _read(body: str | bytes, engine: Engine) -> tuple[BoxSet, Model]:

@@ -19,15 +19,22 @@ from starlette.routing import BaseRoute, Route
 from dcgan.media import images
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.rendering.engine import Engine, Model
-from dcgan.tasks import Sketch, Work
+from dcgan.tasks import Progress, Work
 from dcgan.ui.routes.discriminator import MAX_UPLOAD
 from dcgan.ui.serving import streaming
-from dcgan.ui.serving.http import RequestError, answering, data_uri, read_body, readable, reading
+from dcgan.ui.serving.http import (
+    RequestError,
+    checkpoint_errors,
+    data_uri,
+    error_responses,
+    read_body,
+    upload_errors,
+)
 
 if TYPE_CHECKING:
-    from dcgan.analysis.inversion import Begun
+    from dcgan.analysis.inversion import StartingPoint
 
-CUTS = "face", "middle"
+CROPS = "face", "middle"
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
@@ -35,23 +42,23 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def of_file(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
-        cut = request.query_params.get("cut", CUTS[0])
+        cut = request.query_params.get("cut", CROPS[0])
         content = await read_body(request, MAX_UPLOAD)
-        return await streaming.answer(project(model, content, cut))
+        return await streaming.stream_answer(invert_file(model, content, cut))
 
-    return [Route("/dcgan/project", answering(of_file), methods=["POST"])]
+    return [Route("/dcgan/project", error_responses(of_file), methods=["POST"])]
 
 
-def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
+def invert_file(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
     """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture."""
     import torch
 
     from dcgan.analysis import inversion
     from dcgan.analysis.discriminator import load_discriminator
 
-    torch.set_num_threads(inversion.THREADS)
-    if cut not in CUTS:
-        raise RequestError(f'"cut" is {" or ".join(CUTS)}, not {str(cut)[:40]!r}.')
+    torch.set_num_threads(inversion.TORCH_THREADS)
+    if cut not in CROPS:
+        raise RequestError(f'"cut" is {" or ".join(CROPS)}, not {str(cut)[:40]!r}.')
     try:
         load_discriminator(model)
     except CheckpointError:
@@ -60,13 +67,13 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
             "a training run are kept without theirs. Go to the end of training.",
             404,
         ) from None
-    with reading(content):
-        picture, notes = inversion.crop(model, content, middle=cut == "middle")
-    searching = inversion.project(model, picture, inversion.STEPS)
-    with readable("The encoder"):
+    with upload_errors(content):
+        picture, notes = inversion.crop_upload(model, content, middle=cut == "middle")
+    searching = inversion.invert(model, picture, inversion.STEPS)
+    with checkpoint_errors("The encoder"):
         first = next(searching)
     seen = {"crop": data_uri(images.encode_png(picture), "png"), "notes": notes}
-    yield Sketch(first, seen)
+    yield Progress(first, seen)
     while True:
         try:
             yield next(searching)
@@ -77,10 +84,10 @@ def project(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
         "spec": str(found.spec),
         "distance": asdict(found.distance),
         "starts": [_start(start) for start in found.starts],
-        "samples": inversion.SAMPLES,
+        "samples": inversion.START_SAMPLES,
         **seen,
     }
 
 
-def _start(start: Begun) -> dict[str, Any]:
+def _start(start: StartingPoint) -> dict[str, Any]:
     return {"kind": start.kind, "spec": str(start.spec), **asdict(start.distance)}

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan.paths import REPOSITORY
-from dcgan.ui.serving.http import RequestError, answering
+from dcgan.ui.serving.http import RequestError, error_responses
 
 RESULTS = REPOSITORY / "results"
 REPORT = REPOSITORY / "docs" / "RESULTS.md"
@@ -30,10 +30,10 @@ def routes(folder: Path) -> list[BaseRoute]:
             raise RequestError(f"There is no result called {name[:40]!r}; there is: {known}.", 404)
         return FileResponse(files[name], media_type="application/json")
 
-    return [Route("/dcgan/results", answering(result))]
+    return [Route("/dcgan/results", error_responses(result))]
 
 
-def html(report: Path) -> str:
+def results_html(report: Path) -> str:
     """The sections of a file like REPORT, each from its h2 on; "" where there is none."""
     text = report.read_text(encoding="utf-8") if report.is_file() else ""
     _, heading, sections = text.partition("\n## ")

@@ -17,9 +17,16 @@ from dcgan.rendering.engine import Engine
 from dcgan.site import archive
 from dcgan.tasks import Work
 from dcgan.ui.serving import streaming
-from dcgan.ui.serving.http import RequestError, answering, data_uri, read_body, read_json, read_spec
+from dcgan.ui.serving.http import (
+    RequestError,
+    data_uri,
+    error_responses,
+    read_body,
+    read_json,
+    read_spec,
+)
 
-PICTURES = 99
+MAX_IMAGES = 99
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
@@ -27,14 +34,14 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
     async def packed(request: Request) -> Response:
         asked = read_json(await read_body(request), '{"specs": [...]}')
-        return await streaming.answer(pack(engine, asked.get("specs")))
+        return await streaming.stream_answer(pack(engine, asked.get("specs")))
 
-    return [Route("/dcgan/shelf", answering(packed), methods=["POST"])]
+    return [Route("/dcgan/shelf", error_responses(packed), methods=["POST"])]
 
 
 def pack(engine: Engine, specs: object) -> Work[dict[str, Any]]:
     """{"zip": data URI}, see `shelf.pack`."""
-    if not isinstance(specs, list) or not 1 <= len(specs) <= PICTURES:
-        raise RequestError(f'"specs" must be a list of 1 to {PICTURES} picture texts.')
-    content = yield from archive.pack(engine, [read_spec(text, engine) for text in specs])
+    if not isinstance(specs, list) or not 1 <= len(specs) <= MAX_IMAGES:
+        raise RequestError(f'"specs" must be a list of 1 to {MAX_IMAGES} picture texts.')
+    content = yield from archive.pack_shelf(engine, [read_spec(text, engine) for text in specs])
     return {"zip": data_uri(content, "zip")}

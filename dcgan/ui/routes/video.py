@@ -20,27 +20,27 @@ from starlette.routing import BaseRoute, Route
 from dcgan.latents import interpolation
 from dcgan.latents.spec import MAX_TEXT, PictureSpec
 from dcgan.media import video
-from dcgan.media.video import Film, FilmError
+from dcgan.media.video import VideoError, VideoOptions
 from dcgan.rendering import engine as drawing
 from dcgan.rendering.engine import Engine
-from dcgan.tasks import Work, batches, part
+from dcgan.tasks import Work, map_in_batches, sub_task
 from dcgan.ui.serving import streaming
 from dcgan.ui.serving.http import (
     RequestError,
-    answering,
     data_uri,
+    error_responses,
+    error_sentence,
     read_body,
     read_json,
     read_spec,
-    sentence,
 )
 
 FIELDS = ("specs", "seconds", "format", "size", "scaling")
-STATIONS = 9
-SECONDS = 20
-FRAMES = SECONDS * interpolation.FRAMES_PER_SECOND
-MAX_BODY = FRAMES * (MAX_TEXT + 4)
-PIXELS = {"mp4": 160, "webp": 160, "gif": 40, "png": 16}
+MAX_KEYFRAMES = 9
+MAX_SECONDS = 20
+MAX_FRAMES = MAX_SECONDS * interpolation.FRAMES_PER_SECOND
+MAX_BODY = MAX_FRAMES * (MAX_TEXT + 4)
+MAX_MEGAPIXELS = {"mp4": 160, "webp": 160, "gif": 40, "png": 16}
 """Of all frames together, in millions: half a minute of one processor, or a file of some 15 MB."""
 
 
@@ -50,22 +50,24 @@ def routes(engine: Engine) -> list[BaseRoute]:
     async def moving(request: Request) -> Response:
         body = await read_body(request, MAX_BODY)
         asked = read_json(body, '{"specs": [...], "seconds": 4, "format": "mp4"}')
-        return await streaming.answer(film(engine, **{name: asked.get(name) for name in FIELDS}))
+        return await streaming.stream_answer(
+            make_video(engine, **{name: asked.get(name) for name in FIELDS})
+        )
 
-    return [Route("/dcgan/film", answering(moving), methods=["POST"])]
+    return [Route("/dcgan/film", error_responses(moving), methods=["POST"])]
 
 
-def film(
+def make_video(
     engine: Engine, specs: object, seconds: object, format: object, size: object, scaling: object
 ) -> Work[dict[str, Any]]:
     """{FORMAT: data URI, "specs": the texts of its frames}."""
-    if not isinstance(specs, list) or not 2 <= len(specs) <= FRAMES:
-        raise RequestError(f'"specs" must be a list of 2 to {FRAMES} picture texts.')
+    if not isinstance(specs, list) or not 2 <= len(specs) <= MAX_FRAMES:
+        raise RequestError(f'"specs" must be a list of 2 to {MAX_FRAMES} picture texts.')
     wanted = _read_film(seconds, format, size, scaling)
-    return (yield from _film(engine, [read_spec(text, engine) for text in specs], wanted))
+    return (yield from _make_video(engine, [read_spec(text, engine) for text in specs], wanted))
 
 
-def walk(
+def make_walk_video(
     engine: Engine,
     stations: object,
     seconds: object,
@@ -75,45 +77,49 @@ def walk(
     size: object,
     scaling: object,
 ) -> Work[dict[str, Any]]:
-    """A `film` of a walk, `interpolation.FRAMES_PER_SECOND` frames a second."""
-    if not isinstance(stations, list) or not 2 <= len(stations) <= STATIONS:
-        raise RequestError(f'"stations" must be a list of 2 to {STATIONS} picture texts.')
+    """A `make_video` of a walk, `interpolation.FRAMES_PER_SECOND` frames a second."""
+    if not isinstance(stations, list) or not 2 <= len(stations) <= MAX_KEYFRAMES:
+        raise RequestError(f'"stations" must be a list of 2 to {MAX_KEYFRAMES} picture texts.')
     if not isinstance(closed, bool) or not isinstance(spherical, bool):
         raise RequestError('"closed" and "spherical" must be true or false.')
     wanted = _read_film(seconds, format, size, scaling)
     ends = [read_spec(text, engine) for text in stations]
-    specs = interpolation.frames(ends, wanted.seconds, closed, spherical)
-    return (yield from _film(engine, specs, wanted))
+    specs = interpolation.walk_frames(ends, wanted.seconds, closed, spherical)
+    return (yield from _make_video(engine, specs, wanted))
 
 
-def _read_film(seconds: Any, format: Any, size: Any, scaling: Any) -> Film:
-    if not isinstance(seconds, int | float) or not 0.1 <= seconds <= SECONDS:
-        raise RequestError(f"A film takes 0.1 to {SECONDS} seconds, not {reprlib.repr(seconds)}.")
-    with _for_people():
-        return Film(format, seconds, size, scaling)
+def _read_film(seconds: Any, format: Any, size: Any, scaling: Any) -> VideoOptions:
+    if not isinstance(seconds, int | float) or not 0.1 <= seconds <= MAX_SECONDS:
+        raise RequestError(
+            f"A film takes 0.1 to {MAX_SECONDS} seconds, not {reprlib.repr(seconds)}."
+        )
+    with _request_errors():
+        return VideoOptions(format, seconds, size, scaling)
 
 
 @contextmanager
-def _for_people() -> Iterator[None]:
+def _request_errors() -> Iterator[None]:
     try:
         yield
-    except FilmError as error:
-        raise RequestError(sentence(error)) from None
+    except VideoError as error:
+        raise RequestError(error_sentence(error)) from None
 
 
-def _film(engine: Engine, specs: Sequence[PictureSpec], wanted: Film) -> Work[dict[str, Any]]:
+def _make_video(
+    engine: Engine, specs: Sequence[PictureSpec], wanted: VideoOptions
+) -> Work[dict[str, Any]]:
     engine.size(specs)
-    with _for_people():
+    with _request_errors():
         wanted.check(len(specs))
     pixels = len(specs) * wanted.size**2 / 1e6
-    if pixels > PIXELS[wanted.format]:
+    if pixels > MAX_MEGAPIXELS[wanted.format]:
         raise RequestError(
             f"{len(specs)} frames of {wanted.size} x {wanted.size} are {pixels:.0f} million "
-            f"pixels, and a {wanted.format} has at most {PIXELS[wanted.format]} here: choose a "
-            "smaller size, or fewer frames."
+            f"pixels, and a {wanted.format} has at most {MAX_MEGAPIXELS[wanted.format]} here: "
+            "choose a smaller size, or fewer frames."
         )
     texts = [str(spec) for spec in specs]
-    pictures = yield from part(0, 0.3, batches(engine.render, specs, drawing.BATCH))
+    pictures = yield from sub_task(0, 0.3, map_in_batches(engine.render, specs, drawing.BATCH_SIZE))
     frames = np.concatenate(pictures)
-    content = yield from part(0.3, 1, video.encode(frames, texts, wanted))
+    content = yield from sub_task(0.3, 1, video.encode_video(frames, texts, wanted))
     return {wanted.format: data_uri(content, wanted.format), "specs": texts}

@@ -30,20 +30,22 @@ from starlette.staticfiles import StaticFiles
 
 from dcgan.latents.spec import MAX_TEXT, PictureSpec, SpecError, parse
 from dcgan.media import images
-from dcgan.media.uploads import READABLE, NoFaceError, PhotographError, TooLargeError
+from dcgan.media.uploads import READABLE_FORMATS, NoFaceError, TooLargeError, UploadError
 from dcgan.models.annotations import BoxesError
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
-from dcgan.site.manifest import describe
-from dcgan.ui.serving.micro_batching import FullError, Together
+from dcgan.site.manifest import describe_models
+from dcgan.ui.serving.micro_batching import MicroBatcher, QueueFullError
 
-MAX_SHEET = 128
-MAX_BODY = MAX_SHEET * (MAX_TEXT + 4)
-FOREVER = "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
+MAX_SHEET_IMAGES = 128
+MAX_BODY = MAX_SHEET_IMAGES * (MAX_TEXT + 4)
+CACHE_FOREVER = (
+    "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
+)
 RETRY_AFTER = "1"
 _STATUS = {TooLargeError: 413, NoFaceError: 422}
-TYPES = {"mp4": "video/mp4", "zip": "application/zip"}
+MEDIA_TYPES = {"mp4": "video/mp4", "zip": "application/zip"}
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -59,73 +61,76 @@ class RequestError(ValueError):
 
 def routes(engine: Engine) -> list[BaseRoute]:
     """Routes for `launch(app_kwargs={"routes": ...})`, which come before the page's own."""
-    together = Together(engine)
+    together = MicroBatcher(engine)
 
     async def models(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(describe, engine))
+        return JSONResponse(await run_in_threadpool(describe_models, engine))
 
     async def picture(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        drawn = await unless_gone(request, together.picture(spec))
+        drawn = await unless_disconnected(request, together.render_one(spec))
         content = await run_in_threadpool(images.encode_png, drawn, str(spec))
-        headers = {"Cache-Control": FOREVER}
+        headers = {"Cache-Control": CACHE_FOREVER}
         return Response(content, media_type="image/png", headers=headers)
 
     async def pixels(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
-        drawn = await unless_gone(request, together.picture(spec))
+        drawn = await unless_disconnected(request, together.render_one(spec))
         opaque = np.full((*drawn.shape[:2], 4), 255, np.uint8)
         opaque[..., :3] = drawn
-        headers = {"Cache-Control": FOREVER, "X-Z-Norm": f"{norm(engine, spec):.4f}"}
+        headers = {"Cache-Control": CACHE_FOREVER, "X-Z-Norm": f"{latent_norm(engine, spec):.4f}"}
         return Response(opaque.tobytes(), media_type="application/octet-stream", headers=headers)
 
     async def sheet(request: Request) -> Response:
         specs, columns = read_sheet(await read_body(request), engine)
-        pictures = await unless_gone(request, together.pictures(specs))
-        content, mean, largest = await run_in_threadpool(jpeg, pictures, columns)
+        pictures = await unless_disconnected(request, together.render_sheet(specs))
+        content, mean, largest = await run_in_threadpool(render_sheet, pictures, columns)
         headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
         return Response(content, media_type="image/jpeg", headers=headers)
 
     return [
-        Route("/dcgan/models", answering(models)),
-        Route("/dcgan/picture", answering(picture)),
-        Route("/dcgan/pixels", answering(pixels)),
-        Route("/dcgan/sheet", answering(sheet), methods=["POST"]),
+        Route("/dcgan/models", error_responses(models)),
+        Route("/dcgan/picture", error_responses(picture)),
+        Route("/dcgan/pixels", error_responses(pixels)),
+        Route("/dcgan/sheet", error_responses(sheet), methods=["POST"]),
         Mount("/dcgan/web", StaticFiles(directory=WEB)),
     ]
 
 
-def png(engine: Engine, spec: PictureSpec) -> bytes:
+def render_png(engine: Engine, spec: PictureSpec) -> bytes:
     """A picture, with its text."""
     return images.encode_png(engine.render([spec])[0], str(spec))
 
 
-def jpeg(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, float]:
-    """Many pictures in one, and the `steps` between them."""
+def render_sheet(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, float]:
+    """Many pictures in one, and the `step_sizes` between them."""
     stack = np.stack(pictures)
-    return images.encode_jpeg(images.grid(stack, columns)), *steps(stack)
+    return images.encode_jpeg(images.make_grid(stack, columns)), *step_sizes(stack)
 
 
 def data_uri(content: bytes, kind: str) -> str:
     """A file for <img>, and for those who are sent JSON only; by its ending an image, if not in
-    TYPES."""
-    return f"data:{TYPES.get(kind, f'image/{kind}')};base64," + base64.b64encode(content).decode()
+    MEDIA_TYPES."""
+    return (
+        f"data:{MEDIA_TYPES.get(kind, f'image/{kind}')};base64,"
+        + base64.b64encode(content).decode()
+    )
 
 
-def norm(engine: Engine, spec: PictureSpec) -> float:
+def latent_norm(engine: Engine, spec: PictureSpec) -> float:
     """|z|."""
     return float(np.linalg.norm(engine.model(spec.model).z(spec)))
 
 
-def steps(pictures: np.ndarray) -> tuple[float, float]:
+def step_sizes(pictures: np.ndarray) -> tuple[float, float]:
     """Mean and largest difference between neighbours (root mean square, in grey levels of 255)."""
     if len(pictures) < 2:
         return 0.0, 0.0
-    sizes = images.steps(pictures)
+    sizes = images.frame_differences(pictures)
     return float(sizes.mean()), float(sizes.max())
 
 
-def answering(handler: Handler) -> Handler:
+def error_responses(handler: Handler) -> Handler:
     """Turns what is wrong with a request into its answer."""
 
     async def answer(request: Request) -> Response:
@@ -134,8 +139,8 @@ def answering(handler: Handler) -> Handler:
         except RequestError as error:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
-            return JSONResponse({"error": sentence(error)}, 400)
-        except FullError as error:
+            return JSONResponse({"error": error_sentence(error)}, 400)
+        except QueueFullError as error:
             return JSONResponse({"error": str(error)}, 429, {"Retry-After": RETRY_AFTER})
         except ClientDisconnect:
             return Response(status_code=400)
@@ -143,9 +148,9 @@ def answering(handler: Handler) -> Handler:
     return answer
 
 
-async def unless_gone(request: Request, drawing: asyncio.Future[T]) -> T:
+async def unless_disconnected(request: Request, drawing: asyncio.Future[T]) -> T:
     """What is being drawn; cancelled, with a ClientDisconnect, when who asked for it goes away."""
-    watching = asyncio.ensure_future(_gone(request))
+    watching = asyncio.ensure_future(_disconnected(request))
     watching.add_done_callback(lambda _: drawing.cancel())
     try:
         return await drawing
@@ -157,7 +162,7 @@ async def unless_gone(request: Request, drawing: asyncio.Future[T]) -> T:
         watching.cancel()
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -173,7 +178,7 @@ def read_spec(text: object, engine: Engine) -> PictureSpec:
     try:
         model = engine.model(spec.model)
     except SpecError as error:
-        raise RequestError(sentence(error), 404) from None
+        raise RequestError(error_sentence(error), 404) from None
     model.check(spec)
     return spec
 
@@ -195,21 +200,21 @@ def read_json(body: bytes, example: str) -> dict[str, Any]:
 def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[PictureSpec], int]:
     if not isinstance(texts, list):
         raise RequestError('"specs" must be a list of picture texts.')
-    if not 1 <= len(texts) <= MAX_SHEET:
-        raise RequestError(f"A sheet holds 1 to {MAX_SHEET} pictures, not {len(texts)}.")
-    if type(columns) is not int or not 1 <= columns <= MAX_SHEET:
-        raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET}.')
+    if not 1 <= len(texts) <= MAX_SHEET_IMAGES:
+        raise RequestError(f"A sheet holds 1 to {MAX_SHEET_IMAGES} pictures, not {len(texts)}.")
+    if type(columns) is not int or not 1 <= columns <= MAX_SHEET_IMAGES:
+        raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET_IMAGES}.')
     specs = [read_spec(text, engine) for text in texts]
     engine.size(specs)
     return specs, min(columns, len(texts))
 
 
-def read_whole(request: Request, name: str, otherwise: str = "") -> int:
+def read_int(request: Request, name: str, otherwise: str = "") -> int:
     """A whole number of the query, below 100,000."""
-    return check_whole(request.query_params.get(name, otherwise), name)
+    return check_int(request.query_params.get(name, otherwise), name)
 
 
-def check_whole(value: object, name: str) -> int:
+def check_int(value: object, name: str) -> int:
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise RequestError(f"Give {name} as a whole number, not {text[:40]!r}.")
@@ -227,18 +232,18 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
 
 
 @contextmanager
-def reading(content: bytes) -> Iterator[None]:
+def upload_errors(content: bytes) -> Iterator[None]:
     """Within it an uploaded file is read; what is wrong with it is a RequestError."""
     if not content:
-        raise RequestError(f"This file is empty: give a picture ({READABLE}).")
+        raise RequestError(f"This file is empty: give a picture ({READABLE_FORMATS}).")
     try:
         yield
-    except PhotographError as error:
+    except UploadError as error:
         raise RequestError(str(error), _STATUS.get(type(error), 400)) from None
 
 
 @contextmanager
-def readable(what: str) -> Iterator[None]:
+def checkpoint_errors(what: str) -> Iterator[None]:
     """Within it files of a checkpoint are read; what is wrong with them is the server's fault."""
     try:
         yield
@@ -246,7 +251,7 @@ def readable(what: str) -> Iterator[None]:
         raise RequestError(f"{what} can't be read here: {error}.", 500) from None
 
 
-def sentence(error: ValueError) -> str:
+def error_sentence(error: ValueError) -> str:
     """What a text or a set was refused with, for people."""
     text = str(error)
     return text[:1].upper() + text[1:] + "."

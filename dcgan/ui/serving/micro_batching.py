@@ -27,61 +27,67 @@ import numpy as np
 from dcgan.latents.spec import PictureSpec
 from dcgan.rendering.engine import Engine
 
-DRAWERS = 2
+WORKER_THREADS = 2
 """Batches at a time."""
-SINGLE = 8
+MAX_SINGLE_PER_BATCH = 8
 """Pictures of the first lane in a batch, and"""
-OF_SHEETS = 4
+MAX_SHEET_PER_BATCH = 4
 """of the second; more where the other lane leaves places free. A larger batch is no cheaper for
 each of its pictures, and all of them wait for its end."""
-WAITING = 512
-WAITING_OF_SHEETS = 4096
-CALM = 0.5
+MAX_SINGLE_WAITING = 512
+MAX_SHEET_WAITING = 4096
+NEVER_REJECT_SHARE = 0.5
 """Of a lane: so much of it is filled before anybody is refused."""
 
 
-class FullError(Exception):
+class QueueFullError(Exception):
     """Too much waits already; the message is a sentence."""
 
 
-class Together:
+class MicroBatcher:
     """Draws with an engine, for the coroutines of one event loop."""
 
     def __init__(
-        self, engine: Engine, drawers: int = DRAWERS, chance: Callable[[], float] = random.random
+        self,
+        engine: Engine,
+        drawers: int = WORKER_THREADS,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """chance: gives a number from 0 to 1 for each who comes; the lower, the sooner refused."""
         self._engine = engine
         self._threads, self._idle = ThreadPoolExecutor(drawers, "draw"), drawers
-        self._singles, self._sheets = _Lane(WAITING, chance), _Lane(WAITING_OF_SHEETS, chance)
+        self._singles, self._sheets = (
+            _BoundedQueue(MAX_SINGLE_WAITING, chance),
+            _BoundedQueue(MAX_SHEET_WAITING, chance),
+        )
 
-    def picture(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
+    def render_one(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
         """(H, W, 3) uint8 of a checked spec; not drawn if it is cancelled. Raises FullError."""
         [place] = self._singles.join([spec])
-        self._draw_next()
+        self._start_batch()
         return place
 
-    def pictures(self, specs: Sequence[PictureSpec]) -> asyncio.Future[list[np.ndarray]]:
+    def render_sheet(self, specs: Sequence[PictureSpec]) -> asyncio.Future[list[np.ndarray]]:
         """The same for those of a sheet."""
         places = self._sheets.join(specs)
-        self._draw_next()
+        self._start_batch()
         return asyncio.gather(*places)
 
-    def _draw_next(self) -> None:
+    def _start_batch(self) -> None:
         """By an idle thread; where none is, the first that has drawn its batch comes here again."""
         if not self._idle:
             return
-        few = SINGLE + OF_SHEETS
-        batch = self._singles.take(max(SINGLE, few - len(self._sheets)))
+        few = MAX_SINGLE_PER_BATCH + MAX_SHEET_PER_BATCH
+        batch = self._singles.take(max(MAX_SINGLE_PER_BATCH, few - len(self._sheets)))
         batch |= self._sheets.take(few - len(batch))
         if not batch:
             return
         self._idle -= 1
         loop = asyncio.get_running_loop()
-        job = loop.run_in_executor(self._threads, self._draw, list(batch.values()))
+        job = loop.run_in_executor(self._threads, self._render_batch, list(batch.values()))
         job.add_done_callback(lambda job: self._deliver(list(batch), job.result()))
 
-    def _deliver(self, places: list[_Place], drawn: list[np.ndarray | Exception]) -> None:
+    def _deliver(self, places: list[_Ticket], drawn: list[np.ndarray | Exception]) -> None:
         for place, picture in zip(places, drawn, strict=True):
             if place.done():  # cancelled while it was drawn
                 continue
@@ -90,9 +96,9 @@ class Together:
             else:
                 place.set_result(picture)
         self._idle += 1
-        self._draw_next()
+        self._start_batch()
 
-    def _draw(self, specs: list[PictureSpec]) -> list[np.ndarray | Exception]:
+    def _render_batch(self, specs: list[PictureSpec]) -> list[np.ndarray | Exception]:
         """In a thread: a picture for each, or what went wrong with those of its model."""
         drawn: dict[int, np.ndarray | Exception] = {}
         for name in {spec.model for spec in specs}:
@@ -106,25 +112,25 @@ class Together:
         return [drawn[row] for row in range(len(specs))]
 
 
-_Place = asyncio.Future[np.ndarray]
+_Ticket = asyncio.Future[np.ndarray]
 
 
-class _Lane:
+class _BoundedQueue:
     """Who waits for what, in the order of their coming."""
 
     def __init__(self, most: int, chance: Callable[[], float]) -> None:
         self._most, self._chance = most, chance
-        self._waiting: dict[_Place, PictureSpec] = {}
+        self._waiting: dict[_Ticket, PictureSpec] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def join(self, specs: Sequence[PictureSpec]) -> list[_Place]:
+    def join(self, specs: Sequence[PictureSpec]) -> list[_Ticket]:
         """A place for each, or for none of them."""
-        calm = CALM * self._most
+        calm = NEVER_REJECT_SHARE * self._most
         crowded = (len(self) - calm) / (self._most - calm)
         if len(self) + len(specs) > self._most or self._chance() < crowded:
-            raise FullError(
+            raise QueueFullError(
                 "Many people are drawing here just now; yours comes as soon as there is room."
             )
         loop = asyncio.get_running_loop()
@@ -134,11 +140,11 @@ class _Lane:
             place.add_done_callback(self._leave)
         return places
 
-    def take(self, count: int) -> dict[_Place, PictureSpec]:
+    def take(self, count: int) -> dict[_Ticket, PictureSpec]:
         """The first that still wait, at most `count`."""
         still = (place for place in self._waiting if not place.done())
         return {place: self._waiting.pop(place) for place in list(itertools.islice(still, count))}
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, place: _Ticket) -> None:
         """At once where it is cancelled: it makes room."""
         self._waiting.pop(place, None)

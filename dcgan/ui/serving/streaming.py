@@ -20,11 +20,11 @@ from typing import Any, Generic, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
-from dcgan.tasks import Sketch, Work
+from dcgan.tasks import Progress, Work
 
 T = TypeVar("T")
 
-_thread = ThreadPoolExecutor(1, "slow")
+_task_thread = ThreadPoolExecutor(1, "slow")
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,22 @@ class _Result(Generic[T]):
     value: T
 
 
-async def answer(work: Work[Any]) -> Response:
+async def stream_answer(work: Work[Any]) -> Response:
     """Lines for a browser, which stops the work by closing the connection."""
     steps = _steps(work)
     first = await anext(steps)
 
     async def lines() -> AsyncGenerator[str, None]:
-        yield _line(first)
+        yield _encode_line(first)
         async for step in steps:
-            yield _line(step)
+            yield _encode_line(step)
 
     # a proxy that collects what passes through it would hide how far the work is
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
 
 
-async def finish(work: Work[T], tell: Callable[[float], object]) -> T:
+async def await_result(work: Work[T], tell: Callable[[float], object]) -> T:
     """The result; `tell` is called with the fractions. A cancelled task stops the work."""
     async for step in _steps(work):
         if isinstance(step, _Result):
@@ -58,7 +58,7 @@ async def finish(work: Work[T], tell: Callable[[float], object]) -> T:
 
 async def _steps(work: Work[T]) -> AsyncGenerator[float | _Result[T], None]:
     while True:
-        step = await asyncio.get_running_loop().run_in_executor(_thread, _step, work)
+        step = await asyncio.get_running_loop().run_in_executor(_task_thread, _step, work)
         yield step
         if isinstance(step, _Result):
             return
@@ -71,8 +71,8 @@ def _step(work: Work[T]) -> float | _Result[T]:
         return _Result(end.value)
 
 
-def _line(step: float | _Result[Any]) -> str:
+def _encode_line(step: float | _Result[Any]) -> str:
     said = {"result": step.value} if isinstance(step, _Result) else {"done": round(step, 3)}
-    if isinstance(step, Sketch):
-        said["seen"] = step.seen
+    if isinstance(step, Progress):
+        said["seen"] = step.preview
     return json.dumps(said) + "\n"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import Judge, JudgeConfig, measure
+from dcgan.analysis.classifiers import AttributeClassifier, ClassifierConfig, classify_images
 from tests.training import small
 from training.attributes import classifiers as training
 from training.attributes.classifiers import JUDGES, report, train, train_judges
@@ -84,16 +84,16 @@ def test_attributes_come_with_the_pictures_their_places_and_names(tmp_path: Path
 def test_a_judge_learns_what_the_labels_say_and_not_the_unknown() -> None:
     learned = part(256)
     learned.labels[::3, 0] = -1
-    judge = train(JudgeConfig("plain", COLUMNS, (8, 8, 8)), learned, 0, 6, lambda line: None)
+    judge = train(ClassifierConfig("plain", COLUMNS, (8, 8, 8)), learned, 0, 6, lambda line: None)
     assert not judge.training
     pictures, labels = faces(100, seed=1)
-    logits = measure(judge, shown(pictures))
+    logits = classify_images(judge, shown(pictures))
     for column, name in enumerate(COLUMNS):
         assert ((logits[name] > 0) == labels[:, column]).mean() > 0.9
 
 
 def test_training_again_gives_the_same_judge() -> None:
-    config = JudgeConfig("residual", COLUMNS, (4, 4))
+    config = ClassifierConfig("residual", COLUMNS, (4, 4))
     once, again = (train(config, part(128), 3, 1, lambda line: None) for _ in range(2))
     for one, other in zip(once.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -111,7 +111,7 @@ def test_both_sides_of_a_column_weigh_the_same() -> None:
 
 def test_a_report_counts_what_is_right() -> None:
     """A judge that answers yes to smiling and no to male, whatever it sees."""
-    judge = Judge(JudgeConfig("plain", training.ATTRIBUTES, (2,)))
+    judge = AttributeClassifier(ClassifierConfig("plain", training.ATTRIBUTES, (2,)))
     torch.nn.init.zeros_(judge.score.weight)
     judge.score.bias.data = torch.tensor([1.0, -1.0, -1.0, 1.0, 1.0])
     pictures, _ = faces(6)
@@ -133,7 +133,7 @@ def test_two_judges_are_trained_on_disjoint_halves_and_scored_on_the_rest(
     given = {}
     real = training.train
 
-    def noted(config: JudgeConfig, part: Attributed, *rest: object) -> Judge:
+    def noted(config: ClassifierConfig, part: Attributed, *rest: object) -> AttributeClassifier:
         given[config.kind] = set(part.names)
         return real(config, part, *rest)  # pyright: ignore[reportArgumentType]
 
@@ -148,7 +148,7 @@ def test_two_judges_are_trained_on_disjoint_halves_and_scored_on_the_rest(
     assert not (first | second) & held_out
     assert len(first | second | held_out) == 400
     for name, config in JUDGES.items():
-        judge, facts = classifiers.load(tmp_path / "out", name)
+        judge, facts = classifiers.load_classifier(tmp_path / "out", name)
         assert judge.config == config
         assert json.loads(json.dumps(worth[name])) == facts
         assert facts["held_out"]["male"]["yes"] + facts["held_out"]["male"]["no"] == len(held_out)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import Judge, JudgeConfig, measure
+from dcgan.analysis.classifiers import AttributeClassifier, ClassifierConfig, classify_images
 from dcgan.latents.spec import Draw, Mean
 from dcgan.models import checkpoint
-from dcgan.models.exemplars import parse_z
+from dcgan.models.exemplars import parse_latent
 from dcgan.rendering.engine import Model
 from tests import tiny
 from training.attributes import exemplars
@@ -48,17 +48,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def judge() -> AttributeClassifier:
     """A judge of strong opinions that mean nothing."""
     torch.manual_seed(1)
-    judge = Judge(JudgeConfig("plain", ATTRIBUTES, (4, 4)))
+    judge = AttributeClassifier(ClassifierConfig("plain", ATTRIBUTES, (4, 4)))
     torch.nn.init.normal_(judge.score.weight, std=0.5)
     return judge.eval()
 
 
-def test_the_surest_come_first_and_the_unsure_not_at_all(model: Model, judge: Judge) -> None:
+def test_the_surest_come_first_and_the_unsure_not_at_all(
+    model: Model, judge: AttributeClassifier
+) -> None:
     samples = Samples(model, judge, 3, 60)
-    logits = measure(judge, model.render([model.spec(Draw(3, index)) for index in range(60)]))
+    logits = classify_images(
+        judge, model.render([model.spec(Draw(3, index)) for index in range(60)])
+    )
     level = float(np.median(logits["male"]))
     samples.logits = {name: values - level for name, values in samples.logits.items()}
     rows = samples.surest({"male": True})
@@ -70,7 +74,9 @@ def test_the_surest_come_first_and_the_unsure_not_at_all(model: Model, judge: Ju
     assert set(both) == set(np.flatnonzero(expected))
 
 
-def test_samples_that_do_not_show_it_are_a_sentence(model: Model, judge: Judge) -> None:
+def test_samples_that_do_not_show_it_are_a_sentence(
+    model: Model, judge: AttributeClassifier
+) -> None:
     with pytest.raises(ExemplarError, match=r"of 4 samples surely show '.*', and \d are needed"):
         pick(model, judge, count=4)
 
@@ -80,7 +86,7 @@ def test_the_sheet_shows_pictures_means_and_sums(model: Model) -> None:
     texts = {name: [f"z(1,{3 * n + i})" for i in range(3)] for n, name in enumerate(names)}
     drawn = sheet(model, {"exemplars": texts, "sums": [list(names)], "turns": []})
     assert drawn.shape == (4 * 128, 4 * 128, 3)
-    means = [Mean(tuple(map(parse_z, texts[name]))) for name in names]
+    means = [Mean(tuple(map(parse_latent, texts[name]))) for name in names]
     mean, result = model.render([model.spec(means[1]), model.spec(add(*means))])
     assert (drawn[128:256:2, 384::2] == mean).all()
     assert (drawn[384::2, 384::2] == result).all()
@@ -94,17 +100,19 @@ def test_an_exemplar_of_one_is_itself() -> None:
 def test_the_shipped_exemplars_show_what_they_are_called() -> None:
     """Said by judge b, which did not pick them, and by the landmarks."""
     model = Model("faces", checkpoint.load(WEIGHTS / "faces"))
-    other, _ = classifiers.load(WEIGHTS / "judges", "b")
+    other, _ = classifiers.load_classifier(WEIGHTS / "judges", "b")
     sets = model.checkpoint.sets["exemplars"]
     assert sets.keys() == {*SUMMANDS, *SIDES, *ENDS}
     agree = []
     for name, shown in SUMMANDS.items():
         assert len(sets[name]) == 3
-        logits = measure(other, model.render([model.spec(parse_z(z)) for z in sets[name]]))
+        logits = classify_images(
+            other, model.render([model.spec(parse_latent(z)) for z in sets[name]])
+        )
         agree += [(logits[key] > 0) == yes for key, yes in shown.items()]
     assert np.mean(agree) > 0.85
     yaw = Landmarks().yaw
     for name, sign in zip(SIDES, (-1, 1), strict=True):
         assert len(sets[name]) == 4
-        drawn = model.render([model.spec(parse_z(z)) for z in sets[name]])
+        drawn = model.render([model.spec(parse_latent(z)) for z in sets[name]])
         assert (sign * yaw(drawn) > exemplars.TURNED).all()

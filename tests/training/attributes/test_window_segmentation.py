@@ -13,7 +13,7 @@ from sklearn.metrics import jaccard_score, precision_score, recall_score
 from torch.nn import functional as F
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import SIZE
+from dcgan.analysis.classifiers import IMAGE_SIZE
 from dcgan.models.checkpoint import CheckpointError
 from tests.training import small
 from training.attributes import window_segmentation
@@ -35,8 +35,8 @@ SHIPPED = Path(__file__).parents[3] / "weights" / "judges"
 def rooms(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Dark noise (N, 3, 64, 64); every other picture has a bright window, (N, 64, 64)."""
     random = np.random.default_rng(seed)
-    pictures = random.integers(0, 90, (count, 3, SIZE, SIZE)).astype(np.uint8)
-    masks = np.zeros((count, SIZE, SIZE), np.uint8)
+    pictures = random.integers(0, 90, (count, 3, IMAGE_SIZE, IMAGE_SIZE)).astype(np.uint8)
+    masks = np.zeros((count, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for picture, mask in zip(pictures[::2], masks[::2], strict=True):
         top, left = random.integers(4, 28, 2)
         picture[:, top : top + 28, left : left + 24] += 150
@@ -68,7 +68,7 @@ def masked(count: int, seed: int = 0) -> Masked:
 
 def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
     files = write_rooms(tmp_path, 40)
-    read = load_masks(tmp_path, SIZE, "window_mask")
+    read = load_masks(tmp_path, IMAGE_SIZE, "window_mask")
     pictures, masks = rooms(40)
     assert (read.pictures == pictures[:30]).all()
     assert (read.masks == masks[:30]).all()
@@ -76,7 +76,7 @@ def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
     part = read[read.places < 0.5]
     assert len(part.pictures) == len(part.masks) == (read.places < 0.5).sum() > 0
     with pytest.raises(DataError, match="has no column 'door_mask'"):
-        load_masks(tmp_path, SIZE, "door_mask")
+        load_masks(tmp_path, IMAGE_SIZE, "door_mask")
     with pytest.raises(DataError, match="found no 32x32 pictures with a window_mask"):
         load_masks(tmp_path, 32, "window_mask")
 
@@ -88,7 +88,7 @@ def test_a_judge_learns_where_windows_are() -> None:
     assert [line.split(",")[0] for line in said] == [f"epoch {i} of 4" for i in (1, 2, 3, 4)]
     pictures, masks = rooms(24, seed=1)
     coverage, features = judge(pictures.transpose(0, 2, 3, 1))
-    assert coverage.shape == (24, SIZE, SIZE)
+    assert coverage.shape == (24, IMAGE_SIZE, IMAGE_SIZE)
     assert 0 <= coverage.min() < coverage.max() <= 1
     assert features.shape == (24, 1280)
     assert coverage[masks == 255].mean() > coverage[masks == 0].mean() + 0.2
@@ -117,7 +117,7 @@ def test_what_can_not_be_learned_or_read_is_said(tmp_path: Path) -> None:
         train_windows(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
     with pytest.raises(CheckpointError, match="python -m training windows makes"):
         window_segmentation.load(tmp_path)
-    classifiers.save(
+    classifiers.save_classifier(
         tmp_path,
         window_segmentation.NAME,
         window_segmentation.Decoder(window_segmentation.DecoderConfig(8)),

@@ -59,7 +59,7 @@ def test_the_z_are_the_prior_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     generator.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     fix_statistics(generator, count=20, batch=16)
     assert [len(z) for z in seen] == [16, 4]
-    expected = operations.draws(SEED, 0, 20, 8, "uniform").astype(np.float32)
+    expected = operations.draw_latents(SEED, 0, 20, 8, "uniform").astype(np.float32)
     np.testing.assert_array_equal(torch.cat(seen).numpy(), expected)
 
 

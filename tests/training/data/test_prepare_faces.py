@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcgan.media.face_alignment import LEFT_EYE, RIGHT_EYE, Box, detect, find_eyes
+from dcgan.media.face_alignment import LEFT_EYE, RIGHT_EYE, Box, detect_faces, find_eyes
 from training.attributes.landmarks import EYE_LEFT, EYE_RIGHT, Landmarks
 from training.data.prepare.faces import Faces
 from training.data.prepare.images import encoded
@@ -28,7 +28,7 @@ def opened(content: bytes) -> Image.Image:
 
 def right(portrait: Path) -> bool:
     """Whether it gives one face, round the middle, that fills a fair part of the photograph."""
-    found = detect(np.asarray(Image.open(portrait).convert("L")), 64)
+    found = detect_faces(np.asarray(Image.open(portrait).convert("L")), 64)
     faces, _ = Faces(64, 64)(portrait.read_bytes())
     x, y, side = found[0] if len(found) == 1 else (0, 0, 0)
     round_middle = x < SIDE / 2 < x + side and y < SIDE / 2 < y + side
@@ -64,7 +64,7 @@ def test_each_kind_of_photograph_is_counted(portraits: list[Path]) -> None:
 def test_a_large_photograph_gives_the_same_face(portraits: list[Path]) -> None:
     photograph = opened(portraits[0].read_bytes())
     large = photograph.resize((8 * SIDE, 8 * SIDE), Image.Resampling.BICUBIC)
-    [found], [larger] = (detect(np.asarray(p.convert("L")), 64) for p in (photograph, large))
+    [found], [larger] = (detect_faces(np.asarray(p.convert("L")), 64) for p in (photograph, large))
     np.testing.assert_allclose(np.array(larger) / 8, found, atol=5)
     [[small], [same]] = (Faces(64, 64)(encoded(p))[0] for p in (photograph, large))
     difference = np.asarray(opened(small)).astype(float) - np.asarray(opened(same))

@@ -122,7 +122,7 @@ def test_probabilities_are_told_of_logits_alone(seeing: Instruments) -> None:
 
 
 def test_pictures_of_any_z_are_those_of_its_text(model: Model) -> None:
-    zs = operations.draws(1, 0, 3, SIZE, "uniform")
+    zs = operations.draw_latents(1, 0, 3, SIZE, "uniform")
     expected = model.render([model.sample(1, index) for index in range(3)])
     assert np.abs(drawn(model, zs).astype(int) - expected).max() <= 1
 

@@ -27,7 +27,7 @@ def test_it_learns_and_says_what_it_is_worth(
     weights = tiny.save(tmp_path)
     said: list[str] = []
     facts = train_encoder(tmp_path, said.append, minutes=0.1)
-    opened = encoder.load(weights)
+    opened = encoder.load_encoder(weights)
     assert opened
     assert opened[1] == facts == json.loads((tmp_path / "encoder.json").read_text())["facts"]
     held_out = facts["held_out"]

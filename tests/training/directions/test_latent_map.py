@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dcgan.models import checkpoint
-from dcgan.models.exemplars import SetsError, parse_map
+from dcgan.models.exemplars import ExemplarError, parse_map
 from dcgan.rendering.engine import Model
 from training.directions import latent_map
 from training.directions.latent_map import SEED, neighbours, to_cells
@@ -64,7 +64,7 @@ def test_the_shipped_map_is_what_the_command_writes(name: str) -> None:
     ],
 )
 def test_what_is_no_map_is_refused(text: str, says: str) -> None:
-    with pytest.raises(SetsError, match=says):
+    with pytest.raises(ExemplarError, match=says):
         parse_map(text)
 
 

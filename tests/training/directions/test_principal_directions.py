@@ -55,7 +55,7 @@ def test_they_are_the_principal_components_of_the_first_layer(name: str) -> None
     steps = np.array(list(directions.values()))
     assert steps.shape == (8, config.z_size)
 
-    y = first_layer(generator, operations.draws(1, 0, 4000, config.z_size, config.prior))
+    y = first_layer(generator, operations.draw_latents(1, 0, 4000, config.z_size, config.prior))
     values, vectors = np.linalg.eigh(np.cov(y.T))
     origin = first_layer(generator, np.zeros((1, config.z_size)))
     moved = first_layer(generator, steps) - origin
@@ -70,7 +70,7 @@ def test_they_are_the_principal_components_of_the_first_layer(name: str) -> None
 def test_an_amount_of_1_is_a_standard_deviation_of_the_prior(name: str) -> None:
     config = CONFIGS[name]
     steps = np.array(list(principal_directions(make(config)).values()))
-    z = operations.draws(2, 0, 4000, config.z_size, config.prior)
+    z = operations.draw_latents(2, 0, 4000, config.z_size, config.prior)
     lengths = np.linalg.norm(steps, axis=1)
     np.testing.assert_allclose((z @ (steps / lengths[:, None]).T).std(axis=0), lengths, rtol=0.05)
     gram = steps @ steps.T / lengths[0] ** 2

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dcgan.analysis import classifiers
-from dcgan.analysis.classifiers import measure
+from dcgan.analysis.classifiers import classify_images
 from dcgan.latents.spec import Draw, parse
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
@@ -56,7 +56,7 @@ def test_what_is_compared_is_drawn_from_the_same_zs(model: Model) -> None:
 
 
 def test_triples_are_of_samples_that_surely_show_their_terms(model: Model) -> None:
-    judge, _ = classifiers.load(WEIGHTS / "judges", "a")
+    judge, _ = classifiers.load_classifier(WEIGHTS / "judges", "a")
     samples = Samples(model, judge, 4, 150)
     triples = draw_triples(samples, SUMS[1], 5)
     assert triples == draw_triples(samples, SUMS[1], 5)
@@ -64,7 +64,7 @@ def test_triples_are_of_samples_that_surely_show_their_terms(model: Model) -> No
     for triple in triples:
         for name, zs in zip(SUMS[1], triple, strict=True):
             assert len(set(zs)) == 3
-            logits = measure(judge, model.render([model.spec(z) for z in zs]))
+            logits = classify_images(judge, model.render([model.spec(z) for z in zs]))
             for key, yes in SUMMANDS[name].items():
                 assert ((logits[key] > 0) == yes).all()
     few = Samples(model, judge, 4, 2)

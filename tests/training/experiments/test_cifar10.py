@@ -75,7 +75,7 @@ def test_the_command_measures_all_few_control_and_curve(few: None, tmp_path: Pat
     assert baseline["all"]["accuracy"] > 0.6
     assert baseline["few"]["accuracy"] > 0.3
     assert facts["run"]["data"] == facts["pictures"]
-    kept = probe.load(checkpoint.load(weights))
+    kept = probe.load_probe(checkpoint.load(weights))
     assert kept
     assert kept[0].facts["accuracy"] == facts["all"]["accuracy"]
     assert right(*kept, *digits(400)) > 0.9

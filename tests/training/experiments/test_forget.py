@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from dcgan.analysis import classifiers, units
 from dcgan.config import ModelConfig
 from dcgan.latents.spec import Gain
-from dcgan.models.annotations import Boxed, BoxesError, BoxSet, parse_boxes
+from dcgan.models.annotations import AnnotatedImage, BoxesError, BoxSet, parse_boxes
 from dcgan.rendering.engine import Engine, Model
 from tests import tiny
 from tests.training import small
@@ -42,7 +42,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def boxes(model: Model) -> BoxSet:
     drawn = ((0.0, 0.0, 30.0, 40.0),), ((20.0, 8.0, 64.0, 30.0),), ()
     return BoxSet(
-        "windows", LAYER, tuple(Boxed(model.sample(1, i), b) for i, b in enumerate(drawn * 2))
+        "windows",
+        LAYER,
+        tuple(AnnotatedImage(model.sample(1, i), b) for i, b in enumerate(drawn * 2)),
     )
 
 
@@ -51,7 +53,7 @@ def judged_by(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judges")
     decoder = window_segmentation.Decoder(window_segmentation.DecoderConfig(4))
     scores = {"iou": 0.4, "share_correlation": 0.5}
-    classifiers.save(
+    classifiers.save_classifier(
         folder, window_segmentation.NAME, decoder, {"held_out": {"pictures": 9, "sharp": scores}}
     )
     return folder
@@ -74,7 +76,7 @@ def test_the_command_measures_and_keeps(
     code, printed = call(*given, "--json", kept, "--sheet", sheet)
     assert code == 0, printed
     facts = json.loads(kept.read_text())
-    fitted = units.fit(model, parse_boxes(file.read_text())).maps
+    fitted = units.fit_units(model, parse_boxes(file.read_text())).maps
     assert facts["fit"]["maps"] == fitted
     assert facts["weights"] == model.checkpoint.hash
     ks = [k for k in forget.KS if k < len(fitted)] + [len(fitted)]

@@ -32,7 +32,7 @@ def test_the_command_prints_keeps_and_draws(
     train_encoder(tmp_path / "weights", lambda line: None, minutes=0.05)
     data = smooth_pictures(tmp_path / "data", 200)
     monkeypatch.setattr(experiment, "AMONG", 100)
-    monkeypatch.setattr(inversion, "SAMPLES", 64)
+    monkeypatch.setattr(inversion, "START_SAMPLES", 64)
     options = ["--weights", tmp_path / "weights", "--data", data, "--processes", 1]
     json_file, figure = tmp_path / "results" / "p.json", tmp_path / "p.png"
     code, printed, complaint = run(

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dcgan.latents.spec import Draw, Slerp
-from dcgan.media.images import steps
+from dcgan.media.images import frame_differences
 from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
@@ -67,14 +67,16 @@ def test_a_copy_is_moved_and_saved_poorly_but_still_alike() -> None:
 def test_steps_equal_numpy() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)
     expected = [np.sqrt(np.mean((b.astype(float) - a) ** 2)) for a, b in itertools.pairwise(frames)]
-    np.testing.assert_allclose(steps(frames), expected, rtol=1e-5)
+    np.testing.assert_allclose(frame_differences(frames), expected, rtol=1e-5)
 
 
 def test_a_cut_is_told_from_an_even_walk() -> None:
     levels = np.arange(STEPS + 1) * 4
     even = np.broadcast_to(levels[:, None, None, None], (STEPS + 1, 4, 4, 3)).astype(np.uint8)
     cut = np.where(np.arange(STEPS + 1)[:, None, None, None] > 20, 200, even * 0).astype(np.uint8)
-    found = jumps(np.stack([even, cut]), np.stack([steps(even), steps(cut)]))
+    found = jumps(
+        np.stack([even, cut]), np.stack([frame_differences(even), frame_differences(cut)])
+    )
     assert found["largest_to_mean"]["least"] == pytest.approx(1)
     assert found["largest_to_mean"]["largest"] == pytest.approx(STEPS)
     assert found["largest_to_ends"]["least"] == pytest.approx(1 / STEPS, abs=0.01)

@@ -167,7 +167,7 @@ def test_the_front_matter_says_what_the_weights_are(shipped: Shipped) -> None:
 
 
 def test_stages_are_generators_of_the_run(shipped: Shipped) -> None:
-    found = engine.discover(shipped.weights.folder.parent)
+    found = engine.discover_checkpoints(shipped.weights.folder.parent)
     stages = {name: checkpoint.load(path) for name, path in found.items() if "/" in name}
     per_epoch = shipped.curve[0]["images"]
     assert set(stages) == {
@@ -226,7 +226,7 @@ def test_every_deviation_stands_beside_the_paper(shipped: Shipped) -> None:
 
 def test_the_grid_is_what_anyone_draws(shipped: Shipped) -> None:
     model = engine.Model("tiny", shipped.weights)
-    drawn = images.grid(model.render([model.sample(0, index) for index in range(64)]))
+    drawn = images.make_grid(model.render([model.sample(0, index) for index in range(64)]))
     grid = picture(shipped.weights.folder / "grid.png")
     assert grid.shape == (8 * model.config.image_size, 8 * model.config.image_size, 3)
     assert np.abs(grid.astype(int) - drawn).max() <= 1, "batches of two sizes round differently"

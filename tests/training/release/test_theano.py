@@ -169,7 +169,7 @@ def exported(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoi
 
 @pytest.fixture(scope="module")
 def z() -> Tensor:
-    return torch.from_numpy(operations.draws(0, 0, 16, 100, "normal").astype(np.float32))
+    return torch.from_numpy(operations.draw_latents(0, 0, 16, 100, "normal").astype(np.float32))
 
 
 def test_the_oracles_convolution_is_scipys_and_its_gradient_is_the_adjoint() -> None:
@@ -238,7 +238,7 @@ def test_half_precision_is_not_seen_in_pictures_or_scores(
 def test_fixed_statistics_are_averages_over_batches(
     networks: Networks, parameters: tuple[Parameters, Parameters]
 ) -> None:
-    z = operations.draws(SEED, 0, 32, 100, "normal").astype(np.float32).astype(float)
+    z = operations.draw_latents(SEED, 0, 32, 100, "normal").astype(np.float32).astype(float)
     batches = [Recorder(), Recorder()]
     for recorder, part in zip(batches, np.split(z, 2), strict=True):
         gen(part, parameters[0], recorder)
@@ -252,7 +252,7 @@ def test_the_checkpoints_statistics_are_those_of_thousands_of_pictures(
 ) -> None:
     assert COUNT >= 2000
     generator, discriminator = both(exported)
-    z = operations.draws(SEED, 0, COUNT, 100, "normal").astype(np.float32)
+    z = operations.draw_latents(SEED, 0, COUNT, 100, "normal").astype(np.float32)
     recorder = Recorder()
     for part in np.split(z.astype(float) @ parameters[0][0], COUNT // 128):
         recorder(part)

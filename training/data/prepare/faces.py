@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dcgan.media.face_alignment import Box, detect, find_eyes, frame, square
+from dcgan.media.face_alignment import Box, alignment_frame, detect_faces, find_eyes, sample_square
 from training.data.prepare.images import UNREADABLE, encoded, read
 
 
@@ -32,7 +32,7 @@ class Faces:
         if photograph is None:
             return [], UNREADABLE
         grey = np.asarray(photograph.convert("L"))
-        found = detect(grey, self.smallest)
+        found = detect_faces(grey, self.smallest)
         if not found:
             return [], "no face"
         boxes = [box for box in found if box.side >= self.smallest]
@@ -51,5 +51,5 @@ class Faces:
             eyes = find_eyes(grey, box)
             if eyes is None:
                 return None
-            corner, vector = frame(*eyes)
-        return square(photograph, corner, vector, self.size)
+            corner, vector = alignment_frame(*eyes)
+        return sample_square(photograph, corner, vector, self.size)
