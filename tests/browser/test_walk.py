@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open, painted, wait_painted
 
@@ -98,3 +99,59 @@ def test_the_walk_is_still_there_after_a_look_at_another_tab(visit: Open) -> Non
     page.get_by_role("tab", name="Walk").click()
     expect(page.locator(".dc-stations li")).to_have_count(3)
     assert painted(page).endswith(":move(pc1,1,slerp(0.5,z(1,1),z(1,2)))")
+
+
+ALONG = """async ([stations, way]) => {
+  const {along} = await import(new URL("dcgan/web/core/spec.js", document.baseURI));
+  return [-1, -1e-9, 0, stations.length, stations.length + 1].map((at) => along(stations, at, way));
+}"""
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_walk_begins_and_ends_with_a_station(visit: Open, closed: bool) -> None:
+    page = visit()
+    first, last = (f"v1:faces@01234567:z(1,{index})" for index in range(2))
+    way = {"closed": closed, "spherical": True}
+    end = first if closed else last
+    assert page.evaluate(ALONG, [[first, last], way]) == [first, first, first, end, end]
+    assert page.evaluate(ALONG, [[first], way]) == [first] * 5
+
+
+def test_nothing_plays_before_there_are_stations(visit: Open) -> None:
+    page = visit()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/models", hold)
+    page.reload()
+    page.get_by_role("tab", name="Walk").click()
+    for name in ("Play", "Save as a film"):
+        page.locator(".dc-walk").get_by_role("button", name=name).click()
+        page.wait_for_timeout(200)
+    page.get_by_label("Place").fill("0.5")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    for route in held:
+        route.continue_()
+    expect(page.locator(".dc-stations li")).to_have_count(5)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("Number(document.querySelector('[data-role=place]').value) > 0.3")
+
+
+EMPTY_WALK = """() => {
+  const kept = JSON.parse(localStorage.getItem("dcgan.history"));
+  for (const { parts } of kept.moments) parts.walk.stations = [];
+  localStorage.setItem("dcgan.history", JSON.stringify(kept));
+}"""
+
+
+def test_a_kept_walk_without_stations_begins_anew(visit: Open) -> None:
+    page = visit()
+    open_walk(page)
+    page.wait_for_function("localStorage.getItem('dcgan.history')?.includes('\"stations\":[\"')")
+    page.evaluate(EMPTY_WALK)
+    page.reload()
+    open_walk(page)
+    expect(page.locator(".dc-stations li")).to_have_count(5)
+    assert not page.locator(".dc-message").is_visible()

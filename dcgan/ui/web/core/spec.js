@@ -52,14 +52,23 @@ export function between(spherical, t, start, end) {
 /** Places from 0 to 1 and back, ever more slowly at the ends, for t from 0 to 1. */
 export const thereAndBack = (t) => (1 - Math.cos(2 * Math.PI * t)) / 2;
 
+/** {index, place}: which of `count` parts of a way a position lies in, and where in it, from 0 to 1;
+ * positions before the first part or after the last one are its start or its end. */
+export function partAt(position, count) {
+  const within = Math.min(Math.max(position, 0), count);
+  const index = Math.max(Math.min(Math.floor(within), count - 1), 0);
+  return { index, place: within - index };
+}
+
 /** The text at a place of a walk: 0 is the first station, 1 the next; on the way to one a picture
- * keeps the edits and the class of the one that it left. */
+ * keeps the edits and the class of the one that it left. A place before the start or after the end
+ * is that end. Throws an Error where there are no stations. */
 export function along(stations, at, { closed, spherical }) {
-  const legs = stations.length - (closed ? 0 : 1);
-  const leg = Math.min(Math.floor(at), legs - 1);
+  if (!stations.length) throw new Error("A walk needs at least one station.");
+  const { index: leg, place } = partAt(at, stations.length - (closed ? 0 : 1));
   const start = stations[leg];
   const end = stations[(leg + 1) % stations.length];
-  const t = Number(number(at - leg));
+  const t = Number(number(place));
   if (t === 0) return start;
   if (t === 1) return end;
   const { z, ...rest } = parts(start);

@@ -7,6 +7,7 @@ import { page } from "../core/page.js";
 import { scenes as written } from "./tour.js";
 
 const STEP = 0.04; // of a scene, for a press of an arrow
+const PAUSE = 3; // seconds of the tour at a scene that can't be shown
 let show = null; // by mount
 
 /** Opens it; playing: with the tour under way. */
@@ -20,26 +21,46 @@ export function mount(root) {
   let scenes = [];
   let at = 0; // the scene
   let place = 0; // in it, from 0 to 1
-  let text = null; // of the picture
+  let asked = null; // the text of the newest picture
+  let lostAt = null; // when it turned out that it can't be had; null while it can
   let playing = false;
   let opening = 0; // how often it was opened: what was asked for an earlier time comes too late
 
   const painter = new Painter(root.querySelector("canvas"), {
-    onPaint: ({ spec }) => (dialog.dataset.shown = spec),
-    onError: (sentence) => (part("sentence").textContent = sentence),
+    onPaint: ({ spec }) => {
+      dialog.dataset.shown = spec;
+      if (lostAt !== null && spec === asked) say(); // a busy server has it after all
+    },
+    onError: (reason) => lose(reason),
   });
 
+  /** The scene's own words, and its pictures. */
+  const say = () => {
+    lostAt = null;
+    dialog.classList.remove("dc-lost");
+    part("sentence").textContent = scenes[at].words;
+  };
+  /** The reason is for the console: the last row reads which scene is missing. */
+  const lose = (reason) => {
+    console.warn(`${scenes[at].title}: ${reason}`);
+    lostAt ??= performance.now();
+    dialog.classList.add("dc-lost"); // what is on the canvas is of another place or scene
+    part("sentence").textContent = `The scene "${scenes[at].title}" can't be shown now.`;
+  };
   const paint = () => {
-    text = scenes[at].at(place);
+    const scene = scenes[at];
     hand.value = place;
-    painter.show(text);
+    asked = scene.failure ? null : scene.at(place);
+    if (!asked) return lose(scene.failure);
+    if (lostAt !== null) say(); // it is tried again
+    painter.show(asked);
   };
   const enter = (number) => {
     at = Math.min(Math.max(number, 0), scenes.length - 1);
     place = 0;
     dialog.classList.remove("dc-blank");
     part("title").textContent = scenes[at].title;
-    part("sentence").textContent = scenes[at].words;
+    say();
     for (const [index, dot] of [...part("scenes").children].entries()) {
       dot.toggleAttribute("aria-current", index === at);
     }
@@ -59,13 +80,15 @@ export function mount(root) {
   let began = 0; // when the scene did
   const play = (now) => {
     if (!playing) return;
-    place = (now - began) / (1000 * scenes[at].seconds);
-    if (place < 1) paint();
-    else if (at === scenes.length - 1) return setPlaying(false);
-    else {
+    const passed = (now - began) / (1000 * scenes[at].seconds);
+    place = Math.min(Math.max(passed, 0), 1); // a frame may be of a time before the press that began
+    const isLost = lostAt !== null;
+    const isOver = isLost ? now - lostAt >= 1000 * PAUSE : place === 1;
+    if (isOver && at === scenes.length - 1) return setPlaying(false);
+    if (isOver) {
       enter(at + 1);
       began = now;
-    }
+    } else if (!isLost) paint();
     requestAnimationFrame(play);
   };
   const setPlaying = (on) => {
@@ -74,6 +97,7 @@ export function mount(root) {
     button("play").ariaLabel = playing ? "Stop the tour" : "Play the tour";
     if (!playing) return;
     if (at === scenes.length - 1 && place >= 0.99) enter(0);
+    else if (lostAt !== null) paint();
     began = performance.now() - 1000 * scenes[at].seconds * place;
     requestAnimationFrame(play);
   };
@@ -90,23 +114,34 @@ export function mount(root) {
       return dot;
     });
 
+  /** Fetches what a scene is made of; without it the scene is said to be missing. */
+  const prepare = async (scene) => {
+    try {
+      await scene.ready?.();
+    } catch (error) {
+      scene.failure = error.message;
+      if (dialog.open && scene === scenes[at]) paint();
+    }
+  };
+
   show = async (start) => {
     const time = ++opening;
     const { yours, tour } = written(page);
     scenes = [...yours, ...tour];
     part("scenes").replaceChildren(...dots());
+    delete dialog.dataset.ready;
+    delete dialog.dataset.shown;
     dialog.showModal();
     document.documentElement.requestFullscreen?.().catch(() => {}); // refused: as large as the page
     enter(start ? yours.length : 0);
     setPlaying(start);
-    delete dialog.dataset.ready;
-    await Promise.allSettled(tour.flatMap(({ ready, at }) => [ready?.(), getReady(at(0))]));
+    await Promise.allSettled(tour.flatMap((scene) => [prepare(scene), getReady(scene.at(0))]));
     if (time === opening) dialog.dataset.ready = ""; // nothing has to be fetched any more
   };
   dialog.addEventListener("close", () => {
     setPlaying(false);
     if (document.fullscreenElement) document.exitFullscreen();
-    page.open(text, "present");
+    if (dialog.dataset.shown) page.open(dialog.dataset.shown, "present");
   });
   let wasFull = false;
   document.addEventListener("fullscreenchange", () => {

@@ -1,8 +1,8 @@
-// What the presentation shows: scenes, each a few words and the text of a picture for every place in it,
-// from 0 to 1.
+// What the presentation shows: scenes, each some words and the text of an image for every place
+// in it, from 0 to 1.
 
 import { fitUnits, shippedBoxes } from "../engine/engine.js";
-import { along, draw, gain, mean, parts, sum, thereAndBack, turn, withGains } from "../core/spec.js";
+import { along, draw, gain, mean, partAt, parts, sum, thereAndBack, turn, withGains } from "../core/spec.js";
 
 const SECONDS = 60; // of the tour
 
@@ -14,9 +14,16 @@ const ROOMS = [6, 13, 9]; // of those with boxes
 
 const soft = (t) => t * t * (3 - 2 * t);
 
+/** {item, place}: the item whose turn it is at a time from 0 to 1, and the place in its turn. */
+function itemAt(items, t) {
+  const { index, place } = partAt(t * items.length, items.length);
+  return { item: items[index], place };
+}
+
 /**
  * {yours, tour}: scenes of what the visitor has made, and those that together take SECONDS. Each is
- * {title, words, seconds, at(t), ready()}; ready() fetches what its pictures are made of.
+ * {title, words, seconds, at(t), ready()}; at(t): the text of a picture for any time t, those before
+ * 0 and after 1 being like 0 and 1; ready() fetches what the pictures are made of.
  */
 export function scenes(page) {
   const having = (has) => page.models.find(has);
@@ -52,7 +59,7 @@ function shelf({ shelf: kept, picture }) {
 
 /** Around a closed walk. */
 const through = (stations) => (t) =>
-  along(stations, (t * stations.length) % stations.length, { closed: true, spherical: true });
+  along(stations, t * stations.length, { closed: true, spherical: true });
 
 function samples(page, model) {
   const drawn = SHOWN.map((index) => page.text(draw(1, index), model));
@@ -60,7 +67,7 @@ function samples(page, model) {
     title: "Samples",
     words: `Drawn from ${model.z_size} random numbers. Nobody looks like this.`,
     seconds: 10,
-    at: (t) => drawn[Math.min(Math.floor(t * drawn.length), drawn.length - 1)],
+    at: (t) => itemAt(drawn, t).item,
   };
 }
 
@@ -92,9 +99,8 @@ function heads(page, model) {
     words: "One vector turns every head.",
     seconds: 11,
     at: (t) => {
-      const head = HEADS[Math.min(Math.floor(t * HEADS.length), HEADS.length - 1)];
-      const way = (t * HEADS.length) % 1;
-      return page.text(turn(FAR * Math.sin(2 * Math.PI * way), from, to, draw(1, head)), model);
+      const { item: head, place } = itemAt(HEADS, t);
+      return page.text(turn(FAR * Math.sin(2 * Math.PI * place), from, to, draw(1, head)), model);
     },
   };
 }
@@ -107,8 +113,8 @@ function forget(page, model) {
     seconds: 14,
     at: (t) => {
       const { rooms, gains } = found;
-      const at = Math.min(Math.floor(t * rooms.length), rooms.length - 1);
-      return withGains(rooms[at], gains(1 - soft(thereAndBack(t * rooms.length - at))));
+      const { item: room, place } = itemAt(rooms, t);
+      return withGains(room, gains(1 - soft(thereAndBack(place))));
     },
     async ready() {
       const { name, layer, pictures } = await shippedBoxes(model.name, model.boxes[0]);

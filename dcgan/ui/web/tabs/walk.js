@@ -36,7 +36,15 @@ export async function mount(root) {
   });
   const frame = (index) => (legs() * index) / (state.closed ? FRAMES : FRAMES - 1);
 
+  /** Says so, where there are none: before the models are known, there is nothing to walk through. */
+  const lacksStations = () => {
+    if (state.stations.length) return false;
+    page.fail(`A walk has ${MIN} to ${MAX} stations.`);
+    return true;
+  };
+
   const go = (at) => {
+    if (lacksStations()) return;
     state.place = at;
     place.value = at;
     part("place-value").textContent = at.toFixed(2);
@@ -120,6 +128,7 @@ export async function mount(root) {
     requestAnimationFrame((next) => play(next, now));
   };
   const setPlaying = (on) => {
+    if (on && lacksStations()) return;
     playing = on;
     button("play").textContent = on ? "Pause" : "Play";
     button("play").ariaPressed = String(on);
@@ -139,6 +148,7 @@ export async function mount(root) {
   // --- as a file that takes as long as the walk does when it plays
   button("film").addEventListener("click", () => {
     setPlaying(false);
+    if (lacksStations()) return;
     const { closed, speed } = state;
     const seconds = Math.round((closed ? 1 : 2) * legs() / speed);
     const at = (place) => textAt(legs() * place);
@@ -155,11 +165,10 @@ export async function mount(root) {
   const use = (kept) => {
     Object.assign(state, kept);
     for (const name of ["closed", "spherical"]) part(name).checked = state[name];
-    route();
+    if (state.stations.length) route();
+    else random();
   };
   const look = ({ stations, place, closed, spherical }) => ({ stations, place, closed, spherical });
   const kept = page.history.keep("walk", () => look(state), use);
-  if (kept) use(kept);
-  else if (!state.stations.length) random();
-  else route();
+  use(kept ?? state);
 }
