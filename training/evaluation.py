@@ -13,6 +13,7 @@ from torch import Tensor
 from dcgan import checkpoint, images, latent
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Generator
+from training import journal
 from training.data import shown
 from training.distances import (
     Features,
@@ -23,7 +24,7 @@ from training.distances import (
 )
 from training.neighbours import feature_distances, nearer
 from training.sources import DataError
-from training.state import StateError, newest_facts
+from training.state import StateError
 
 COUNT, MINIMUM = 2000, 500
 """Pictures on either side of a kernel distance, and how few will do where less is held out."""
@@ -104,8 +105,8 @@ class Distance:
 
 def best(run: Path, images: int | None = None) -> dict[str, Any]:
     """The entry of lowest KID in a run's curve: images, minutes, kid, n; or that of the checkpoint
-    after so many images. Raises StateError."""
-    measured = [entry for entry in newest_facts(run)["curve"] if "kid" in entry]
+    after so many images. Raises RecordError, StateError."""
+    measured = [entry for entry in journal.curve(run) if "kid" in entry]
     if not measured:
         raise StateError(
             f"no checkpoint of {run} has a KID: that takes {MINIMUM:,} held-out pictures and a run "
@@ -125,8 +126,8 @@ def copy_best(run: Path, out: Path, images: int | None = None) -> tuple[Checkpoi
 
     Returns it with its entry in the curve.
 
-    Raises StateError, CheckpointError, and FileExistsError where something is there: directions
-    and whatever else was made for other weights would not fit these.
+    Raises RecordError, StateError, CheckpointError, and FileExistsError where something is there:
+    directions and whatever else was made for other weights would not fit these.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: give a new folder, or remove it first")

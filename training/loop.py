@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,7 +52,8 @@ class Budget:
 
 
 class Run:
-    """A trainer and its folder: log.jsonl, tensorboard/, samples/, checkpoints/, states/."""
+    """A trainer and its folder: run.json, log.jsonl, tensorboard/, samples/, checkpoints/, and
+    states/."""
 
     def __init__(
         self,
@@ -61,14 +62,20 @@ class Run:
         out: Path,
         precision: str | None = None,
         on_collapse: OnCollapse = "warn",
+        *,
+        name: str | None = None,
+        data: str | None = None,
     ) -> None:
-        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has.
+        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has. name, data:
+        the recipe's name and the source of the pictures, which the run notes down.
 
         Raises DataError where the pictures do not fill a batch, TrainingError where the machine
         can't do what is asked for.
         """
         self.recipe, self.out, self.pictures = recipe, out, pictures
         self.on_collapse: OnCollapse = on_collapse
+        self._name, self._data = name, data
+        self._parts: list[journal.Part] = []
         self._digest, self._grids = pictures.digest(), out / "samples"
         self.accelerator = accelerator(recipe, out, precision)
         self.trainer = Trainer(recipe, pictures, self.accelerator)
@@ -107,6 +114,7 @@ class Run:
         facts = load_state(self.out, trainer.networks(), trainer.optimisers, say, healthy=healthy)
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
         trainer.attempt = facts.get("attempt", 0)
+        trainer.weights_before = facts.get("weights_before")
         self.curve = facts["curve"]
         if (scaler := self.accelerator.scaler) and "scaler" in facts:
             scaler.load_state_dict(facts["scaler"])
@@ -123,6 +131,7 @@ class Run:
             "step": self.trainer.step,
             "seconds": self.seconds,
             "images_before": self.trainer.images_before,
+            "weights_before": self.trainer.weights_before,
             "curve": self.curve,
             "attempt": self.trainer.attempt,
             "recipe": settings(self.recipe),
@@ -226,6 +235,7 @@ class Run:
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was then killed
         partial.rename(folder)
         self.curve.append(entry)
+        self._keep_record()
         say(f"checkpoint {folder.name}: {evaluation.kid_text(entry)}")
 
     def _as_sampled(self, generator: Generator) -> Generator:
@@ -303,6 +313,7 @@ class Run:
         self._rolled_back += 1
         self.trainer.attempt += 1
         self._watch.forget()
+        self._keep_record()  # without the checkpoints of the way that is not gone on with
         return f"Back to step {facts['step']}, from where other z's are drawn"
 
     def _begin(self, say: Callable[[str], None]) -> None:
@@ -313,9 +324,29 @@ class Run:
             f"{self.trainer.batches.steps_per_epoch} batches an epoch; Ctrl-C stops and saves"
         )
         if accelerator.is_main_process:
-            part = {"from_step": step, "precision": precision}
-            part |= {"processes": accelerator.num_processes}
-            journal.begin(self.out, self.recipe, self.pictures, part)
+            earlier = journal.read(self.out).parts if step else []
+            self._parts = [*earlier, journal.part(step, precision, accelerator.num_processes)]
+            self._keep_record()
+
+    def _keep_record(self) -> None:
+        """Write run.json as of now."""
+        if not self.accelerator.is_main_process:
+            return
+        trainer, pictures = self.trainer, self.pictures
+        start = None
+        if trainer.weights_before or trainer.images_before:
+            start = journal.Start(trainer.weights_before, trainer.images_before or 0)
+        counts = len(pictures.train), len(pictures.held_out)
+        record = journal.Record(
+            recipe_name=self._name,
+            recipe=asdict(self.recipe),
+            data=self._data,
+            pictures=journal.Pictures(*counts, self._digest),
+            init=start,
+            curve=self.curve,
+            parts=self._parts,
+        )
+        journal.keep(self.out, record)
 
     def _log(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]

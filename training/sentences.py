@@ -16,6 +16,8 @@ from training.exemplars import ExemplarError
 from training.loop import TrainingError
 from training.named import NamedError
 from training.overrides import OverrideError
+from training.recipes import RecipeError
+from training.records import RecordError
 from training.sources import DataError
 from training.state import StateError
 
@@ -32,6 +34,8 @@ def in_one_sentence() -> Iterator[None]:
         ExemplarError,
         NamedError,
         OverrideError,
+        RecipeError,
+        RecordError,
         checkpoint.CheckpointError,
         BoxesError,
         SpecError,

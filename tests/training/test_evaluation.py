@@ -102,7 +102,7 @@ def test_a_checkpoint_that_is_named_is_copied_with_its_probe(tmp_path: Path) -> 
 def test_a_run_without_a_kid_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 500"):
         best(make_run(tmp_path / "run", [None, None]))
-    with pytest.raises(StateError, match="has no saved state"):
+    with pytest.raises(StateError, match="has no curve of checkpoints"):
         best(tmp_path / "nowhere")
 
 

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 
 from dcgan import checkpoint
 from tests.training import small
-from training import evaluation
+from training import evaluation, journal
 from training.data import Images, load_images
 from training.loop import Budget, Run, TrainingError
-from training.recipes import Recipe
+from training.recipes import Recipe, from_facts
 from training.state import StateError, newest_facts
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +153,64 @@ def test_alternating_counts_a_batch_when_both_have_seen_it(tmp_path: Path) -> No
     assert ["loss_g" in line for line in lines] == [False, True] * 6 + [False]
 
 
+def test_run_json_has_all_that_a_release_needs(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(small.RECIPE, seed=5)
+    pictures = small.images(held_out=3)
+    run = Run(recipe, pictures, tmp_path, "no", name="small", data="some/data")
+    read: list[journal.Record] = []
+    run.train(
+        Budget(steps=8, checkpoint_epochs=(1,)),
+        lambda line: read.append(journal.read(tmp_path)) if "checkpoint" in line else None,
+    )
+    assert [[entry["images"] for entry in record.curve or []] for record in read] == [
+        [40],
+        [40, 64],
+    ]
+    record = journal.read(tmp_path)
+    assert record.curve == run.curve == newest_facts(tmp_path)["curve"]
+    assert from_facts(record.recipe or {}) == recipe
+    assert (record.recipe_name, record.data, record.init) == ("small", "some/data", None)
+    assert record.pictures == journal.Pictures(40, 3, pictures.digest())
+    [part] = record.parts
+    assert (part.from_step, part.precision, part.processes) == (0, "float32", 1)
+
+    again = Run(recipe, pictures, tmp_path, "no", name="small", data="moved/data")
+    again.resume()
+    again.train(Budget(steps=9, checkpoint_epochs=()), lambda _: None)
+    record = journal.read(tmp_path)
+    assert [entry["images"] for entry in record.curve or []] == [40, 64, 72]
+    assert record.data == "moved/data"
+    assert [part.from_step for part in record.parts] == [0, 8]
+
+
+def test_a_checkpoint_that_a_kill_took_from_the_state_is_not_in_run_json(tmp_path: Path) -> None:
+    """run.json is written before the state; what is gone on with is the state."""
+    train(tmp_path, 12, checkpoint_epochs=(1,))
+    curve = journal.curve(tmp_path)
+    (tmp_path / ".run.json.a1b2").write_bytes(b"half of")
+    small.change_facts(tmp_path, lambda facts: facts | {"curve": curve[:1]})
+    run = Run(small.RECIPE, small.images(), tmp_path, "no")
+    run.resume()
+    read: list[list[dict[str, Any]]] = []
+    run.train(
+        Budget(steps=12),
+        lambda line: read.append(journal.curve(tmp_path)) if "training on" not in line else None,
+    )
+    assert read[0][0] == curve[0]
+    assert [len(found) for found in read] == [2, 2]
+    assert not list(tmp_path.glob(".run.json*"))
+
+
+def test_a_run_of_before_run_json_had_the_curve_gets_it_when_it_goes_on(tmp_path: Path) -> None:
+    train(tmp_path, 12, checkpoint_epochs=(1,))
+    whole = journal.read(tmp_path)
+    small.forget_new_facts(tmp_path)
+    assert journal.read(tmp_path).curve is None
+    assert journal.curve(tmp_path) == whole.curve
+    train(tmp_path, 12, resume=True)
+    assert journal.read(tmp_path).curve == whole.curve
+
+
 def test_init_adds_up_the_images(tmp_path: Path) -> None:
     train(tmp_path / "first", 4)
     weights = checkpoint.load(tmp_path / "first" / "checkpoints" / "000000032")
@@ -160,11 +218,15 @@ def test_init_adds_up_the_images(tmp_path: Path) -> None:
     run.trainer.start_from(weights)
     run.train(Budget(steps=3), lambda _: None)
     assert newest_facts(tmp_path / "second")["curve"][-1]["images"] == 32 + 3 * 8
+    start = journal.Start(weights.hash, 32)
+    assert journal.read(tmp_path / "second").init == start
 
     again = Run(small.RECIPE, small.images(), tmp_path / "second", "no")
     again.resume()
     assert again.trainer.images_seen == 32 + 3 * 8
     assert again.trainer.step == 3
+    again.train(Budget(steps=4), lambda _: None)
+    assert journal.read(tmp_path / "second").init == start
 
 
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:

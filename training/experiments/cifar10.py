@@ -44,7 +44,7 @@ from dcgan import checkpoint, features, probe
 from dcgan.checkpoint import Checkpoint
 from dcgan.networks import Discriminator
 from dcgan.probe import Probe
-from training import accuracy, kmeans
+from training import accuracy, kmeans, records
 from training.batches import random
 from training.data import load_attributes
 from training.experiments import figures
@@ -107,7 +107,7 @@ def run(
     known = read(data, network)
     asked = read(str(test or file_of_test(data)), network)
     pictures = {"training": len(known.labels), "test": len(asked.labels), "control": CONTROL}
-    before = figures.kept(out)
+    before = records.read(out, dict[str, Any])
     if before.get("pictures") != pictures:
         before = {}
     curve: list[dict[str, Any]] = []
