@@ -36,7 +36,7 @@ from dcgan import checkpoint, export
 from dcgan.engine import Model
 from dcgan.images import encode_png
 from dcgan.judges import load as load_judge
-from training import evaluation, guide, hardware, results
+from training import evaluation, guide, hardware, journal, results
 from training import report as reporting
 from training import ship as shipping
 from training.atlas import atlas
@@ -155,8 +155,10 @@ def train(
     chosen = _recipe(recipe)
     if resume and init:
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
-    if not resume and not dry_run and (out / "states").is_dir():
-        raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
+    if not dry_run:
+        record = journal.read(out)  # a damaged one is refused before the data is decoded
+        if not resume and ((out / "states").is_dir() or record.curve):
+            raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
     chosen = override(chosen, assignments)
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
@@ -169,7 +171,7 @@ def train(
     say(pictures.report())
     if dry_run:
         return
-    run = Run(chosen, pictures, out, precision, on_collapse)
+    run = Run(chosen, pictures, out, precision, on_collapse, name=recipe, data=data)
     if init:
         run.trainer.start_from(checkpoint.load(init))
     if resume:
@@ -198,7 +200,10 @@ def ship(
     out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
     *,
     data: Data,
-    recipe: Annotated[str, typer.Option(help="That the run was trained with.")] = "faces",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of the run's recipe; for runs whose run.json does not have it."),
+    ] = None,
     by: Annotated[
         Path | None,
         typer.Option(help="JSON of `run cifar10 --along RUN`: its best D, not the lowest KID."),

@@ -2,21 +2,25 @@
 
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
 
-About 5 minutes of CPU time, most of it the features of training pictures; on the machine that
-trained, as the card states its cores.
+The recipe, the curve and the machines that the card names are those in the run's run.json. About 5
+minutes of CPU time, most of it the features of training pictures. Ship runs of earlier versions, of
+which run.json does not tell the machine, where they were trained.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from dcgan import checkpoint, export, images
 from dcgan.checkpoint import Checkpoint
+from dcgan.config import ModelConfig
 from dcgan.networks import Generator
-from training import evaluation
+from training import evaluation, journal
 from training.batches import random
 from training.card import GRID, GRID_FILE, GRID_SEED, Baseline, Measured, Picked, ShipError, card
 from training.data import Images, shown
@@ -24,9 +28,9 @@ from training.directions import principal_directions
 from training.distances import Features, kernel_distance
 from training.loop import Budget
 from training.neighbours import Pictures, compare
-from training.recipes import RECIPES
+from training.recipes import RECIPES, Recipe, RecipeError, from_facts
 from training.sources import DataError
-from training.state import newest_facts
+from training.state import StateError, newest_facts
 
 STAGES = 5
 AMONG = 5000
@@ -42,7 +46,7 @@ def ship(
     run: Path,
     out: Path,
     data: str,
-    recipe: str = "faces",
+    recipe: str | None = None,
     *,
     by: Path | None = None,
     baseline: Path | None = None,
@@ -52,23 +56,20 @@ def ship(
 ) -> Checkpoint:
     """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
 
+    recipe: the name of the run's recipe; needed for runs of earlier versions only, see
+    `trained_with`.
     by: JSON of `run cifar10 --along RUN`, to ship its checkpoint of highest validation accuracy
     instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the
     card. earlier: at most so many stages of the run, each as large as G. among: how many training
     pictures are searched for neighbours.
-    Raises ShipError, StateError, DataError, CheckpointError, and OSError (`out` not empty, too).
+    Raises ShipError, RecordError, StateError, DataError, CheckpointError, and OSError (`out` not
+    empty, too).
     """
-    if recipe not in RECIPES:
-        raise ShipError(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
-    trained = RECIPES[recipe]
+    record = journal.read(run)
     picked = Picked.read(by) if by else None
     best = evaluation.best(run, picked.images if picked else None)
     source = checkpoint.load(evaluation.folder_of(run, best["images"]))
-    if source.config != trained.model:
-        raise ShipError(
-            f"{run} has another network than the recipe {recipe!r}: give the recipe that it was "
-            "trained with"
-        )
+    recipe_name, trained = trained_with(run, source.config, recipe)
     compared = Baseline.read(baseline) if baseline else None
     faults = weaknesses.read_text(encoding="utf-8").strip() if weaknesses else ""
     pictures = trained.pictures(data)
@@ -77,8 +78,13 @@ def ship(
             f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "
             "the data that the run was trained on"
         )
+    if record.pictures and record.pictures.digest not in (None, pictures.digest()):
+        raise DataError(
+            f"{data} has other pictures than {run} was trained on: give those, "
+            f"{record.pictures.train:,} from {record.data or 'a source that was not noted down'}"
+        )
     weights, chosen = evaluation.copy_best(run, out, best["images"])
-    curve = newest_facts(run)["curve"]
+    curve = journal.curve(run)
     export.write(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
@@ -97,9 +103,101 @@ def ship(
     checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.grid(samples)))
     figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
-    text = card(out.name, recipe, data, pictures, curve, chosen, measured, picked, compared, faults)
+    text = card(
+        out.name,
+        recipe_name,
+        trained,
+        data,
+        pictures,
+        record,
+        curve,
+        chosen,
+        measured,
+        picked,
+        compared,
+        faults,
+    )
     checkpoint.write_atomically(out / checkpoint.CARD, text.encode())
     return weights
+
+
+def trained_with(run: Path, model: ModelConfig, given: str | None = None) -> tuple[str, Recipe]:
+    """Name and content of the recipe that a run was trained with, as far as its folder has them.
+
+    model: the network of the run's checkpoints. given: the name, where run.json has none; without
+    it the recipe is the only one that has this network.
+    Raises ShipError where the name is missing or another one, RecordError.
+    """
+    record = journal.read(run)
+    kept = record.recipe_name
+    if given not in (None, kept, *RECIPES):
+        raise ShipError(f"there is no recipe {given!r}; choose {', '.join(RECIPES)}")
+    if kept and given not in (None, kept):
+        raise ShipError(
+            f"{run} was trained with the recipe {kept!r}, not {given!r}: leave out --recipe"
+        )
+    name = kept or given or _only_recipe(run, model)
+    try:
+        recipe = from_facts(record.recipe) if record.recipe else _recipe_of_state(run, name)
+    except RecipeError as error:
+        raise ShipError(f"the recipe that {run} keeps can't be read: {error}") from None
+    if recipe.model != model and kept:
+        raise ShipError(
+            f"the recipe in {run / journal.FACTS} has another network than the run's checkpoints: "
+            f"restore the {journal.FACTS} of this run"
+        )
+    described = _described_alike(recipe) if record.recipe and not kept else []
+    if described and name not in described:
+        raise ShipError(
+            f"{run} was trained with the recipe {described[0]!r}, as its {journal.FACTS} describes "
+            f"it, not {name!r}: give --recipe {described[0]}"
+        )
+    # --set may have given the network of a recipe another shape
+    if recipe.model != model or not (kept or described or RECIPES[name].model == model):
+        raise ShipError(
+            f"{run} has another network than the recipe {name!r}: give the recipe that it was "
+            "trained with (--recipe)"
+        )
+    return name, recipe
+
+
+def _only_recipe(run: Path, model: ModelConfig) -> str:
+    names = [name for name, recipe in RECIPES.items() if recipe.model == model]
+    if len(names) == 1:
+        return names[0]
+    alike = f"the recipes {', '.join(names)} have" if names else "no recipe has"
+    raise ShipError(
+        f"the {journal.FACTS} of {run} does not name its recipe, and {alike} its network: give the "
+        "name of the one that it was trained with (--recipe)"
+    )
+
+
+def _recipe_of_state(run: Path, name: str) -> Recipe:
+    """The recipe of a run without run.json: its newest state has all that decides what is learned,
+    and none of the words."""
+    if name not in RECIPES:
+        raise RecipeError(
+            f"{journal.FACTS} has its name {name!r} only, and there is no such recipe"
+        )
+    now = RECIPES[name]
+    try:
+        settings = newest_facts(run).get("recipe")
+    except StateError:
+        settings = None
+    if not settings:
+        return now
+    then = from_facts({**settings, "description": now.description})
+    reasons = {
+        field: reason
+        for field, reason in now.deviations.items()
+        if attrgetter(field)(then) == attrgetter(field)(now)
+    }
+    return dataclasses.replace(then, deviations=reasons)
+
+
+def _described_alike(recipe: Recipe) -> list[str]:
+    """The names of the recipes with its description, which no option changes."""
+    return [name for name, each in RECIPES.items() if each.description == recipe.description]
 
 
 def stages(
