@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from training.experiments import figures
+from training import records
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Figure:
 
 def machine() -> str:
     """What the figures were measured on."""
-    return f"{figures.machine()}, onnxruntime {version('onnxruntime')}"
+    return f"{records.machine()}, onnxruntime {version('onnxruntime')}"
 
 
 def memory(process: int) -> float:

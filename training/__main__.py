@@ -32,7 +32,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from dcgan.analysis.classifiers import load_classifier as load_judge
+from dcgan.analysis.classifiers import load_classifier
 from dcgan.media.images import encode_png
 from dcgan.models import checkpoint
 from dcgan.rendering import onnx_export
@@ -46,7 +46,7 @@ from training.cli.errors import in_one_sentence
 from training.cli.overrides import override
 from training.cli.prepare import app as preparing
 from training.cli.prepare import remove_duplicates
-from training.core import distributed
+from training.core import distributed, run_checkpoints, run_log
 from training.core.loop import Budget, OnCollapse, Run
 from training.core.mode_collapse import SAMPLES, spread, survey
 from training.data.datasets import load_images, shown
@@ -158,8 +158,10 @@ def train(
     chosen = _recipe(recipe)
     if resume and init:
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
-    if not resume and not dry_run and (out / "states").is_dir():
-        raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
+    if not dry_run:
+        record = run_log.read(out)  # a damaged one is refused before the data is decoded
+        if not resume and ((out / "states").is_dir() or record.curve):
+            raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
     chosen = override(chosen, assignments)
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
@@ -172,7 +174,7 @@ def train(
     say(pictures.report())
     if dry_run:
         return
-    run = Run(chosen, pictures, out, precision, on_collapse)
+    run = Run(chosen, pictures, out, precision, on_collapse, name=recipe, data=data)
     if init:
         run.trainer.start_from(checkpoint.load(init))
     if resume:
@@ -190,8 +192,10 @@ def best(
 ) -> None:
     """Copy the checkpoint of lowest KID of a run."""
     out = out or run / "best"
-    weights, entry = evaluation.copy_best(run, out)
-    typer.echo(f"{out}: {weights.hash}, {entry['images']:,} images, {evaluation.kid_text(entry)}")
+    weights, entry = run_checkpoints.copy_best(run, out)
+    typer.echo(
+        f"{out}: {weights.hash}, {entry['images']:,} images, {run_checkpoints.kid_text(entry)}"
+    )
 
 
 @app.command()
@@ -201,7 +205,10 @@ def ship(
     out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
     *,
     data: Data,
-    recipe: Annotated[str, typer.Option(help="That the run was trained with.")] = "faces",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of the run's recipe; for runs whose run.json does not have it."),
+    ] = None,
     by: Annotated[
         Path | None,
         typer.Option(help="JSON of `run cifar10 --along RUN`: its best D, not the lowest KID."),
@@ -357,7 +364,7 @@ def exemplars(
 ) -> None:
     """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
     model = Model("faces", checkpoint.load(weights))
-    sets = pick(model, load_judge(judged_by, "a")[0], drop)
+    sets = pick(model, load_classifier(judged_by, "a")[0], drop)
     checkpoint.save_exemplars(weights, sets)
     if picture:
         checkpoint.write_atomically(picture, encode_png(sheet(model, sets)))

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
 from training.data.augmentation import Augmentation
 from training.data.datasets import HELD_OUT, Images, load_images
+from training.records import reason
 
 
 class Option(StrEnum):
@@ -27,7 +31,7 @@ class Option(StrEnum):
 
 
 class RecipeError(ValueError):
-    """A recipe that can't be trained; the message says which field and why."""
+    """A recipe that can't be trained or read; the message says which field and why."""
 
 
 @dataclass(frozen=True)
@@ -261,13 +265,46 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-MAY_CHANGE = {"description", "deviations", "compile", "prefetch"}
+WORDS = {"description", "deviations"}
+"""Fields that say what a recipe is."""
+MAY_CHANGE = {*WORDS, "compile", "prefetch"}
 """Fields that do not decide what is learned: how it is said, and how it is computed."""
 
 
 def describe(recipe: Recipe) -> str:
     """The recipe and its deviations as JSON."""
     return json.dumps(asdict(recipe), indent=2)
+
+
+def from_facts(facts: Mapping[str, Any]) -> Recipe:
+    """Read what `asdict` made of a recipe and JSON has kept; a field that is missing gets its
+    default.
+
+    Raises RecipeError for an unknown field, and for a value of another type or out of range.
+    """
+    try:
+        return TypeAdapter(Recipe).validate_json(json.dumps(facts), strict=True, extra="forbid")
+    except ValidationError as error:
+        unknown = [
+            ".".join(map(str, found["loc"]))
+            for found in error.errors()
+            if found["type"] == "unexpected_keyword_argument"
+        ]
+        if unknown:
+            raise RecipeError(
+                f"recipes have no field {', '.join(unknown)} here: use the version of this program "
+                "that wrote it"
+            ) from None
+        raise RecipeError(reason(error)) from None
+
+
+def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """The values of all fields, those of nested settings as "model.prior"."""
+    found: dict[str, Any] = {}
+    for each in fields(settings):
+        name, value = f"{prefix}{each.name}", getattr(settings, each.name)
+        found |= flat(value, f"{name}.") if is_dataclass(value) else {name: value}
+    return found
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:

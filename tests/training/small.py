@@ -76,6 +76,22 @@ def change_facts(run: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) 
     save_file(load_file(path), path, {**header, "facts": facts})
 
 
+def change_record(run: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """In the run.json of a run."""
+    path = run / "run.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def forget_new_facts(run: Path) -> None:
+    """Leave of run.json what versions before its curve and the recipe's name wrote."""
+
+    def older(facts: dict[str, Any]) -> dict[str, Any]:
+        del facts["pictures"]["digest"]
+        return {name: facts[name] for name in ("recipe", "pictures", "parts")}
+
+    change_record(run, older)
+
+
 def write_folder(folder: Path, count: int = 40) -> Path:
     """A folder of PNG files."""
     folder.mkdir(parents=True, exist_ok=True)

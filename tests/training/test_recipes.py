@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import Any
 
 import pytest
 
 from dcgan.config import PAPER
-from training.recipes import RECIPES, Recipe
+from training.data.augmentation import Augmentation
+from training.recipes import RECIPES, Recipe, RecipeError, flat, from_facts
 
 DEFAULT = Recipe(PAPER, description="")
 
@@ -32,3 +35,50 @@ def test_the_defaults_are_section_4() -> None:
     assert (DEFAULT.mirror, DEFAULT.average, DEFAULT.l2, DEFAULT.updates) == (False, 0, 0, "both")
     assert PAPER.generator_widths == (1024, 512, 256, 128)
     assert (PAPER.z_size, PAPER.prior, PAPER.image_size) == (100, "uniform", 64)
+
+
+def kept(recipe: Recipe, **changes: Any) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return json.loads(json.dumps(dataclasses.asdict(recipe))) | changes
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_that_was_kept_as_json_comes_back_whole(name: str) -> None:
+    assert from_facts(kept(RECIPES[name])) == RECIPES[name]
+
+
+def test_fields_that_were_not_kept_have_their_defaults() -> None:
+    recipe = RECIPES["rooms"]
+    facts = kept(recipe, model={"z_size": 7})
+    del facts["augmentation"], facts["seed"]
+    expected = dataclasses.replace(
+        recipe, augmentation=Augmentation(), model=dataclasses.replace(PAPER, z_size=7)
+    )
+    assert from_facts(facts) == expected
+    assert from_facts(kept(recipe, augmentation={"cutout": 0.5})).augmentation == Augmentation(
+        cutout=0.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"new": 1}, "no field new here"),
+        ({"model": {"depth": 1}, "new": 1}, r"no field model\.depth, new here"),
+        ({"augmentation": {"hue": 1}}, r"no field augmentation\.hue here: use the version"),
+        ({"mirror": 1}, "mirror: Input should be a valid boolean"),
+        ({"keep": ["room"]}, "keep: "),
+        ({"augmentation": {"cutout": 2}}, r"augmentation\.cutout must lie in"),
+        ({"model": {"prior": "cauchy"}}, r"model\.prior: Input should be 'uniform' or 'normal'"),
+        ({"model": None}, "model: "),
+    ],
+)
+def test_what_is_no_recipe_is_a_sentence(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        from_facts(kept(RECIPES["rooms"], **changes))
+
+
+def test_flat_names_fields_of_fields() -> None:
+    found = flat(dataclasses.replace(DEFAULT, augmentation=Augmentation(cutout=0.5)))
+    assert (found["model.z_size"], found["augmentation.cutout"], found["seed"]) == (100, 0.5, 0)
+    assert "model" not in found

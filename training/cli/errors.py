@@ -17,6 +17,8 @@ from training.core.loop import TrainingError
 from training.core.state import StateError
 from training.data.readers import DataError
 from training.directions.attribute import NamedError
+from training.recipes import RecipeError
+from training.records import RecordError
 from training.release import release as shipping
 
 
@@ -32,6 +34,8 @@ def in_one_sentence() -> Iterator[None]:
         ExemplarError,
         NamedError,
         OverrideError,
+        RecipeError,
+        RecordError,
         checkpoint.CheckpointError,
         BoxesError,
         SpecError,

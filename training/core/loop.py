@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.networks import Generator
-from training.core import run_log
+from training.core import run_checkpoints, run_log
 from training.core.distributed import PRECISIONS, TrainingError, accelerator, is_lost, left_alone
 from training.core.mode_collapse import Watch
 from training.core.signals import StopSignal
@@ -54,7 +54,8 @@ class Budget:
 
 
 class Run:
-    """A trainer and its folder: log.jsonl, tensorboard/, samples/, checkpoints/, states/."""
+    """A trainer and its folder: run.json, log.jsonl, tensorboard/, samples/, checkpoints/, and
+    states/."""
 
     def __init__(
         self,
@@ -63,14 +64,20 @@ class Run:
         out: Path,
         precision: str | None = None,
         on_collapse: OnCollapse = "warn",
+        *,
+        name: str | None = None,
+        data: str | None = None,
     ) -> None:
-        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has.
+        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has. name, data:
+        the recipe's name and the source of the pictures, which the run notes down.
 
         Raises DataError where the pictures do not fill a batch, TrainingError where the machine
         can't do what is asked for.
         """
         self.recipe, self.out, self.pictures = recipe, out, pictures
         self.on_collapse: OnCollapse = on_collapse
+        self._name, self._data = name, data
+        self._parts: list[run_log.Part] = []
         self._digest, self._grids = pictures.digest(), out / "samples"
         self.accelerator = accelerator(recipe, out, precision)
         self.trainer = Trainer(recipe, pictures, self.accelerator)
@@ -109,6 +116,7 @@ class Run:
         facts = load_state(self.out, trainer.networks(), trainer.optimisers, say, healthy=healthy)
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
         trainer.attempt = facts.get("attempt", 0)
+        trainer.weights_before = facts.get("weights_before")
         self.curve = facts["curve"]
         if (scaler := self.accelerator.scaler) and "scaler" in facts:
             scaler.load_state_dict(facts["scaler"])
@@ -125,6 +133,7 @@ class Run:
             "step": self.trainer.step,
             "seconds": self.seconds,
             "images_before": self.trainer.images_before,
+            "weights_before": self.trainer.weights_before,
             "curve": self.curve,
             "attempt": self.trainer.attempt,
             "recipe": settings(self.recipe),
@@ -219,8 +228,8 @@ class Run:
         if len(held_out) >= evaluation.MINIMUM:
             self._distance = self._distance or evaluation.Distance(held_out, self.pictures.train)
             entry |= self._distance.figures(self._as_sampled(generator), self.recipe.batch_size)
-        folder = evaluation.folder_of(self.out, seen)
-        card = evaluation.card(self.recipe.description, entry)
+        folder = run_checkpoints.checkpoint_folder(self.out, seen)
+        card = run_checkpoints.checkpoint_card(self.recipe.description, entry)
         for unfinished in folder.parent.glob(".[0-9]*"):
             shutil.rmtree(unfinished)
         partial = folder.with_name(f".{folder.name}")
@@ -228,7 +237,8 @@ class Run:
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was then killed
         partial.rename(folder)
         self.curve.append(entry)
-        say(f"checkpoint {folder.name}: {evaluation.kid_text(entry)}")
+        self._keep_record()
+        say(f"checkpoint {folder.name}: {run_checkpoints.kid_text(entry)}")
 
     def _as_sampled(self, generator: Generator) -> Generator:
         if self.recipe.statistics == "fixed":
@@ -305,6 +315,7 @@ class Run:
         self._rolled_back += 1
         self.trainer.attempt += 1
         self._watch.forget()
+        self._keep_record()  # without the checkpoints of the way that is not gone on with
         return f"Back to step {facts['step']}, from where other z's are drawn"
 
     def _begin(self, say: Callable[[str], None]) -> None:
@@ -315,9 +326,29 @@ class Run:
             f"{self.trainer.batches.steps_per_epoch} batches an epoch; Ctrl-C stops and saves"
         )
         if accelerator.is_main_process:
-            part = {"from_step": step, "precision": precision}
-            part |= {"processes": accelerator.num_processes}
-            run_log.begin(self.out, self.recipe, self.pictures, part)
+            earlier = run_log.read(self.out).parts if step else []
+            self._parts = [*earlier, run_log.part(step, precision, accelerator.num_processes)]
+            self._keep_record()
+
+    def _keep_record(self) -> None:
+        """Write run.json as of now."""
+        if not self.accelerator.is_main_process:
+            return
+        trainer, pictures = self.trainer, self.pictures
+        start = None
+        if trainer.weights_before or trainer.images_before:
+            start = run_log.Start(trainer.weights_before, trainer.images_before or 0)
+        counts = len(pictures.train), len(pictures.held_out)
+        record = run_log.Record(
+            recipe_name=self._name,
+            recipe=asdict(self.recipe),
+            data=self._data,
+            pictures=run_log.Pictures(*counts, self._digest),
+            init=start,
+            curve=self.curve,
+            parts=self._parts,
+        )
+        run_log.keep(self.out, record)
 
     def _log(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]

@@ -95,6 +95,8 @@ class Trainer:
         """How often the run has gone back to go another way: other z's are drawn each time."""
         self.images_before: int | None = None
         """Images seen by the weights that these started from; None: they started from noise."""
+        self.weights_before: str | None = None
+        """The hash of those weights."""
 
     def _prepared(self, network: nn.Module) -> nn.Module:
         """As it is trained: in mixed precision, gradients averaged over the processes."""
@@ -150,6 +152,7 @@ class Trainer:
         self.average.module.load_state_dict(generator)
         self.discriminator.load_state_dict(weights.discriminator().state_dict())
         self.images_before = int(weights.metadata.get("images_seen", 0))
+        self.weights_before = weights.hash
 
     def train_step(self) -> dict[str, Tensor]:
         """A step of D and of G, or of the one whose turn it is; returns losses and D's answers."""

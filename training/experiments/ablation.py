@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from joblib import delayed
 
 from dcgan.models.checkpoint import Checkpoint
+from training import records
 from training.core.mode_collapse import COLLAPSED, SAMPLES, spread
 from training.core.state import StateError
 from training.core.trainer import Networks, Trainer, best_precision, ordinary
@@ -98,7 +99,7 @@ def run(
     """
     started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
-    if before := figures.kept(out):
+    if before := records.read(out, dict[str, Any]):
         facts = before
         if other := [name for name, value in conditions.items() if facts.get(name) != value]:
             raise StateError(f"{out} was made with another {', '.join(other)}: give a new file")

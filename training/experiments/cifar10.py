@@ -45,6 +45,7 @@ from dcgan.analysis.probe import Probe
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
 from dcgan.models.networks import Discriminator
+from training import records
 from training.core.state import StateError
 from training.data.datasets import load_attributes
 from training.data.readers import DataError, file_of_test
@@ -108,7 +109,7 @@ def run(
     known = read(data, network)
     asked = read(str(test or file_of_test(data)), network)
     pictures = {"training": len(known.labels), "test": len(asked.labels), "control": CONTROL}
-    before = figures.kept(out)
+    before = records.read(out, dict[str, Any])
     if before.get("pictures") != pictures:
         before = {}
     curve: list[dict[str, Any]] = []

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tabulate import tabulate
 
-from dcgan.models import checkpoint
-
-CPU = Path("/proc/cpuinfo")
-"""Where Linux says what its processor is; elsewhere the architecture must do."""
+from training import records
 
 
 def rate(hits: np.ndarray) -> dict[str, float]:
@@ -79,25 +70,10 @@ def keep(
     """
     if out:
         facts["run"] = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": machine(),
+            "date": records.today(),
+            "machine": records.machine(),
             "minutes": round((time.monotonic() - started) / 60, 1),
             "data": dict(data or {}),
         }
         out.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_atomically(out, (json.dumps(facts, indent=1) + "\n").encode())
-
-
-def kept(out: Path | None) -> dict[str, Any]:
-    """What a run before has left in the file of --json."""
-    return json.loads(out.read_text(encoding="utf-8")) if out and out.is_file() else {}
-
-
-def machine() -> str:
-    """The GPU, or how many cores of which processor are in use; and torch."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
-    named = re.search(r"model name\s*: (.+)", CPU.read_text()) if CPU.is_file() else None
-    processor = named[1] if named else platform.machine()
-    cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
-    return f"{cores}, {processor}, torch {torch.__version__}"
+        records.write(out, facts)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +10,7 @@ from torch import Tensor
 
 from dcgan.latents import operations
 from dcgan.media import images
-from dcgan.models import checkpoint
-from dcgan.models.checkpoint import Checkpoint
 from dcgan.models.networks import Generator
-from training.core.state import StateError, newest_facts
 from training.data.datasets import shown
 from training.data.readers import DataError
 from training.metrics.distances import (
@@ -102,59 +97,3 @@ class Distance:
 
     def _drawn(self, generator: Generator, batch_size: int) -> Tensor:
         return self.features(sample(generator, self.count, SEED, batch_size))
-
-
-def best(run: Path, images: int | None = None) -> dict[str, Any]:
-    """The entry of lowest KID in a run's curve: images, minutes, kid, n; or that of the checkpoint
-    after so many images. Raises StateError."""
-    measured = [entry for entry in newest_facts(run)["curve"] if "kid" in entry]
-    if not measured:
-        raise StateError(
-            f"no checkpoint of {run} has a KID: that takes {MINIMUM:,} held-out pictures and a run "
-            "that has reached its first checkpoint"
-        )
-    if images is None:
-        return min(measured, key=lambda entry: entry["kid"])
-    found = [entry for entry in measured if entry["images"] == images]
-    if not found:
-        seen = ", ".join(f"{entry['images']:,}" for entry in measured)
-        raise StateError(f"{run} has no checkpoint after {images:,} images, but after {seen}")
-    return found[0]
-
-
-def copy_best(run: Path, out: Path, images: int | None = None) -> tuple[Checkpoint, dict[str, Any]]:
-    """Copy the run's `best` checkpoint, with its probe if it has one, to a new folder.
-
-    Returns it with its entry in the curve.
-
-    Raises StateError, CheckpointError, and FileExistsError where something is there: directions
-    and whatever else was made for other weights would not fit these.
-    """
-    if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"{out} is not empty: give a new folder, or remove it first")
-    entry = best(run, images)
-    source = checkpoint.load(folder_of(run, entry["images"]))
-    copied = checkpoint.save(out, source.generator(), source.discriminator(), source.card)
-    for path in source.folder.glob(checkpoint.PROBE):
-        shutil.copyfile(path, out / path.name)
-    return copied, entry
-
-
-def folder_of(run: Path, images_seen: int) -> Path:
-    """Where a run keeps the checkpoint made after so many images."""
-    return run / "checkpoints" / f"{images_seen:09d}"
-
-
-def card(description: str, entry: dict[str, float]) -> str:
-    """The card of a checkpoint within a run: what --init and people need of an entry."""
-    facts = {"images_seen": entry["images"], "minutes": entry["minutes"]}
-    if "kid" in entry:
-        facts |= {"kid": entry["kid"], "kid_n": entry["n"]}
-    front = "".join(f"{name}: {value}\n" for name, value in facts.items())
-    return f"---\n{front}---\n\n{description}\n"
-
-
-def kid_text(entry: dict[str, float]) -> str:
-    if "kid" not in entry:
-        return f"no KID: that takes {MINIMUM:,} held-out pictures"
-    return f"KID {entry['kid']:.5f} (n = {entry['n']:,})"

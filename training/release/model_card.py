@@ -21,10 +21,11 @@ from huggingface_hub import ModelCardData
 
 from dcgan.config import PAPER
 from dcgan.models.networks import INIT_STD
+from training.core import run_log
 from training.data.datasets import Images
 from training.metrics.distances import INPUT_SIZE
 from training.metrics.nearest_neighbours import SPACES, Comparison
-from training.recipes import RECIPES, Recipe
+from training.recipes import RECIPES, WORDS, Recipe, flat
 
 GRID, GRID_SEED, GRID_FILE = 64, 0, "grid.png"
 
@@ -154,9 +155,11 @@ class Measured:
 
 def card(
     name: str,
-    recipe: str,
+    recipe_name: str,
+    recipe: Recipe,
     data: str,
     pictures: Images,
+    record: run_log.Record,
     curve: list[dict[str, Any]],
     chosen: dict[str, Any],
     measured: Measured,
@@ -166,16 +169,16 @@ def card(
 ) -> str:
     """The card of weights/`name`.
 
-    data: where `pictures` were loaded from. curve, chosen: the run's checkpoints and the entry of
-    the one that is shipped; picked: None where that is the one of lowest KID. weaknesses: Markdown;
-    empty: no such section.
+    recipe: as the run was trained. data: where `pictures` were loaded from. record: what else the
+    run has noted down. curve, chosen: the run's checkpoints and the entry of the one that is
+    shipped; picked: None where that is the one of lowest KID. weaknesses: Markdown; empty: no such
+    section.
     """
-    trained = RECIPES[recipe]
     sections = {
-        "What it is": _what(name, trained),
-        "Data and terms": _data(pictures, data, trained),
-        "Recipe": _recipe(recipe, trained),
-        "Training": _training(curve, chosen, pictures),
+        "What it is": _what(name, recipe),
+        "Data and terms": _data(pictures, data, recipe),
+        "Recipe": _recipe(recipe_name, recipe),
+        "Training": _training(curve, chosen, pictures, record),
         "Quality": _quality(curve, chosen, measured, picked, baseline),
         "Nearest training pictures": _memorised(measured.neighbours, pictures),
         "Known weaknesses": weaknesses,
@@ -257,27 +260,66 @@ def _recipe(name: str, recipe: Recipe) -> str:
         (f"`{field}`", *(_value(attrgetter(field)(side)) for side in (recipe, paper)), reason)
         for field, reason in recipe.deviations.items()
     ]
+    changed = _changed(name, recipe)
     return _section(
-        f"""`{name}` in training/recipes.py: {recipe.description} It is section 4 of the paper
-        (minibatches of {recipe.batch_size}, Adam with learning rate {recipe.learning_rate} and
-        beta1 {recipe.beta1}, initial weights of standard deviation {INIT_STD}) but for these
-        fields:""",
+        f"""`{name}`{" in training/recipes.py" if name in RECIPES else ""}: {recipe.description}
+        It is section 4 of the paper (minibatches of {recipe.batch_size}, Adam with learning rate
+        {recipe.learning_rate} and beta1 {recipe.beta1}, initial weights of standard deviation
+        {INIT_STD}) {"but for these fields:" if rows else "in every field."}""",
         _table(("Field", "Here", "Paper", "Why"), rows),
+        "Set for this run, or changed in training/recipes.py since:" if changed else "",
+        _table(("Field", "This run", "training/recipes.py"), changed),
         "How a step differs from the authors' is told at the head of training/trainer.py.",
     )
 
 
-def _training(curve: list[dict[str, Any]], chosen: dict[str, Any], pictures: Images) -> str:
+def _changed(name: str, recipe: Recipe) -> list[tuple[str, str, str]]:
+    """Fields whose values are not those of the recipe of this name: set for the run, or changed
+    since."""
+    if name not in RECIPES:
+        return []
+    now = flat(RECIPES[name])
+    return [
+        (f"`{field}`", _value(value), _value(now[field]))
+        for field, value in flat(recipe).items()
+        if field not in WORDS and value != now[field]
+    ]
+
+
+def _training(
+    curve: list[dict[str, Any]],
+    chosen: dict[str, Any],
+    pictures: Images,
+    record: run_log.Record,
+) -> str:
     times = chosen["images"] / len(pictures.train)
     return _section(
         f"""{chosen["images"]:,} images seen, each picture {times:.1f} times, in
-        {chosen["minutes"]} minutes on {os.cpu_count()} CPU cores ({platform.machine()}). The whole
+        {chosen["minutes"]} minutes on {_machines(record.parts)}. {_start(record.init)} The whole
         run:""",
         _table(
             ("Images", "Minutes", "KID"),
             [(f"{entry['images']:,}", entry["minutes"], _kid(entry)) for entry in curve],
         ),
     )
+
+
+def _machines(parts: Sequence[run_log.Part]) -> str:
+    """Where a run was trained; of a run that did not note it down: this machine."""
+    if not parts:
+        return f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    found = dict.fromkeys(
+        f"{part.machine} in {part.precision} ({part.date}, commit {part.commit or 'not recorded'})"
+        for part in parts
+    )
+    return "; then on ".join(found)
+
+
+def _start(init: run_log.Start | None) -> str:
+    if init is None:
+        return ""
+    weights = f"the weights `{init.weights}`" if init.weights else "other weights"
+    return f"The run started from {weights}, which had seen {init.images:,} images."
 
 
 def _quality(
@@ -362,6 +404,11 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _value(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if dataclasses.is_dataclass(value):
+        return (
+            ", ".join(f"{name} {_value(part)}" for name, part in flat(value).items() if part)
+            or "none"
+        )
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

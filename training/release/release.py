@@ -2,24 +2,29 @@
 
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
 
-About 5 minutes of CPU time, most of it the features of training pictures; on the machine that
-trained, as the card states its cores.
+The recipe, the curve and the machines that the card names are those in the run's run.json. About 5
+minutes of CPU time, most of it the features of training pictures. Ship runs of earlier versions, of
+which run.json does not tell the machine, where they were trained.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from dcgan.config import ModelConfig
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
 from dcgan.models.networks import Generator
 from dcgan.rendering import onnx_export
+from training.core import run_checkpoints, run_log
 from training.core.loop import Budget
-from training.core.state import newest_facts
+from training.core.state import StateError, newest_facts
 from training.data.datasets import Images, shown
 from training.data.readers import DataError
 from training.data.sampler import random
@@ -27,7 +32,7 @@ from training.directions.principal import principal_directions
 from training.metrics import evaluation
 from training.metrics.distances import Features, kernel_distance
 from training.metrics.nearest_neighbours import Pictures, compare
-from training.recipes import RECIPES
+from training.recipes import RECIPES, Recipe, RecipeError, from_facts
 from training.release.model_card import (
     GRID,
     GRID_FILE,
@@ -53,7 +58,7 @@ def ship(
     run: Path,
     out: Path,
     data: str,
-    recipe: str = "faces",
+    recipe: str | None = None,
     *,
     by: Path | None = None,
     baseline: Path | None = None,
@@ -63,23 +68,20 @@ def ship(
 ) -> Checkpoint:
     """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
 
+    recipe: the name of the run's recipe; needed for runs of earlier versions only, see
+    `trained_with`.
     by: JSON of `run cifar10 --along RUN`, to ship its checkpoint of highest validation accuracy
     instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the
     card. earlier: at most so many stages of the run, each as large as G. among: how many training
     pictures are searched for neighbours.
-    Raises ShipError, StateError, DataError, CheckpointError, and OSError (`out` not empty, too).
+    Raises ShipError, RecordError, StateError, DataError, CheckpointError, and OSError (`out` not
+    empty, too).
     """
-    if recipe not in RECIPES:
-        raise ShipError(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
-    trained = RECIPES[recipe]
+    record = run_log.read(run)
     picked = Picked.read(by) if by else None
-    best = evaluation.best(run, picked.images if picked else None)
-    source = checkpoint.load(evaluation.folder_of(run, best["images"]))
-    if source.config != trained.model:
-        raise ShipError(
-            f"{run} has another network than the recipe {recipe!r}: give the recipe that it was "
-            "trained with"
-        )
+    best = run_checkpoints.best_entry(run, picked.images if picked else None)
+    source = checkpoint.load(run_checkpoints.checkpoint_folder(run, best["images"]))
+    recipe_name, trained = trained_with(run, source.config, recipe)
     compared = Baseline.read(baseline) if baseline else None
     faults = weaknesses.read_text(encoding="utf-8").strip() if weaknesses else ""
     pictures = trained.pictures(data)
@@ -88,8 +90,13 @@ def ship(
             f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "
             "the data that the run was trained on"
         )
-    weights, chosen = evaluation.copy_best(run, out, best["images"])
-    curve = newest_facts(run)["curve"]
+    if record.pictures and record.pictures.digest not in (None, pictures.digest()):
+        raise DataError(
+            f"{data} has other pictures than {run} was trained on: give those, "
+            f"{record.pictures.train:,} from {record.data or 'a source that was not noted down'}"
+        )
+    weights, chosen = run_checkpoints.copy_best(run, out, best["images"])
+    curve = run_log.curve(run)
     onnx_export.write_graph(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
@@ -100,9 +107,11 @@ def ship(
             f"The generator of [{out.name}](../README.md) after {entry['images']:,} images; data "
             "and terms stand there."
         )
-        then = checkpoint.load(evaluation.folder_of(run, entry["images"])).generator()
+        then = checkpoint.load(run_checkpoints.checkpoint_folder(run, entry["images"])).generator()
         onnx_export.write_graph(
-            checkpoint.save(out / name, then, None, evaluation.card(earlier_card, entry))
+            checkpoint.save(
+                out / name, then, None, run_checkpoints.checkpoint_card(earlier_card, entry)
+            )
         )
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
@@ -110,9 +119,101 @@ def ship(
     checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.make_grid(samples)))
     figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
-    text = card(out.name, recipe, data, pictures, curve, chosen, measured, picked, compared, faults)
+    text = card(
+        out.name,
+        recipe_name,
+        trained,
+        data,
+        pictures,
+        record,
+        curve,
+        chosen,
+        measured,
+        picked,
+        compared,
+        faults,
+    )
     checkpoint.write_atomically(out / checkpoint.CARD, text.encode())
     return weights
+
+
+def trained_with(run: Path, model: ModelConfig, given: str | None = None) -> tuple[str, Recipe]:
+    """Name and content of the recipe that a run was trained with, as far as its folder has them.
+
+    model: the network of the run's checkpoints. given: the name, where run.json has none; without
+    it the recipe is the only one that has this network.
+    Raises ShipError where the name is missing or another one, RecordError.
+    """
+    record = run_log.read(run)
+    kept = record.recipe_name
+    if given not in (None, kept, *RECIPES):
+        raise ShipError(f"there is no recipe {given!r}; choose {', '.join(RECIPES)}")
+    if kept and given not in (None, kept):
+        raise ShipError(
+            f"{run} was trained with the recipe {kept!r}, not {given!r}: leave out --recipe"
+        )
+    name = kept or given or _only_recipe(run, model)
+    try:
+        recipe = from_facts(record.recipe) if record.recipe else _recipe_of_state(run, name)
+    except RecipeError as error:
+        raise ShipError(f"the recipe that {run} keeps can't be read: {error}") from None
+    if recipe.model != model and kept:
+        raise ShipError(
+            f"the recipe in {run / run_log.FACTS} has another network than the run's checkpoints: "
+            f"restore the {run_log.FACTS} of this run"
+        )
+    described = _described_alike(recipe) if record.recipe and not kept else []
+    if described and name not in described:
+        raise ShipError(
+            f"{run} was trained with the recipe {described[0]!r}, as its {run_log.FACTS} describes "
+            f"it, not {name!r}: give --recipe {described[0]}"
+        )
+    # --set may have given the network of a recipe another shape
+    if recipe.model != model or not (kept or described or RECIPES[name].model == model):
+        raise ShipError(
+            f"{run} has another network than the recipe {name!r}: give the recipe that it was "
+            "trained with (--recipe)"
+        )
+    return name, recipe
+
+
+def _only_recipe(run: Path, model: ModelConfig) -> str:
+    names = [name for name, recipe in RECIPES.items() if recipe.model == model]
+    if len(names) == 1:
+        return names[0]
+    alike = f"the recipes {', '.join(names)} have" if names else "no recipe has"
+    raise ShipError(
+        f"the {run_log.FACTS} of {run} does not name its recipe, and {alike} its network: give the "
+        "name of the one that it was trained with (--recipe)"
+    )
+
+
+def _recipe_of_state(run: Path, name: str) -> Recipe:
+    """The recipe of a run without run.json: its newest state has all that decides what is learned,
+    and none of the words."""
+    if name not in RECIPES:
+        raise RecipeError(
+            f"{run_log.FACTS} has its name {name!r} only, and there is no such recipe"
+        )
+    now = RECIPES[name]
+    try:
+        settings = newest_facts(run).get("recipe")
+    except StateError:
+        settings = None
+    if not settings:
+        return now
+    then = from_facts({**settings, "description": now.description})
+    reasons = {
+        field: reason
+        for field, reason in now.deviations.items()
+        if attrgetter(field)(then) == attrgetter(field)(now)
+    }
+    return dataclasses.replace(then, deviations=reasons)
+
+
+def _described_alike(recipe: Recipe) -> list[str]:
+    """The names of the recipes with its description, which no option changes."""
+    return [name for name, each in RECIPES.items() if each.description == recipe.description]
 
 
 def stages(

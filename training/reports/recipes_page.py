@@ -10,7 +10,6 @@ recipe's batch. What a GPU would need is computed from them alone: no recipe has
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -27,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.paths import REPOSITORY
+from training import records
 from training.core.trainer import Trainer, best_precision
 from training.data.datasets import Images
 from training.experiments import figures
@@ -246,13 +246,12 @@ def timed(recipe: Recipe) -> float:
 def keep_speeds(recipes: Mapping[str, Recipe]) -> None:
     """Write SPEEDS."""
     found = {name: timed(recipe) for name, recipe in recipes.items()}
-    facts = {"machine": figures.machine(), "images_per_second": found}
-    checkpoint.write_atomically(SPEEDS, (json.dumps(facts, indent=1) + "\n").encode())
+    records.write(SPEEDS, {"machine": records.machine(), "images_per_second": found})
 
 
 def row(name: str, recipe: Recipe) -> list[str]:
     """Of the table."""
-    speed = figures.kept(SPEEDS)["images_per_second"][name]
+    speed = records.read(SPEEDS, dict[str, Any])["images_per_second"][name]
     found = cost(recipe)
     g, d = found.parameters
     seconds = max(found.operations / OPERATIONS, found.moved / 2 / BANDWIDTH)

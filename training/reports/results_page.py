@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from dcgan.paths import REPOSITORY
-from training.experiments import figures
+from training import records
 
 RESULTS = REPOSITORY / "results"
 
@@ -27,7 +27,7 @@ def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> st
     the file, and what its module says of it, folded."""
     sections = [HEAD]
     for name, module in experiments.items():
-        if facts := figures.kept(folder / f"{name}.json"):
+        if facts := records.read(folder / f"{name}.json", dict[str, Any]):
             title, _, about = inspect.cleandoc(module.__doc__ or name).partition("\n\n")
             sections += [
                 f'## <a name="{name}"></a>{title}',

@@ -22,7 +22,7 @@ from PIL import Image
 from dcgan.paths import WEB
 from training.core import run_log
 from training.core.state import StateError, newest_facts
-from training.experiments import figures
+from training.recipes import WORDS
 
 HERE = Path(__file__).parent
 CHART = WEB / "widgets" / "chart.js"
@@ -75,21 +75,22 @@ def report(run: Path) -> str:
     """The HTML of a run's report, of what its folder holds by now.
 
     A run without run.json, grids or checkpoints gets a report that says what is missing. Raises
-    StateError for a folder without a log or a state.
+    RecordError for a damaged run.json, StateError for a folder without a log, a state or a curve.
     """
     numbers, events = _log(run)
+    record = run_log.read(run)
     try:
         facts = newest_facts(run)
     except StateError:
-        if not numbers:
+        if not numbers and not record.curve:
             raise StateError(
                 f"{run} is no run: it has neither a {run_log.LOG} nor a saved state; give the "
                 "--out of a training run"
             ) from None
         facts = {}
-    made: dict[str, Any] = figures.kept(run / run_log.FACTS)
-    curve: list[Entry] = facts.get("curve", [])
-    before = facts.get("images_before") or 0
+    made = {name: value for name, value in asdict(record).items() if value is not None}
+    curve: list[Entry] = facts.get("curve", []) if record.curve is None else record.curve
+    before = record.init.images if record.init else facts.get("images_before") or 0
     recipe = made.get("recipe") or facts.get("recipe", {})
     seen = max(before, _seen(facts), *(entry["images"] for entry in [*numbers, *curve]))
     grids = _grids(run, seen)
@@ -108,7 +109,7 @@ def report(run: Path) -> str:
         recipe=_settings(recipe),
         description=recipe.get("description"),
         made=made,
-        parts=_parts(made.get("parts", []), numbers),
+        parts=_parts(made["parts"], numbers),
         curve=curve,
         columns={key: _name(key) for key in _columns(curve)},
         best=min((entry for entry in curve if "kid" in entry), key=itemgetter("kid"), default=None),
@@ -244,7 +245,7 @@ def _parts(parts: Sequence[Entry], numbers: Sequence[Entry]) -> list[Entry]:
 def _settings(recipe: Entry) -> list[tuple[str, str, str]]:
     """(field, value, why it is not the paper's) of the recipe and its model."""
     reasons = recipe.get("deviations", {})
-    fields = {k: v for k, v in recipe.items() if k not in ("description", "deviations", "model")}
+    fields = {k: v for k, v in recipe.items() if k not in (*WORDS, "model")}
     fields |= {f"model.{name}": value for name, value in recipe.get("model", {}).items()}
     return [(name, _words(value), reasons.get(name, "")) for name, value in fields.items()]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,14 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return small.write_folder(tmp_path / "data")
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, data: Path) -> Path:
+    """A run of two steps."""
+    out = tmp_path / "small-run"
+    done("train", "small", "--data", data, "--out", out, "--steps", 2, "--precision", "no")
+    return out
 
 
 def run(*arguments: object) -> Result:
@@ -88,6 +99,10 @@ def test_a_run_is_trained_resumed_and_started_from(tmp_path: Path, data: Path) -
 
     weights = out / "checkpoints" / "000000040"
     done(*common, "--out", more, "--steps", 2, "--init", weights)
+    kept = json.loads((more / "run.json").read_text())
+    assert (kept["recipe_name"], kept["data"]) == ("small", str(data))
+    assert kept["init"] == {"weights": checkpoint.load(weights).hash, "images": 40}
+    assert json.loads((out / "run.json").read_text())["init"] is None
     assert newest_facts(more)["curve"][-1]["images"] == 40 + 16
 
 
@@ -179,7 +194,82 @@ def test_best_copies_the_checkpoint_of_a_real_run(
     assert "is not empty" in refused("best", out, tmp_path / "weights")
     assert str(out / "best") in done("best", out)
     assert checkpoint.load(out / "best").hash == checkpoint.load(tmp_path / "weights").hash
-    assert "has no saved state" in refused("best", tmp_path / "nothing", tmp_path / "x")
+    assert "has no curve of checkpoints" in refused("best", tmp_path / "nothing", tmp_path / "x")
+
+
+def cut(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def changed(**facts: object) -> Callable[[str], str]:
+    return lambda text: json.dumps(json.loads(text) | facts)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (cut, "Invalid JSON: EOF"),
+        (lambda text: "", "Invalid JSON: EOF"),
+        (lambda text: "recipe: small", "Invalid JSON: expected value"),
+        (lambda text: "[1]", "Input should be an object"),
+        (changed(recipe="small"), "recipe: Input should be"),
+        (changed(recipe_name=5), "recipe_name: Input should be"),
+        (changed(pictures={"train": "many"}), "pictures.train: Input should be"),
+        (changed(parts=[{}]), "parts.0.date: "),
+        (changed(init="faces"), "init: Input should be"),
+        (changed(curve={}), "curve: Input should be"),
+        (changed(curve=[[40, 1.0]]), "curve.0: Input should be"),
+        (changed(curve=[{"images": 40}]), "curve.0: it has no minutes"),
+        (changed(curve=[{"images": 40, "minutes": 1, "kid": 0.5}]), "curve.0: it has no n"),
+        (changed(curve=[{"images": "40", "minutes": 1}]), "images must be a number, not '40'"),
+        (changed(curve=[{"images": 40.5, "minutes": 1}]), "images must be a whole number"),
+    ],
+)
+def test_a_damaged_run_json_is_a_sentence(
+    small_run: Path, data: Path, damage: Callable[[str], str], says: str, tmp_path: Path
+) -> None:
+    path = small_run / "run.json"
+    path.write_text(damage(path.read_text()))
+    train = ("train", "small", "--data", data, "--precision", "no", "--out", small_run)
+    for command in (
+        ("best", small_run),
+        ("report", small_run),
+        ("ship", small_run, tmp_path / "shipped", "--data", data),
+        (*train, "--steps", 3, "--resume"),
+        (*train, "--steps", 3),
+    ):
+        sentence = refused(*command)
+        assert sentence.startswith(f"Error: {path} can't be read (")
+        assert says in sentence
+        assert "restore it from a copy, or move it away and run the command again" in sentence
+    path.unlink()
+    done(*train, "--steps", 3, "--resume")
+    assert json.loads(path.read_text())["curve"] == newest_facts(small_run)["curve"]
+
+
+def test_a_run_without_its_states_is_not_written_over(small_run: Path, data: Path) -> None:
+    shutil.rmtree(small_run / "states")
+    before = (small_run / "run.json").read_bytes()
+    train = ("train", "small", "--data", data, "--precision", "no", "--out", small_run)
+    assert "holds a run: give --resume, or another --out" in refused(*train, code=2)
+    assert (small_run / "run.json").read_bytes() == before
+    done("report", small_run)
+
+
+def test_ship_names_the_option_that_an_old_run_lacks(
+    small_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship = ("ship", small_run, tmp_path / "out", "--data", data)
+    curve = [{"images": 16, "minutes": 0.1, "kid": 0.5, "n": 8}]
+    small.change_record(small_run, lambda facts: facts | {"curve": curve})
+    monkeypatch.setitem(RECIPES, "other", dataclasses.replace(small.RECIPE, description="Other."))
+    refusal = "was trained with the recipe 'small', not 'other': leave out --recipe"
+    assert refusal in refused(*ship, "--recipe", "other")
+    small.change_record(small_run, lambda facts: facts | {"recipe_name": None})
+    says = refused(*ship)
+    assert "the recipes small, other have its network: give the name" in says
+    assert "(--recipe)" in says
+    assert "held-out pictures, and a card shows 8" in refused(*ship, "--recipe", "small")
 
 
 def test_import_theano_says_which_file_is_missing(tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from safetensors.torch import load_file
 
 from dcgan.models import checkpoint
 from tests.training import small
+from training.core import run_checkpoints, run_log
 from training.core.loop import Budget, Run, TrainingError
 from training.core.state import StateError, newest_facts
 from training.data.datasets import Images, load_images
 from training.metrics import evaluation
-from training.recipes import Recipe
+from training.recipes import Recipe, from_facts
 
 ROOT = Path(__file__).parents[3]
 ALTERNATING = dataclasses.replace(small.RECIPE, updates="alternating")
@@ -153,6 +154,64 @@ def test_alternating_counts_a_batch_when_both_have_seen_it(tmp_path: Path) -> No
     assert ["loss_g" in line for line in lines] == [False, True] * 6 + [False]
 
 
+def test_run_json_has_all_that_a_release_needs(tmp_path: Path) -> None:
+    recipe = dataclasses.replace(small.RECIPE, seed=5)
+    pictures = small.images(held_out=3)
+    run = Run(recipe, pictures, tmp_path, "no", name="small", data="some/data")
+    read: list[run_log.Record] = []
+    run.train(
+        Budget(steps=8, checkpoint_epochs=(1,)),
+        lambda line: read.append(run_log.read(tmp_path)) if "checkpoint" in line else None,
+    )
+    assert [[entry["images"] for entry in record.curve or []] for record in read] == [
+        [40],
+        [40, 64],
+    ]
+    record = run_log.read(tmp_path)
+    assert record.curve == run.curve == newest_facts(tmp_path)["curve"]
+    assert from_facts(record.recipe or {}) == recipe
+    assert (record.recipe_name, record.data, record.init) == ("small", "some/data", None)
+    assert record.pictures == run_log.Pictures(40, 3, pictures.digest())
+    [part] = record.parts
+    assert (part.from_step, part.precision, part.processes) == (0, "float32", 1)
+
+    again = Run(recipe, pictures, tmp_path, "no", name="small", data="moved/data")
+    again.resume()
+    again.train(Budget(steps=9, checkpoint_epochs=()), lambda _: None)
+    record = run_log.read(tmp_path)
+    assert [entry["images"] for entry in record.curve or []] == [40, 64, 72]
+    assert record.data == "moved/data"
+    assert [part.from_step for part in record.parts] == [0, 8]
+
+
+def test_a_checkpoint_that_a_kill_took_from_the_state_is_not_in_run_json(tmp_path: Path) -> None:
+    """run.json is written before the state; what is gone on with is the state."""
+    train(tmp_path, 12, checkpoint_epochs=(1,))
+    curve = run_log.curve(tmp_path)
+    (tmp_path / ".run.json.a1b2").write_bytes(b"half of")
+    small.change_facts(tmp_path, lambda facts: facts | {"curve": curve[:1]})
+    run = Run(small.RECIPE, small.images(), tmp_path, "no")
+    run.resume()
+    read: list[list[dict[str, Any]]] = []
+    run.train(
+        Budget(steps=12),
+        lambda line: read.append(run_log.curve(tmp_path)) if "training on" not in line else None,
+    )
+    assert read[0][0] == curve[0]
+    assert [len(found) for found in read] == [2, 2]
+    assert not list(tmp_path.glob(".run.json*"))
+
+
+def test_a_run_of_before_run_json_had_the_curve_gets_it_when_it_goes_on(tmp_path: Path) -> None:
+    train(tmp_path, 12, checkpoint_epochs=(1,))
+    whole = run_log.read(tmp_path)
+    small.forget_new_facts(tmp_path)
+    assert run_log.read(tmp_path).curve is None
+    assert run_log.curve(tmp_path) == whole.curve
+    train(tmp_path, 12, resume=True)
+    assert run_log.read(tmp_path).curve == whole.curve
+
+
 def test_init_adds_up_the_images(tmp_path: Path) -> None:
     train(tmp_path / "first", 4)
     weights = checkpoint.load(tmp_path / "first" / "checkpoints" / "000000032")
@@ -160,11 +219,15 @@ def test_init_adds_up_the_images(tmp_path: Path) -> None:
     run.trainer.start_from(weights)
     run.train(Budget(steps=3), lambda _: None)
     assert newest_facts(tmp_path / "second")["curve"][-1]["images"] == 32 + 3 * 8
+    start = run_log.Start(weights.hash, 32)
+    assert run_log.read(tmp_path / "second").init == start
 
     again = Run(small.RECIPE, small.images(), tmp_path / "second", "no")
     again.resume()
     assert again.trainer.images_seen == 32 + 3 * 8
     assert again.trainer.step == 3
+    again.train(Budget(steps=4), lambda _: None)
+    assert run_log.read(tmp_path / "second").init == start
 
 
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:
@@ -220,7 +283,7 @@ def test_batch_statistics_are_for_sampling_only(
     run = Run(recipe, small.images(held_out=16), tmp_path, "no")
     run.train(Budget(steps=2), lambda _: None)
     [entry] = run.curve
-    kept = evaluation.best(tmp_path)
+    kept = run_checkpoints.best_entry(tmp_path)
     assert kept == entry
     assert np.isfinite(entry["kid"])
 

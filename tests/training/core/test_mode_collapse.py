@@ -16,7 +16,7 @@ from torch import nn
 from dcgan.models import checkpoint
 from dcgan.models.networks import Generator
 from tests.training import small
-from training.core import mode_collapse
+from training.core import mode_collapse, run_log
 from training.core.loop import Budget, OnCollapse, Run, TrainingError
 from training.core.mode_collapse import Survey, Watch, idle, spread, survey
 from training.core.state import newest_facts
@@ -120,7 +120,11 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(
-    out: Path, steps: int, on_collapse: OnCollapse, injected: dict[int, Callable[[Generator], None]]
+    out: Path,
+    steps: int,
+    on_collapse: OnCollapse,
+    injected: dict[int, Callable[[Generator], None]],
+    epochs: tuple[int, ...] = (),
 ) -> list[str]:
     """A run that saves after every fourth step, in which G is harmed once after these steps; what
     it says."""
@@ -137,7 +141,7 @@ def trained(
         return losses
 
     run.trainer.train_step = train_step  # type: ignore[method-assign]
-    run.train(Budget(steps=steps, log_seconds=0, checkpoint_epochs=()), said.append)
+    run.train(Budget(steps=steps, log_seconds=0, checkpoint_epochs=epochs), said.append)
     return said
 
 
@@ -185,6 +189,24 @@ def test_a_run_goes_back_to_before_it_collapsed_and_on_another_way(tmp_path: Pat
     )
     assert back.hash != through.hash
     assert [entry["step"] for entry in log(tmp_path / "back")][-8:] == list(range(5, 13))
+
+
+@pytest.mark.usefixtures("eager")
+def test_checkpoints_of_a_way_that_was_left_are_not_in_run_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[list[int]] = []
+    write = run_log.write
+
+    def noted(run: Path, entry: dict[str, Any]) -> None:
+        if "event" in entry:
+            kept.append([entry["images"] for entry in run_log.curve(run)])
+        write(run, entry)
+
+    monkeypatch.setattr(run_log, "write", noted)
+    trained(tmp_path, 12, "rollback", {5: kill}, epochs=(1,))  # an epoch is 5 steps
+    assert kept == [[]]
+    assert [entry["images"] for entry in run_log.curve(tmp_path)] == [40, 96]
 
 
 @pytest.mark.usefixtures("eager")

@@ -21,6 +21,7 @@ from dcgan.media.images import from_uint8
 from dcgan.models import checkpoint
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
+from training import records
 from training.__main__ import app
 from training.core.state import StateError
 from training.experiments import ablation, figures, rooms
@@ -145,7 +146,10 @@ def test_several_processes_train_and_rows_keep_their_order(tmp_path: Path) -> No
 
     def train(others: int, seed: int) -> dict[str, Any]:
         deadline = time.monotonic() + 120
-        while len(figures.kept(out).get("trained", {})) < others and time.monotonic() < deadline:
+        while (
+            len(records.read(out, dict[str, Any]).get("trained", {})) < others
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         return {"process": os.getpid(), "threads": torch.get_num_threads()}
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from training.experiments import figures
 
@@ -57,16 +55,3 @@ def test_figures_are_kept_where_a_file_is_given_with_how_they_came_about(tmp_pat
     assert run["data"] == {"test": 70}
     assert 1.5 <= run["minutes"] < 2
     assert (datetime.fromisoformat(run["date"]).date() - today).days in (0, 1)  # midnight
-
-
-def test_a_machine_is_its_cores_and_processor_or_its_gpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(figures, "CPU", tmp_path / "cpuinfo")
-    assert re.fullmatch(r"\d+ of \d+ cores, \w+, torch \d.*", figures.machine())
-    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A Processor\nstepping\t: 8\n")
-    assert ", A Processor, torch" in figures.machine()
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
-    assert figures.machine() == f"A GPU, torch {torch.__version__}"

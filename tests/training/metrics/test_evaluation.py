@@ -11,10 +11,12 @@ from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
+from training.core import run_checkpoints
+from training.core.run_checkpoints import best_entry, copy_best
 from training.core.state import StateError, save_state
 from training.data.readers import DataError
 from training.metrics import evaluation
-from training.metrics.evaluation import Distance, best, copy_best, sample
+from training.metrics.evaluation import Distance, sample
 
 
 def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def make_run(folder: Path, kids: list[float | None]) -> Path:
 
 def test_best_is_the_lowest_kid(tmp_path: Path) -> None:
     run, out = make_run(tmp_path / "run", [None, 0.3, 0.1, 0.2]), tmp_path / "weights" / "faces"
-    assert best(run) == {"images": 300, "minutes": 1.0, "kid": 0.1, "n": 2000}
+    assert best_entry(run) == {"images": 300, "minutes": 1.0, "kid": 0.1, "n": 2000}
     weights, entry = copy_best(run, out)
     assert entry["images"] == 300
     chosen = run / "checkpoints" / "000000300"
@@ -101,15 +103,15 @@ def test_a_checkpoint_that_is_named_is_copied_with_its_probe(tmp_path: Path) -> 
 
 def test_a_run_without_a_kid_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"no checkpoint of .*run has a KID: that takes 500"):
-        best(make_run(tmp_path / "run", [None, None]))
-    with pytest.raises(StateError, match="has no saved state"):
-        best(tmp_path / "nowhere")
+        best_entry(make_run(tmp_path / "run", [None, None]))
+    with pytest.raises(StateError, match="has no curve of checkpoints"):
+        best_entry(tmp_path / "nowhere")
 
 
 def test_the_card_of_a_checkpoint_counts_and_states_n() -> None:
     entry = {"images": 640, "minutes": 1.5, "kid": 0.25, "n": 2000}
-    card = evaluation.card(small.RECIPE.description, entry)
+    card = run_checkpoints.checkpoint_card(small.RECIPE.description, entry)
     assert (
         card == "---\nimages_seen: 640\nminutes: 1.5\nkid: 0.25\nkid_n: 2000\n---\n\nFor tests.\n"
     )
-    assert evaluation.kid_text(entry) == "KID 0.25000 (n = 2,000)"
+    assert run_checkpoints.kid_text(entry) == "KID 0.25000 (n = 2,000)"

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,9 @@ from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.rendering import engine
 from tests.training import small
+from training.core import run_log
 from training.core.loop import Budget, Run
-from training.core.state import newest_facts
+from training.core.state import StateError
 from training.data.datasets import HELD_OUT, load_images, place
 from training.data.readers import DataError
 from training.data.sampler import random
@@ -32,7 +34,7 @@ from training.metrics import evaluation
 from training.metrics.distances import Features
 from training.recipes import RECIPES, Recipe
 from training.release import model_card, release
-from training.release.release import ShipError
+from training.release.release import ShipError, trained_with
 
 MADE = dataclasses.replace(
     small.RECIPE,
@@ -47,6 +49,12 @@ REAL = dataclasses.replace(
         generator_strides=(4, 4),
         discriminator_strides=(4, 4),
     ),
+)
+TWIN = dataclasses.replace(
+    MADE,
+    description="The same network for some of the pictures.",
+    keep={"source": ["celeba", "elsewhere"]},
+    deviations={**MADE.deviations, "keep": "no news"},
 )
 KIDS = (0.9, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.25)
 BASELINE = {"recipe": "faces-common", "minutes": 20.5, "images_seen": 123456, "kid": 0.75}
@@ -65,7 +73,7 @@ class Shipped:
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        return newest_facts(self.run)["curve"]
+        return run_log.curve(self.run)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -86,22 +94,23 @@ def made_rows() -> list[dict[str, Any]]:
     ]
 
 
-def train(run: Path, data: Path, recipe: Recipe) -> None:
+def train(run: Path, data: Path, recipe: Recipe, name: str) -> None:
     """Eight epochs; so few pictures have no KID, so the curve gets some."""
-    size = recipe.model.image_size
-    trained = Run(recipe, load_images(data, size, 3), run, "no")
+    trained = Run(recipe, recipe.pictures(data), run, "no", name=name, data=str(data))
     epochs = range(1, len(KIDS) + 1)
     steps = len(epochs) * trained.trainer.batches.steps_per_epoch
     trained.train(Budget(steps=steps, checkpoint_epochs=tuple(epochs)), lambda _: None)
     pairs = zip(trained.curve, KIDS, strict=True)
     curve = [entry | {"kid": kid, "n": 2000} for entry, kid in pairs]
-    small.change_facts(run, lambda facts: facts | {"curve": curve})
+    for change in (small.change_facts, small.change_record):
+        change(run, lambda facts: facts | {"curve": curve})
 
 
 @pytest.fixture(scope="module", autouse=True)
 def recipes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "made", MADE)
+        patch.setitem(RECIPES, "twin", TWIN)
         patch.setitem(RECIPES, "real", REAL)
         yield
 
@@ -120,14 +129,14 @@ def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         table = next(pq.ParquetFile(file).iter_batches(batch_size=240))
         table = pa.Table.from_batches([table]).replace_schema_metadata(None)
     pq.write_table(table, data / "train.parquet")
-    train(run, data, RECIPES[name])
+    train(run, data, RECIPES[name], name)
     if name == "real":
-        weights = release.ship(run, out, str(data), name)
+        weights = release.ship(run, out, str(data))
     else:
         baseline, weaknesses = folder / "baseline.json", folder / "weaknesses.md"
         baseline.write_text(json.dumps(BASELINE))
         weaknesses.write_text("- Hats.\n- Hands.\n")
-        weights = release.ship(run, out, str(data), name, baseline=baseline, weaknesses=weaknesses)
+        weights = release.ship(run, out, str(data), baseline=baseline, weaknesses=weaknesses)
     return Shipped(run, data, name, weights, complete=name == "made")
 
 
@@ -296,8 +305,8 @@ def test_what_is_wrong_is_said_before_anything_is_written(shipped: Shipped, tmp_
     run, data, name, out = shipped.run, str(shipped.data), shipped.recipe, tmp_path / "out"
     with pytest.raises(ShipError, match="there is no recipe 'portraits'; choose faces,"):
         release.ship(run, out, data, "portraits")
-    with pytest.raises(ShipError, match="another network than the recipe 'faces'"):
-        release.ship(run, out, data)
+    with pytest.raises(ShipError, match=f"with the recipe '{name}', not 'faces': leave out --rec"):
+        release.ship(run, out, data, "faces")
     wrong = tmp_path / "baseline.json"
     for text in ("{", "[]", '{"recipe": "faces"}', json.dumps({**BASELINE, "recipe": "mine"})):
         wrong.write_text(text)
@@ -336,6 +345,170 @@ def test_the_best_d_is_shipped_where_its_accuracies_are_given(
         with pytest.raises(ShipError, match=r"cifar10\.json tells no checkpoint"):
             release.ship(run, tmp_path / "none", data, name, by=by)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, in twin/run, of a recipe whose network another one has, too; from another seed."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("twin")
+    (folder / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist(made_rows()), folder / "data" / "train.parquet")
+    train(folder / "run", folder / "data", dataclasses.replace(TWIN, seed=3), "twin")
+    return folder
+
+
+@pytest.fixture
+def copied(twin: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(twin / "run", tmp_path / "run")
+
+
+def test_a_run_is_shipped_with_the_recipe_that_it_was_trained_with(
+    twin: Path, tmp_path: Path
+) -> None:
+    run, data = twin / "run", str(twin / "data")
+    weights = release.ship(run, tmp_path / "out", data, among=release.ROWS)
+    recipe = section(weights.card, "Recipe")
+    assert recipe.startswith(f"`twin` in training/recipes.py: {TWIN.description}")
+    assert ["`keep`", "{'source': ['celeba', 'elsewhere']}", "{}", "no news"] in table(
+        recipe, "Field | Here"
+    )
+    assert table(recipe, "Field | This run") == [["`seed`", "3", "0"]]
+    assert set(weights.metadata["datasets"]) == {"celeba", "elsewhere"}
+    [part] = run_log.read(run).parts
+    training = " ".join(section(weights.card, "Training").split())
+    assert f"minutes on {part.machine} in float32 ({part.date}, commit {part.commit}). The" in (
+        training
+    )
+    assert "started from" not in training
+
+
+def test_what_has_changed_in_the_module_since_does_not_change_the_card(
+    twin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = twin / "run", str(twin / "data")
+    now = dataclasses.replace(TWIN, description="New.", beta1=0.9, deviations={})
+    monkeypatch.setitem(RECIPES, "twin", now)
+    recipe = section(release.ship(run, tmp_path / "now", data, among=release.ROWS).card, "Recipe")
+    assert TWIN.description in recipe
+    assert "no news" in recipe
+    assert table(recipe, "Field | This run") == [["`beta1`", "0.5", "0.9"], ["`seed`", "3", "0"]]
+    monkeypatch.delitem(RECIPES, "twin")
+    recipe = section(release.ship(run, tmp_path / "gone", data, among=release.ROWS).card, "Recipe")
+    assert recipe.startswith(f"`twin`: {TWIN.description}")
+    assert "This run" not in recipe
+
+
+def test_another_recipe_or_other_pictures_are_refused(twin: Path, tmp_path: Path) -> None:
+    run, out = twin / "run", tmp_path / "out"
+    with pytest.raises(ShipError, match="with the recipe 'twin', not 'made': leave out --recipe"):
+        release.ship(run, out, str(twin / "data"), "made")
+    other = small.write_folder(tmp_path / "other", 239)
+    of_all = shutil.copytree(run, tmp_path / "run")
+    small.change_record(of_all, lambda facts: facts | {"recipe": dataclasses.asdict(MADE)})
+    with pytest.raises(
+        DataError, match=r"has other pictures than .*/run was trained on: give those, \d+ from /"
+    ):
+        release.ship(of_all, out, str(other))
+    assert not out.exists()
+
+
+def test_a_run_that_did_not_keep_its_recipe_s_name_needs_it(copied: Path) -> None:
+    small.forget_new_facts(copied)
+    with pytest.raises(ShipError, match=r"and the recipes made, twin have its.*\(--recipe\)"):
+        trained_with(copied, TWIN.model)
+    with pytest.raises(ShipError, match=r"'twin', as its run\.json describes it, not 'made'"):
+        trained_with(copied, TWIN.model, "made")
+    expected = "twin", dataclasses.replace(TWIN, seed=3)
+    assert trained_with(copied, TWIN.model, "twin") == expected
+    (copied / "run.json").unlink()
+    with pytest.raises(ShipError, match="another network than the recipe 'faces'"):
+        trained_with(copied, TWIN.model, "faces")
+    with pytest.raises(ShipError, match="and the recipes made, twin have"):
+        trained_with(copied, TWIN.model)
+    assert trained_with(copied, TWIN.model, "twin") == expected
+    shutil.rmtree(copied / "states")
+    assert trained_with(copied, TWIN.model, "twin") == ("twin", TWIN)
+
+
+def test_the_name_is_not_needed_where_no_other_recipe_has_the_network(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.forget_new_facts(copied)
+    monkeypatch.delitem(RECIPES, "made")
+    assert trained_with(copied, TWIN.model) == ("twin", dataclasses.replace(TWIN, seed=3))
+    monkeypatch.delitem(RECIPES, "twin")
+    with pytest.raises(ShipError, match="and no recipe has its network"):
+        trained_with(copied, TWIN.model)
+
+
+def test_a_network_that_was_set_for_the_run_is_its_own(copied: Path) -> None:
+    """Of a run whose run.json has the recipe, and not yet its name."""
+    model = dataclasses.replace(TWIN.model, z_size=12)
+    recipe = dataclasses.replace(TWIN, model=model)
+    small.forget_new_facts(copied)
+    small.change_record(copied, lambda facts: facts | {"recipe": dataclasses.asdict(recipe)})
+    with pytest.raises(ShipError, match="and no recipe has its network: give the name"):
+        trained_with(copied, model)
+    assert trained_with(copied, model, "twin") == ("twin", recipe)
+    with pytest.raises(ShipError, match="another network than the recipe 'twin'"):
+        trained_with(copied, TWIN.model, "twin")
+    small.change_record(copied, lambda facts: facts | {"recipe_name": "twin"})
+    assert trained_with(copied, model) == ("twin", recipe)
+    with pytest.raises(ShipError, match=r"the recipe in .*run\.json has another network than the"):
+        trained_with(copied, TWIN.model)
+
+
+def test_a_state_does_not_take_reasons_for_what_the_run_did_not_do(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copied / "run.json").unlink()
+    now = dataclasses.replace(TWIN, l2=0.25, deviations={"l2": "new", "mirror": "old"})
+    monkeypatch.setitem(RECIPES, "twin", now)
+    _, recipe = trained_with(copied, TWIN.model, "twin")
+    assert (recipe.l2, recipe.deviations) == (TWIN.l2, {"mirror": "old"})
+
+
+def test_an_old_run_is_shipped_as_a_new_one_is(twin: Path, copied: Path, tmp_path: Path) -> None:
+    data = str(twin / "data")
+    whole = release.ship(twin / "run", tmp_path / "new" / "twin", data, among=release.ROWS)
+    small.forget_new_facts(copied)
+    old = release.ship(copied, tmp_path / "old" / "twin", data, "twin", among=release.ROWS)
+    assert old.card == whole.card
+    assert old.hash == whole.hash
+
+
+def test_without_its_states_a_run_is_shipped_all_the_same(
+    twin: Path, copied: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(copied / "states")
+    weights = release.ship(copied, tmp_path / "out", str(twin / "data"), among=release.ROWS)
+    assert weights.metadata["kid"] == min(KIDS)
+    assert len(table(section(weights.card, "Training"), "Images")) == len(KIDS)
+    (copied / "run.json").unlink()
+    with pytest.raises(StateError, match=r"has no curve .* neither in run\.json nor in a saved st"):
+        release.ship(copied, tmp_path / "none", str(twin / "data"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"shade": 1}, "recipes have no field shade here: use the version"),
+        ({"augmentation": {"shade": 1}}, "recipes have no field augmentation.shade here"),
+        ({"batch_size": "64"}, "batch_size: Input should be a valid integer"),
+        ({"average": 2}, "average must be in"),
+        ({"model": {"image_size": 17}}, "image_size 17 is not divisible"),
+    ],
+)
+def test_a_recipe_that_can_not_be_read_is_a_sentence(
+    copied: Path, change: dict[str, Any], says: str
+) -> None:
+    small.change_record(copied, lambda facts: facts | {"recipe": facts["recipe"] | change})
+    with pytest.raises(ShipError, match=re.escape(says)) as caught:
+        trained_with(copied, TWIN.model)
+    assert str(caught.value).startswith(f"the recipe that {copied} keeps can't be read: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_set_without_sources_has_the_name_of_its_folder() -> None:

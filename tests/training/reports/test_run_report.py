@@ -240,6 +240,23 @@ def test_a_run_without_run_json_says_what_is_not_recorded(tmp_path: Path) -> Non
     assert len(read.figures["film"]) == 120
 
 
+def test_a_run_has_its_curve_without_its_states_and_its_log(tmp_path: Path) -> None:
+    init = {"weights": "1a2b3c4d", "images": 500}
+    made = {**MADE, "recipe_name": "made", "data": "some/<data>", "curve": CURVE, "init": init}
+    read = Read(report(write_run(tmp_path / "run", [], made=made, facts=None)))
+    assert read.row("6,000")[-1] == "lowest KID"
+    assert read.points("Fréchet distance", "Fréchet distance") == [(6000, 31.5), (13000, 40.25)]
+    assert "500 held out, from some/<data>." in read.words
+    assert "Started from the weights 1a2b3c4d, which had seen 500 images." in read.words
+    assert "images seen, 500 of them by the weights it started from" in read.words
+    assert "Recipe made" in read.words
+
+
+def test_the_curve_in_run_json_is_the_one_that_counts(tmp_path: Path) -> None:
+    read = Read(report(write_run(tmp_path / "run", made={**MADE, "curve": CURVE[:1]})))
+    assert not [row for row in read.rows if row[0] == "6,000"]
+
+
 def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", LOG[:1], grids=0, facts=None)
     read = Read(report(run))

@@ -7,7 +7,7 @@ import { draw, fromLink, join, label, parts } from "./spec.js";
 import { read, write } from "./store.js";
 import { Stopped } from "./tasks.js";
 
-const SHELF = "dcgan.rendering.archive";
+const SHELF = "dcgan.shelf";
 const SHELF_SIZE = 24;
 
 class Page extends EventTarget {
