@@ -54,7 +54,17 @@ PAGE = "page"
 RUNTIME = "onnxruntime-web"
 CHARTED = ("forget", "directions")
 """The results that tabs of a site show."""
-ON_CARD = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description", "tags")
+ON_CARD = (
+    "title",
+    "emoji",
+    "colorFrom",
+    "colorTo",
+    "license",
+    "license_name",
+    "license_link",
+    "short_description",
+    "tags",
+)
 ICON = 512
 FOREVER = ("dcgan/generators/", "dcgan/directions/", "dcgan/runtime/")
 """Named by what they hold, so that they never change."""
