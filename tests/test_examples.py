@@ -41,9 +41,9 @@ def read(name: str) -> str:
     return (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> str:
+def blocks(language: str, count: int) -> str:
     found = re.findall(rf"^```{language}\n(.*?)^```", read("API.md"), re.DOTALL | re.MULTILINE)
-    assert len(found) == 3
+    assert len(found) == count
     return "\n".join(found)
 
 
@@ -87,8 +87,8 @@ def test_the_command_line(folder: Path) -> None:
         "PYTHONPATH": str(REPOSITORY),
     }
     ran = subprocess.run(
-        ["bash", "-euc", blocks("sh")], cwd=folder, env=environment, capture_output=True, text=True,
-        check=False,
+        ["bash", "-euc", blocks("sh", 4)],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -98,6 +98,11 @@ def test_the_command_line(folder: Path) -> None:
     text = images.read_spec(drawn["all"]) or ""
     assert text.startswith("v1:faces@5dd6e077:turn(-0.5,mean(z(1,194),")
     assert text.endswith(":gain(3,0,1.5.7-9)")
+    samples = np.load(folder / "samples.npy")
+    assert samples.shape == (100, 64, 64, 3)
+    assert drawn_as(samples[99], "z(0,99)")
+    assert shape(folder / "samples.png") == (8 * 64, 8 * 64, 3)
+    assert json.loads((folder / "nearest.json").read_text())["distance"]["pixels"] < 8  # of 255
     with Image.open(folder / "walk.webp") as walk:
         assert (getattr(walk, "n_frames", 1), walk.size) == (30, (128, 128))
     three = read_texts((folder / "walks.mp4").read_bytes())
@@ -119,7 +124,7 @@ def test_the_command_line(folder: Path) -> None:
 
 def test_gradio_client(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    code = blocks("python")
+    code = blocks("python", 3)
     assert code.count(ADDRESS) == 1
     found: dict[str, Any] = {}
     exec(compile(code.replace(ADDRESS, address), "docs/API.md", "exec"), found)
@@ -149,11 +154,11 @@ def test_gradio_client(address: str, folder: Path, monkeypatch: pytest.MonkeyPat
     assert all(parse(spec).gains == dropped for spec in found["walk"]["specs"])
     assert found["look"]["feature"] == 3
     assert {**found["look"], "notes": []} == found["mine"]
-    assert found["sought"]["numbers"] == list(range(6))
+    assert found["features"]["numbers"] == list(range(6))
     assert np.shape(found["best"]["draws"]) == (128, 8)
     assert shape(folder / "api-active.png") == (64, 64, 4)
     assert base64.b64decode(found["face"]["png"].partition(",")[2]) == picture
-    assert set(found["seen"]) == set(json.loads(WINDOWS.read_text())["maps"])
+    assert set(found["units"]) == set(json.loads(WINDOWS.read_text())["maps"])
     offered = found["client"].view_api(print_info=False, return_format="dict")["named_endpoints"]
     assert not [name for name in offered if f'api_name="{name}"' not in code]
 
@@ -169,23 +174,23 @@ EXAMPLES = dict(
 FACES = Model("faces", load(REPOSITORY / "weights" / "faces"))
 
 
-def drawn(picture: np.ndarray, text: str) -> bool:
+def drawn_as(picture: np.ndarray, text: str) -> bool:
     """Is this what the page draws?"""
     [expected] = FACES.render([parse(f"v1:faces@{FACES.checkpoint.hash}:{text}")])
     return bool((np.abs(picture.astype(int) - expected) <= 1).all())
 
 
-def check_draw(grid: np.ndarray) -> None:
+def check_sample(grid: np.ndarray) -> None:
     assert grid.shape == (36, 64, 64, 3)
-    assert all(drawn(picture, f"z(7,{index})") for index, picture in enumerate(grid))
+    assert all(drawn_as(picture, f"z(7,{index})") for index, picture in enumerate(grid))
     file = Path("face.png").read_bytes()
     assert images.read_spec(file) == f"v1:faces@{FACES.checkpoint.hash}:z(7,0)"
-    assert drawn(np.asarray(Image.open("face.png"))[::4, ::4], "z(7,0)")
+    assert drawn_as(np.asarray(Image.open("face.png"))[::4, ::4], "z(7,0)")
 
 
 def check_walk(frames: np.ndarray) -> None:
     assert frames.shape == (90, 64, 64, 3)
-    assert [drawn(frames[i], f"z(1,{z})") for i, z in ((0, 0), (30, 3), (60, 5))] == [True] * 3
+    assert [drawn_as(frames[i], f"z(1,{z})") for i, z in ((0, 0), (30, 3), (60, 5))] == [True] * 3
     with Image.open("walk.gif") as film:
         assert (film.format, getattr(film, "n_frames", 1)) == ("GIF", 90)
 
@@ -200,7 +205,7 @@ def check_sum(four: np.ndarray) -> None:
 
 
 def check_turn(nine: np.ndarray) -> None:
-    assert drawn(nine[4], "z(1,0)")
+    assert drawn_as(nine[4], "z(1,0)")
     yaw = Landmarks().yaw(nine)
     assert np.isfinite(yaw).all()
     assert (np.diff(yaw) > -0.05).all()
@@ -217,7 +222,7 @@ def check_forget(rooms: np.ndarray) -> None:
 
 def check_lengths(sixteen: np.ndarray) -> None:
     rows = sixteen.reshape(4, 4, -1).astype(float)
-    assert all(drawn(sixteen[8 + i], f"z(1,{z})") for i, z in enumerate((0, 2, 3, 5)))
+    assert all(drawn_as(sixteen[8 + i], f"z(1,{z})") for i, z in enumerate((0, 2, 3, 5)))
     assert (np.diff(rows.std(axis=2).mean(axis=1)) > 0).all()
 
 
@@ -253,13 +258,13 @@ def check_belief(sixteen: np.ndarray) -> None:
 
 def check_stages(rows: np.ndarray) -> None:
     assert rows.shape == (25, 64, 64, 3)
-    assert all(drawn(rows[20 + i], f"z(1,{i})") for i in range(5))
+    assert all(drawn_as(rows[20 + i], f"z(1,{i})") for i in range(5))
     apart = rows.reshape(5, 5, -1).astype(float).std(axis=1).mean(axis=1)
     assert apart[0] < 0.6 * apart[-1], "at first all faces are nearly one"
 
 
 SEEN = {
-    "Draw": check_draw,
+    "Sample": check_sample,
     "Walk": check_walk,
     "Add and subtract": check_sum,
     "Turn a head": check_turn,

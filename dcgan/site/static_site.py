@@ -54,7 +54,17 @@ PAGE_PART = "page"
 RUNTIME_PART = "onnxruntime-web"
 SHOWN_RESULTS = ("forget", "directions")
 """The results that tabs of a site show."""
-CARD_FIELDS = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description", "tags")
+CARD_FIELDS = (
+    "title",
+    "emoji",
+    "colorFrom",
+    "colorTo",
+    "license",
+    "license_name",
+    "license_link",
+    "short_description",
+    "tags",
+)
 ICON_SIDE = 512
 IMMUTABLE = ("dcgan/generators/", "dcgan/directions/", "dcgan/runtime/")
 """Named by what they hold, so that they never change."""

@@ -267,6 +267,9 @@ def test_a_space_has_its_card(weights: Path, tmp_path: Path) -> None:
     assert card.keys().isdisjoint({"sdk_version", "python_version"})
     ours = yaml.safe_load(static_site.CARD.read_text(encoding="utf-8").split("---\n", 2)[1])
     assert card["title"] == ours["title"]
+    for name in ("license", "license_name", "license_link"):
+        assert card[name] == ours[name]
+    assert (out / card["license_link"]).is_file()
     assert f"# {ours['title']}" in text
     write(weights, out)
     assert not (out / "README.md").exists()

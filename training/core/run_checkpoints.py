@@ -19,8 +19,8 @@ def best_entry(run: Path, images: int | None = None) -> dict[str, Any]:
     measured = [entry for entry in run_log.curve(run) if "kid" in entry]
     if not measured:
         raise StateError(
-            f"no checkpoint of {run} has a KID: that takes {evaluation.MINIMUM:,} held-out pictures "
-            "and a run that has reached its first checkpoint"
+            f"no checkpoint of {run} has a KID: that takes {evaluation.MINIMUM:,} held-out "
+            "images and a run that has reached its first checkpoint"
         )
     if images is None:
         return min(measured, key=lambda entry: entry["kid"])
