@@ -98,10 +98,10 @@ def fitting(model: Model, boxes: BoxSet) -> Work[Fit]:
             f"the boxes hold {'all' if inside.any() else 'none'} of the {cells} x {cells} cells' "
             f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
         )
+    from sklearn.linear_model import LogisticRegression  # before the first step
+
     activate = functools.partial(model.activations, layer=boxes.layer)
     found = yield from part(0, 0.6, batches(activate, [p.spec for p in boxed], BATCH))
-    from sklearn.linear_model import LogisticRegression
-
     activations = np.concatenate(found).transpose(0, 2, 3, 1)
     random = np.random.default_rng(SEED)
     positives = _some(activations[inside], MAX_CELLS, random)

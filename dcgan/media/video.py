@@ -6,6 +6,7 @@ description in a WebP's EXIF, and in a PNG where `images.encode_png` has the tex
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import math
@@ -84,7 +85,11 @@ class Film:
             )
 
     def check(self, frames: int) -> None:
-        """Raises FilmError for a single frame, and for more than MOST_A_SECOND a second."""
+        """Raises FilmError for a single frame, and for more than MOST_A_SECOND a second.
+
+        Raises ModuleNotFoundError without PyAV, which all formats but png need: to be known before
+        the frames are rendered.
+        """
         if frames < 2:
             raise FilmError("a film has 2 frames at least")
         if frames > MOST_A_SECOND * self.seconds:
@@ -92,6 +97,8 @@ class Film:
                 f"{frames} frames in {self.seconds:g} seconds are more than {MOST_A_SECOND} a "
                 "second: give them more time"
             )
+        if self.format != "png":
+            importlib.import_module("av")
 
     def sides(self, frames: np.ndarray) -> tuple[int, int]:
         """Width and height; both are even, as H.264 wants them."""

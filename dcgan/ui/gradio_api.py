@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from dcgan.analysis import units
 from dcgan.latents.spec import SpecError
 from dcgan.models.annotations import BoxesError
+from dcgan.optional import explain
 from dcgan.rendering.engine import Engine
 from dcgan.site.manifest import describe
 from dcgan.tasks import Work
@@ -178,6 +179,8 @@ def _for_people() -> Iterator[None]:
     except (RequestError, SpecError, BoxesError) as error:
         said = str(error) if isinstance(error, RequestError) else sentence(error)
         raise gr.Error(said, print_exception=False) from None
+    except ModuleNotFoundError as error:
+        raise gr.Error(sentence(explain(error)), print_exception=False) from None
 
 
 async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:

@@ -7,9 +7,9 @@
     GET  /dcgan/web/...                the page's modules
 
 Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
-status 400 (the request), 404 (no such model), 413 (too much at once) or 422 (no face). Pictures and
-sheets are drawn by together.py; where too many wait already, the answer is 429 with Retry-After, in
-seconds.
+status 400 (the request), 404 (no such model), 413 (too much at once), 422 (no face) or 501 (a
+package is not installed here). Pictures and sheets are drawn by together.py; where too many wait
+already, the answer is 429 with Retry-After, in seconds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from dcgan.media import images
 from dcgan.media.uploads import READABLE, NoFaceError, PhotographError, TooLargeError
 from dcgan.models.annotations import BoxesError
 from dcgan.models.checkpoint import CheckpointError
+from dcgan.optional import explain
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
 from dcgan.site.manifest import describe
@@ -135,6 +136,8 @@ def answering(handler: Handler) -> Handler:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
             return JSONResponse({"error": sentence(error)}, 400)
+        except ModuleNotFoundError as error:
+            return JSONResponse({"error": sentence(explain(error))}, 501)
         except FullError as error:
             return JSONResponse({"error": str(error)}, 429, {"Retry-After": RETRY_AFTER})
         except ClientDisconnect:
@@ -246,7 +249,7 @@ def readable(what: str) -> Iterator[None]:
         raise RequestError(f"{what} can't be read here: {error}.", 500) from None
 
 
-def sentence(error: ValueError) -> str:
+def sentence(error: ValueError | str) -> str:
     """What a text or a set was refused with, for people."""
     text = str(error)
     return text[:1].upper() + text[1:] + "."
