@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dcgan.config import ConfigError, ModelConfig
 from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
 from dcgan.models.exemplars import Atlas, Sets, SetsError, none, parse_map, parse_sets
+from dcgan.paths import REPOSITORY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -259,6 +260,20 @@ def load(source: str | Path, revision: str | None = None) -> Checkpoint:
     except (ConfigError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     return Checkpoint(folder, config)
+
+
+def default_weights() -> Path:
+    """The folder weights/ of the current folder, or else of the clone.
+
+    Raises CheckpointError where there is neither.
+    """
+    for folder in (Path("weights"), REPOSITORY / "weights"):
+        if folder.is_dir():
+            return folder
+    raise CheckpointError(
+        "there is no folder weights/ here: give a checkpoint folder, a folder of checkpoints, or a "
+        "Hub name like user/repo"
+    )
 
 
 def _download(repo: str, revision: str | None) -> Path:
