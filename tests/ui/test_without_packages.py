@@ -20,11 +20,10 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan.models.annotations import Boxed, BoxSet
 from dcgan.models.checkpoint import load
 from dcgan.rendering.engine import Engine
 from dcgan.ui.routes import forget, video
-from tests import page_process, tiny
+from tests import page_process
 from tests.page_process import ask, last_line
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +66,12 @@ def text(name: str, z: str = "z(1,0)") -> str:
     return f"v1:{name}@{load(ROOT / 'weights' / name).hash}:{z}"
 
 
+def few_boxes() -> dict[str, Any]:
+    """Another set than the one whose fit is shipped."""
+    boxes = json.loads((ROOT / "weights" / "rooms" / "boxes-windows.json").read_text())
+    return {**boxes, "pictures": boxes["pictures"][:8]}
+
+
 def asked(page: str, route: str, body: Any = None, **query: object) -> tuple[int, bytes]:
     content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     return ask(f"{page}/dcgan/{route}?{urlencode(query)}", content)
@@ -98,9 +103,8 @@ def test_without_torch_all_that_only_renders_goes_on(page: str) -> None:
     status, shelf = asked(page, "shelf", {"specs": walk})
     assert (status, last_line(shelf)["result"]["zip"][:21]) == (200, "data:application/zip;")
 
-    boxes = json.loads(asked(page, "boxes", model="rooms", set="windows")[1])
-    boxes["pictures"] = boxes["pictures"][:8]  # another set than the one whose fit is shipped
-    assert len(last_line(asked(page, "units", boxes)[1])["result"]["maps"]) > 5
+    assert asked(page, "boxes", model="rooms", set="windows")[0] == 200
+    assert len(last_line(asked(page, "units", few_boxes())[1])["result"]["maps"]) > 5
     found = asked(page, "exciting", model="mnist", layer=1)
     assert last_line(found[1])["result"]["count"] == 256
     glow = {"specs": [text("rooms")], "columns": 1}
@@ -144,19 +148,14 @@ def test_without_torch_what_needs_it_is_a_sentence(page: str) -> None:
     ],
 )
 def test_what_is_missing_is_said_before_the_first_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, route: str, says: str
+    monkeypatch: pytest.MonkeyPatch, module: str, route: str, says: str
 ) -> None:
-    engine = Engine({"tiny": tiny.save(tmp_path).folder})
-    drawn = [engine.model("tiny").sample(1, index) for index in range(2)]
-    pictures = tuple(Boxed(spec, ((0.0, 0.0, 7.5, 9.0),)) for spec in drawn)
-    film = {"specs": [*map(str, drawn)], "seconds": 1, "format": "mp4", "size": 64}
-    bodies = {
-        "units": BoxSet("corners", 2, pictures).to_json(),
-        "film": json.dumps({**film, "scaling": "nearest"}),
-    }
+    engine = Engine({"rooms": ROOT / "weights" / "rooms"})
+    film = {"specs": [text("rooms"), text("rooms", "z(1,1)")], "seconds": 1, "format": "mp4"}
+    bodies = {"units": few_boxes(), "film": {**film, "size": 64, "scaling": "nearest"}}
     monkeypatch.setitem(sys.modules, module, None)
     client = TestClient(Starlette(routes=[*forget.routes(engine), *video.routes(engine)]))
-    answer = client.post(f"/dcgan/{route}", content=bodies[route])
+    answer = client.post(f"/dcgan/{route}", json=bodies[route])
     assert answer.status_code == 501
     assert answer.json()["error"].startswith(says)
 
@@ -177,9 +176,7 @@ def test_a_command_says_what_it_needs(
 ) -> None:
     weights = ROOT / "weights"
     given = {"faces": weights / "faces", "rooms": weights / "rooms", "face": text("faces")}
-    boxes = json.loads((weights / "rooms" / "boxes-windows.json").read_text())
-    boxes["pictures"] = boxes["pictures"][:8]
-    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    (tmp_path / "boxes.json").write_text(json.dumps(few_boxes()))
     ran = subprocess.run(
         [sys.executable, "-m", "dcgan", *(part.format(**given) for part in command)],
         cwd=tmp_path, env=without(tmp_path, absent), capture_output=True, text=True, check=False,
