@@ -1,7 +1,12 @@
 # make run: the page.  make test: all checks.  Variables: PYTHON, PORT, HOST, PIP_ARGS.
-PYTHON ?= python3.11
+VERSIONS := 3.11 3.12 3.13
 PIP_ARGS ?=
 BIN := .venv/bin
+# The first that starts (pyenv's stand-ins may not) and can make a virtual environment
+PYTHON ?= $(firstword $(foreach version,$(VERSIONS),$(shell \
+	python$(version) -c 'import ensurepip, venv; print("python$(version)")' 2>/dev/null)))
+NO_PYTHON := there is no Python $(VERSIONS) with venv here: install one (python3-venv on Debian), \
+	or name yours, as in: make run PYTHON=/path/to/python
 
 .PHONY: run setup develop browser check test test-space test-all bench clean
 
@@ -12,7 +17,7 @@ setup: .venv/page.done
 develop: .venv/develop.done
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(or $(PYTHON),$(error $(NO_PYTHON))) -m venv .venv
 
 .venv/page.done: requirements.txt constraints.txt package-lock.json | .venv/bin/python
 	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements.txt

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # ONNX Runtime reports to its makers, unless it is told before it is imported that it shall not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+__version__ = "1.0.0"
 __all__ = ["load", "render", "walk"]
 
 

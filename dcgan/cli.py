@@ -8,6 +8,7 @@
     python -m dcgan look "v1:faces@0123abcd:z(1,0)" look.png --feature 3
     python -m dcgan features weights/faces features.png
     python -m dcgan project weights/faces photograph.jpg nearest.png
+    python -m dcgan page weights/faces user/repo --port 7861
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
     python -m dcgan site runs/site --model faces --model rooms
@@ -38,8 +39,8 @@ from dcgan.media import images, video
 from dcgan.media.uploads import read_square_upload
 from dcgan.models import checkpoint, hub
 from dcgan.models.annotations import parse_boxes
-from dcgan.models.checkpoint import CheckpointError
-from dcgan.paths import REPOSITORY
+from dcgan.models.checkpoint import CheckpointError, default_weights
+from dcgan.optional import explain
 from dcgan.rendering import engine
 from dcgan.site import static_site
 from dcgan.tasks import run_to_end
@@ -47,9 +48,9 @@ from dcgan.tasks import run_to_end
 MAX_GRID_IMAGES = 64
 WALK_HEIGHT = 128
 """Height of a walk in pixels, or a little more."""
-WEIGHTS = str(REPOSITORY / "weights")
 Weights = Annotated[
-    str, typer.Option(help="A folder of checkpoints, or one checkpoint.", show_default=False)
+    str | None,
+    typer.Option(help="A folder of checkpoints, or one checkpoint; by default weights/."),
 ]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -61,6 +62,9 @@ def _in_one_sentence() -> Iterator[None]:
         yield
     except (hub.HubError, OSError, ValueError) as error:  # bad texts and checkpoints are the last
         typer.secho(f"Error: {error}", err=True, fg="red")
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        typer.secho(f"Error: {explain(error)}", err=True, fg="red")
         raise typer.Exit(1) from None
 
 
@@ -74,7 +78,7 @@ def main() -> None:
 def render(
     text: Annotated[str, typer.Argument(help="Of the picture, as v1:faces@0123abcd:z(1,0).")],
     out: Annotated[Path, typer.Argument(help="The PNG to write.")],
-    weights: Weights = WEIGHTS,
+    weights: Weights = None,
     scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
 ) -> None:
     """Draw the picture of a text; the file carries the text in its metadata."""
@@ -200,7 +204,7 @@ def exciting(
 def look(
     picture: Annotated[str, typer.Argument(help="Its text, or a file of yours.")],
     out: Annotated[Path, typer.Argument(help="A PNG: the picture, then guided gradients.")],
-    weights: Weights = WEIGHTS,
+    weights: Weights = None,
     model: Annotated[str, typer.Option(help="Whose D looks at a file.")] = "faces",
     feature: Annotated[int, typer.Option(min=0, help="Of D's last convolution.")] = 0,
 ) -> None:
@@ -301,6 +305,30 @@ def push(
     typer.echo(address)
 
 
+@app.command()
+@_in_one_sentence()
+def page(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Checkpoint folders, folders of checkpoints, or user/repo; by default weights/."
+        ),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; by default 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on; by default 7860.")
+    ] = None,
+) -> None:
+    """Open the page over any checkpoints, until Ctrl-C."""
+    from dcgan.ui import launch
+    from dcgan.ui.page import build
+
+    opened = engine.Engine(launch.find_checkpoints(sources or ()))
+    launch.launch(build(opened), opened, host, port)
+
+
 @app.command("site")
 @_in_one_sentence()
 def write_site(
@@ -312,7 +340,7 @@ def write_site(
     space: Annotated[
         bool, typer.Option("--space", help="With the card of a static Space.")
     ] = False,
-    weights: Weights = WEIGHTS,
+    weights: Weights = None,
 ) -> None:
     """Write the page as files for any web server: each visitor's browser draws for itself."""
     sources = static_site.choose_models(_discover_checkpoints(weights), model, stages)
@@ -323,16 +351,17 @@ def write_site(
         typer.echo(f"{part:16} {count / 1e6:6.1f} MB")
 
 
-def _engine(weights: str, model: str) -> engine.Engine:
+def _engine(weights: str | None, model: str) -> engine.Engine:
     """Of the checkpoints in a folder; or of one, whatever name the text gives it."""
-    folder = Path(weights)
+    folder = default_weights() if weights is None else Path(weights)
     if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
-        return engine.Engine({model: weights})
+        return engine.Engine({model: weights or folder})
     return engine.Engine(_discover_checkpoints(weights))
 
 
-def _discover_checkpoints(weights: str) -> dict[str, Path]:
-    sources = engine.discover_checkpoints(Path(weights))
+def _discover_checkpoints(weights: str | None) -> dict[str, Path]:
+    folder = default_weights() if weights is None else Path(weights)
+    sources = engine.discover_checkpoints(folder)
     if not sources:
-        raise CheckpointError(f"{weights} holds no checkpoints: give another folder as --weights")
+        raise CheckpointError(f"{folder} holds no checkpoints: give another folder as --weights")
     return sources

@@ -35,6 +35,7 @@ import typer
 from dcgan.analysis.classifiers import load_classifier
 from dcgan.media.images import encode_png
 from dcgan.models import checkpoint
+from dcgan.paths import require_clone
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Model
 from training.attributes.classifiers import EPOCHS, train_judges
@@ -412,6 +413,7 @@ def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
     """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
+    require_clone("the page of results")
     checkpoint.write_atomically(out, results_page.results(EXPERIMENTS).encode())
 
 
@@ -424,6 +426,7 @@ def write_guide(
     ] = False,
 ) -> None:
     """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
+    require_clone("the page of recipes")
     if timed:  # in a mixed precision, of which Accelerate has one a process
         return recipes_page.keep_speeds(RECIPES)
     return checkpoint.write_atomically(out, recipes_page.guide(RECIPES).encode())

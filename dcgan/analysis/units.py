@@ -98,12 +98,12 @@ def fit_units_in_steps(model: Model, boxes: BoxSet) -> Work[UnitFit]:
             f"the boxes hold {'all' if inside.any() else 'none'} of the {cells} x {cells} cells' "
             f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
         )
+    from sklearn.linear_model import LogisticRegression  # before the first step
+
     activate = functools.partial(model.activations, layer=boxes.layer)
     found = yield from sub_task(
         0, 0.6, map_in_batches(activate, [p.spec for p in boxed], BATCH_SIZE)
     )
-    from sklearn.linear_model import LogisticRegression
-
     activations = np.concatenate(found).transpose(0, 2, 3, 1)
     random = np.random.default_rng(POSITION_SEED)
     positives = _random_rows(activations[inside], MAX_POSITIONS, random)

@@ -43,7 +43,7 @@ def read_upload(content: bytes, least: int, channels: int) -> tuple[Image.Image,
     """All of an uploaded file, upright, in colours or greys of 8 bits, and what had to be done.
 
     least: a large JPEG is decoded at a part of its size, if no side gets shorter than this. Raises
-    PhotographError for a file that is no picture or a broken one, TooLargeError (by its header)
+    UploadError for a file that is no picture or a broken one, TooLargeError (by its header)
     for one of too many pixels.
     """
     try:

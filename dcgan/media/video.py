@@ -6,6 +6,7 @@ description in a WebP's EXIF, and in a PNG where `images.encode_png` has the tex
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import math
@@ -56,7 +57,7 @@ FORMATS = ("mp4", "gif", "webp", "png")
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What a film is to be like. Raises FilmError.
+    """What a film is to be like. Raises VideoError.
 
     seconds: of all frames together. size: its height in pixels, an even number. scaling: of
     SCALINGS; "nearest" leaves pixels squares.
@@ -86,7 +87,11 @@ class VideoOptions:
             )
 
     def check(self, frames: int) -> None:
-        """Raises FilmError for a single frame, and for more than MAX_FRAMES_PER_SECOND a second."""
+        """Raises VideoError for a single frame and for more than MAX_FRAMES_PER_SECOND.
+
+        Raises ModuleNotFoundError without PyAV, which all formats but png need: to be known before
+        the frames are rendered.
+        """
         if frames < 2:
             raise VideoError("a film has 2 frames at least")
         if frames > MAX_FRAMES_PER_SECOND * self.seconds:
@@ -94,6 +99,8 @@ class VideoOptions:
                 f"{frames} frames in {self.seconds:g} seconds are more than "
                 f"{MAX_FRAMES_PER_SECOND} a second: give them more time"
             )
+        if self.format != "png":
+            importlib.import_module("av")
 
     def sides(self, frames: np.ndarray) -> tuple[int, int]:
         """Width and height; both are even, as H.264 wants them."""
@@ -114,7 +121,7 @@ class VideoOptions:
 def encode_video(frames: np.ndarray, texts: Sequence[str], film: VideoOptions) -> Work[bytes]:
     """The file of a film with frames (N, H, W, 3) uint8; a GIF or WebP repeats for ever.
 
-    texts: of its pictures, frame by frame, from left to right in each. Raises FilmError as
+    texts: of its pictures, frame by frame, from left to right in each. Raises VideoError as
     `Film.check` does, and for frames that would be wider than MAX_STRIP_WIDTH.
     """
     film.check(len(frames))

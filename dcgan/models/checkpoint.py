@@ -28,6 +28,7 @@ from dcgan.models.exemplars import (
     parse_exemplars,
     parse_map,
 )
+from dcgan.paths import REPOSITORY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -273,6 +274,20 @@ def load(source: str | Path, revision: str | None = None) -> Checkpoint:
     return Checkpoint(folder, config)
 
 
+def default_weights() -> Path:
+    """The folder weights/ of the current folder, or else of the clone.
+
+    Raises CheckpointError where there is neither.
+    """
+    for folder in (Path("weights"), REPOSITORY / "weights"):
+        if folder.is_dir():
+            return folder
+    raise CheckpointError(
+        "there is no folder weights/ here: give a checkpoint folder, a folder of checkpoints, or a "
+        "Hub name like user/repo"
+    )
+
+
 def _download(repo: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
 
@@ -347,14 +362,14 @@ def save_directions(folder: str | Path, directions: Mapping[str, list[float]]) -
 
 
 def save_exemplars(folder: str | Path, sets: ExemplarSets) -> None:
-    """Write sets.json. Raises SetsError for what could not be read back."""
+    """Write sets.json. Raises ExemplarError for what could not be read back."""
     text = json.dumps(sets, indent=1) + "\n"
     parse_exemplars(text)
     write_atomically(Path(folder) / EXEMPLARS, text.encode())
 
 
 def save_map(folder: str | Path, atlas: LatentMap) -> None:
-    """Write map.json. Raises SetsError for what could not be read back."""
+    """Write map.json. Raises ExemplarError for what could not be read back."""
     text = json.dumps(atlas) + "\n"
     parse_map(text)
     write_atomically(Path(folder) / MAP, text.encode())

@@ -42,7 +42,7 @@ def no_exemplars() -> ExemplarSets:
 
 
 def parse_exemplars(text: str) -> ExemplarSets:
-    """Raises SetsError for anything but sets whose every z can be read and every name is there."""
+    """Raises ExemplarError for anything but sets whose every z can be read and every name is there."""
     try:
         sets = json.loads(text)
     except ValueError as error:
@@ -75,7 +75,7 @@ def parse_exemplars(text: str) -> ExemplarSets:
 
 
 def parse_map(text: str) -> LatentMap:
-    """Raises SetsError for anything but a square of at least 2 x 2 draws."""
+    """Raises ExemplarError for anything but a square of at least 2 x 2 draws."""
     try:
         atlas = json.loads(text)
         seed, draws = atlas["seed"], atlas["draws"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dcgan.models import checkpoint
-from dcgan.paths import REPOSITORY
+from dcgan.paths import REPOSITORY, require_clone
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -68,10 +68,11 @@ def push_space(repo: str, private: bool = False, message: str | None = None) -> 
     """Publish this clone's page and weights as the Space "user/repo".
 
     Returns the Space's address. Raises HubError where the Hub or the network refuses, and, before
-    anything is sent, where there is no page to publish.
+    anything is sent, NoCloneError or HubError where there is no page to publish.
     """
+    require_clone("pushing a Space")
     api = _api(repo)
-    for name in ("app.py", "requirements.txt", "README.md"):
+    for name in ("requirements.txt", "README.md"):
         if not (REPOSITORY / name).is_file():
             raise HubError(
                 f"{REPOSITORY} has no {name}: push the Space from a clone of the repository"

@@ -15,9 +15,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dcgan.paths import REPOSITORY, WEB
+from dcgan.paths import IS_CLONE, REPOSITORY, WEB
 
-INSTALLED = REPOSITORY / "node_modules" / "onnxruntime-web"
+INSTALLED = (REPOSITORY if IS_CLONE else Path()) / "node_modules" / "onnxruntime-web"
+"""In the clone; for an installed package in the current folder, where `npm install` puts it."""
 FACTS = WEB / "engine" / "onnxruntime.json"
 BACKENDS = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
@@ -51,6 +52,11 @@ def installed_facts() -> dict[str, Any] | None:
     }
 
 
+def command() -> str:
+    """What brings it here, with npm."""
+    return "make setup" if IS_CLONE else f"npm install onnxruntime-web@{shipped_facts()['version']}"
+
+
 def runtime_file(version: str, name: str) -> Path | None:
     """A file of that version as it is installed here; None where it is not."""
     known = shipped_facts()
@@ -78,7 +84,7 @@ def _integrity(content: bytes) -> str:
 def main() -> None:
     found = installed_facts()
     if found is None:
-        raise SystemExit("onnxruntime-web is not installed here: run `make setup` with npm first")
+        raise SystemExit(f"onnxruntime-web is not installed here: run `{command()}` first")
     FACTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

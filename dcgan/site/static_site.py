@@ -34,7 +34,7 @@ import yaml
 from dcgan.analysis import units
 from dcgan.media import images
 from dcgan.models.annotations import BoxesError
-from dcgan.paths import REPOSITORY, WEB
+from dcgan.paths import REPOSITORY, WEB, require_clone
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Engine, Model
 from dcgan.site import ort_web
@@ -133,7 +133,8 @@ def _runtime() -> dict[str, Any]:
     facts = ort_web.installed_facts()
     if facts is None:
         raise SiteError(
-            "a site needs onnxruntime-web, which is not installed here: run `make setup` with npm"
+            "a site needs onnxruntime-web, which is not installed here: run "
+            f"`{ort_web.command()}` with npm"
         )
     return facts
 
@@ -286,6 +287,7 @@ def _icon(engine: Engine) -> tuple[bytes, int]:
 
 def _card() -> bytes:
     """README.md of a static Space, as the repository's own."""
+    require_clone("a Space's card")
     if not CARD.is_file():
         raise SiteError(f"{CARD} is not there: write a Space's site from a clone of the repository")
     _, front, _ = CARD.read_text(encoding="utf-8").split("---\n", 2)

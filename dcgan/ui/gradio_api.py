@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from dcgan.analysis import units
 from dcgan.latents.spec import SpecError
 from dcgan.models.annotations import BoxesError
+from dcgan.optional import explain
 from dcgan.rendering.engine import Engine
 from dcgan.site.manifest import describe_models
 from dcgan.tasks import Work
@@ -191,6 +192,8 @@ def _gradio_errors() -> Iterator[None]:
     except (RequestError, SpecError, BoxesError) as error:
         said = str(error) if isinstance(error, RequestError) else error_sentence(error)
         raise gr.Error(said, print_exception=False) from None
+    except ModuleNotFoundError as error:
+        raise gr.Error(error_sentence(explain(error)), print_exception=False) from None
 
 
 async def _finish(work: Work[dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from dcgan.ui.routes import browser_engine, discriminator, forget, photo, result
 from dcgan.ui.serving import http
 
 TITLE = "What a DCGAN has learned"
-ANALYTICS = "GRADIO_ANALYTICS_ENABLED"
 PRELOADED = (
     "widgets/stage",
     "widgets/header",

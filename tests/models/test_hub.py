@@ -245,6 +245,19 @@ def test_a_hub_that_can_not_be_reached_is_a_sentence(user: Person, clone: Path) 
     assert refused.startswith("'user/faces' is neither a folder here nor a repository that")
 
 
+def test_a_page_is_opened_over_what_was_pushed(server: Hub, user: Person, tmp_path: Path) -> None:
+    original = tiny.save(tmp_path / "faces")
+    user.push(original.folder, "user/My_Faces")
+    code = (
+        "import sys\n"
+        "from dcgan.rendering.engine import Engine\n"
+        "from dcgan.ui.launch import find_checkpoints\n"
+        "for model in Engine(find_checkpoints(sys.argv[1:])).models.values():\n"
+        "    print(model.sample(1))"
+    )
+    assert user.script(code, "user/My_Faces") == [f"v1:my_faces@{original.hash}:z(1,0)"]
+
+
 def test_a_space_gets_the_page_and_nothing_else(server: Hub, user: Person, clone: Path) -> None:
     done = user.push("--space", "user/dcgan", folder=clone)
     assert done == f"{server.url}/spaces/user/dcgan"
@@ -283,8 +296,11 @@ def test_a_space_gets_the_page_and_nothing_else(server: Hub, user: Person, clone
 
 
 def test_a_space_without_a_page_is_refused(server: Hub, user: Person, clone: Path) -> None:
+    (clone / "requirements.txt").unlink()
+    assert "has no requirements.txt" in user.refused("--space", "user/dcgan", folder=clone)
     (clone / "app.py").unlink()
-    assert "has no app.py" in user.refused("--space", "user/dcgan", folder=clone)
+    says = user.refused("--space", "user/dcgan", folder=clone)
+    assert says.startswith("pushing a Space needs a clone of the repository, and this dcgan is")
     assert server.repositories == {}
 
 

@@ -35,7 +35,7 @@ import typer
 from dcgan.latents import operations
 from dcgan.latents.spec import Draw, Mean, Turn, Z
 from dcgan.models import checkpoint
-from dcgan.paths import REPOSITORY
+from dcgan.paths import REPOSITORY, require_clone
 from dcgan.rendering.engine import Model
 from training.attributes.exemplars import SIDES, TURNED, ExemplarError, exemplar
 from training.attributes.landmarks import Landmarks
@@ -181,7 +181,9 @@ def mirrored(yaw: Yaw, pictures: np.ndarray) -> dict[str, Any]:
 
 
 def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
-    """The detector on the faces sorted by hand. Raises DataError where the data lack them."""
+    """The detector on the faces sorted by hand. Raises DataError where the data lack them,
+    NoCloneError where the list of them does."""
+    require_clone("the list of faces sorted by hand")
     sides = json.loads(BY_HAND.read_text(encoding="utf-8"))
     real = load_attributes(data, 64, 3, [])
     rows = {name: row for row, name in enumerate(real.names)}

@@ -7,9 +7,9 @@
     GET  /dcgan/web/...                the page's modules
 
 Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
-status 400 (the request), 404 (no such model), 413 (too much at once) or 422 (no face). Pictures and
-sheets are drawn by together.py; where too many wait already, the answer is 429 with Retry-After, in
-seconds.
+status 400 (the request), 404 (no such model), 413 (too much at once), 422 (no face) or 501 (a
+package is not installed here). Images and sheets are rendered by micro_batching.py; where too many wait
+already, the answer is 429 with Retry-After, in seconds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from dcgan.media import images
 from dcgan.media.uploads import READABLE_FORMATS, NoFaceError, TooLargeError, UploadError
 from dcgan.models.annotations import BoxesError
 from dcgan.models.checkpoint import CheckpointError
+from dcgan.optional import explain
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
 from dcgan.site.manifest import describe_models
@@ -140,6 +141,8 @@ def error_responses(handler: Handler) -> Handler:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
             return JSONResponse({"error": error_sentence(error)}, 400)
+        except ModuleNotFoundError as error:
+            return JSONResponse({"error": error_sentence(explain(error))}, 501)
         except QueueFullError as error:
             return JSONResponse({"error": str(error)}, 429, {"Retry-After": RETRY_AFTER})
         except ClientDisconnect:
@@ -251,7 +254,7 @@ def checkpoint_errors(what: str) -> Iterator[None]:
         raise RequestError(f"{what} can't be read here: {error}.", 500) from None
 
 
-def error_sentence(error: ValueError) -> str:
+def error_sentence(error: ValueError | str) -> str:
     """What a text or a set was refused with, for people."""
     text = str(error)
     return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,80 @@
+"""Serves the page: `python -m dcgan page` over any checkpoints, app.py over the shipped weights."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from dcgan.api import page_name
+from dcgan.models import checkpoint
+from dcgan.rendering.engine import Engine, discover_checkpoints
+from dcgan.ui.page import launch_options, warm
+
+PORT = 7860
+
+
+def find_checkpoints(sources: Iterable[str]) -> dict[str, Path]:
+    """Checkpoint folders by the names that specs give them, each before its stages.
+
+    sources: checkpoint folders, folders of checkpoints, or Hub repositories as user/repo; without
+    any, weights/ of the current folder, or else of the clone. A checkpoint comes with the stages
+    that lie in it. Raises CheckpointError for a source without a checkpoint.
+    """
+    found: dict[str, Path] = {}
+    for source in [*sources] or [str(checkpoint.default_weights())]:
+        for folder in _models(source):
+            if folder.resolve() in [known.resolve() for known in found.values()]:
+                continue
+            name = _free(page_name(folder).replace("/", "-"), found)
+            found[name] = folder
+            for stage in discover_checkpoints(folder).values():
+                if stage.parent == folder:
+                    found[f"{name}/{page_name(stage).rpartition('/')[2]}"] = stage
+    return found
+
+
+def launch(
+    page: gr.Blocks, engine: Engine, host: str | None = None, port: int | None = None
+) -> None:
+    """Serve a page that `build(engine)` made, until it is stopped.
+
+    host, port: by default those of HOST and PORT, which a Space calls GRADIO_SERVER_PORT; without
+    these 7860 on every interface of a Space and on 127.0.0.1 elsewhere. Raises OSError where the
+    port is taken.
+    """
+    host = host or os.environ.get("HOST", "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
+    port = port or int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
+    _check_free(host, port)
+    warm(engine)
+    page.launch(server_name=host, server_port=port, **launch_options(engine))
+
+
+def _models(source: str) -> Iterator[Path]:
+    """The checkpoint that it is, or those that lie in it; stages of others are not among them."""
+    folder = Path(source).absolute()
+    inside = discover_checkpoints(folder).values()
+    if (folder / checkpoint.CONFIG).is_file() or not inside:
+        yield checkpoint.load(source).folder.absolute()
+    else:
+        yield from (path for path in inside if path.parent not in inside)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    names = (name, *(f"{name[:60]}-{number}" for number in range(2, len(taken) + 2)))
+    return next(name for name in names if name not in taken)
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(
+                f"the page can't listen on {host}:{port} ({error.strerror}): give another --port"
+            ) from None
