@@ -42,7 +42,7 @@ def no_exemplars() -> ExemplarSets:
 
 
 def parse_exemplars(text: str) -> ExemplarSets:
-    """Raises ExemplarError for anything but sets whose every z can be read and every name is there."""
+    """Raises ExemplarError unless every z can be read and every name is known."""
     try:
         sets = json.loads(text)
     except ValueError as error:

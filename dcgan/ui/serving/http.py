@@ -8,8 +8,8 @@
 
 Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
 status 400 (the request), 404 (no such model), 413 (too much at once), 422 (no face) or 501 (a
-package is not installed here). Images and sheets are rendered by micro_batching.py; where too many wait
-already, the answer is 429 with Retry-After, in seconds.
+package is not installed here). Images and sheets are rendered by micro_batching.py; where too
+many wait already, the answer is 429 with Retry-After, in seconds.
 """
 
 from __future__ import annotations

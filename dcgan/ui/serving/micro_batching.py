@@ -62,7 +62,7 @@ class MicroBatcher:
         )
 
     def render_one(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
-        """(H, W, 3) uint8 of a checked spec; not drawn if it is cancelled. Raises QueueFullError."""
+        """(H, W, 3) uint8 of a checked spec, unless it is cancelled. Raises QueueFullError."""
         [place] = self._singles.join([spec])
         self._start_batch()
         return place
