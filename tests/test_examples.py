@@ -214,8 +214,13 @@ def check_turn(nine: np.ndarray) -> None:
 
 
 def check_forget(rooms: np.ndarray) -> None:
-    coverage, _ = window_segmentation.load(JUDGES)[0](np.asarray(rooms))
-    share = (coverage > window_segmentation.FOUND).mean(axis=(1, 2)).reshape(4, 4).mean(axis=1)
+    coverage, _ = window_segmentation.load_segmenter(JUDGES)[0](np.asarray(rooms))
+    share = (
+        (coverage > window_segmentation.COVERAGE_THRESHOLD)
+        .mean(axis=(1, 2))
+        .reshape(4, 4)
+        .mean(axis=1)
+    )
     assert (np.diff(share) < 0).all()
     assert share[-1] < 0.3 * share[0]
 

@@ -38,22 +38,22 @@ from dcgan.models import checkpoint
 from dcgan.paths import require_clone
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Model
-from training.attributes.classifiers import EPOCHS, train_judges
-from training.attributes.exemplars import pick, sheet
-from training.attributes.scores import instruments
+from training.attributes.classifiers import EPOCHS, train_classifiers
+from training.attributes.exemplars import exemplar_sheet, pick_exemplars
+from training.attributes.scores import make_scorers
 from training.attributes.window_segmentation import EPOCHS as WINDOW_EPOCHS
-from training.attributes.window_segmentation import train_windows
-from training.cli.errors import in_one_sentence
+from training.attributes.window_segmentation import train_segmenter
+from training.cli.errors import one_sentence_errors
 from training.cli.overrides import override
 from training.cli.prepare import app as preparing
 from training.cli.prepare import remove_duplicates
 from training.core import distributed, run_checkpoints, run_log
 from training.core.loop import Budget, OnCollapse, Run
-from training.core.mode_collapse import SAMPLES, spread, survey
-from training.data.datasets import load_images, shown
-from training.directions.attribute import COUNTS, choose, fit
+from training.core.mode_collapse import DIVERSITY_SAMPLES, mean_pairwise_distance, measure_collapse
+from training.data.datasets import load_images, to_channels_last
+from training.directions.attribute import SAMPLE_COUNTS, choose_directions, fit_directions
 from training.directions.encoder import MINUTES, train_encoder
-from training.directions.latent_map import atlas
+from training.directions.latent_map import make_latent_map
 from training.directions.principal import principal_directions
 from training.experiments import (
     arithmetic,
@@ -71,7 +71,7 @@ from training.experiments import (
 )
 from training.metrics import evaluation
 from training.metrics.distances import FEATURES
-from training.recipes import RECIPES, Option, Recipe, describe
+from training.recipes import RECIPES, Option, Recipe, recipe_json
 from training.release import release as shipping
 from training.release.theano import import_theano as import_from_theano
 from training.reports import recipes_page, results_page
@@ -123,7 +123,7 @@ def _with_stages(folder: Path) -> list[Path]:
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def train(
     recipe: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
     *,
@@ -160,7 +160,7 @@ def train(
     if resume and init:
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
     if not dry_run:
-        record = run_log.read(out)  # a damaged one is refused before the data is decoded
+        record = run_log.read_record(out)  # a damaged one is refused before the data is decoded
         if not resume and ((out / "states").is_dir() or record.curve):
             raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
     chosen = override(chosen, assignments)
@@ -168,10 +168,10 @@ def train(
         chosen = dataclasses.replace(chosen, seed=seed)
     chosen = dataclasses.replace(chosen, **{option.value: True for option in options})
     if not dry_run:
-        distributed.check(chosen, precision)
-    say = typer.echo if distributed.is_first() else lambda line: None
-    say(describe(chosen))
-    pictures = distributed.read(chosen, data)
+        distributed.check_feasible(chosen, precision)
+    say = typer.echo if distributed.is_main_process() else lambda line: None
+    say(recipe_json(chosen))
+    pictures = distributed.load_for_all_processes(chosen, data)
     say(pictures.report())
     if dry_run:
         return
@@ -184,7 +184,7 @@ def train(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def best(
     run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
     out: Annotated[
@@ -200,7 +200,7 @@ def best(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def ship(
     run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
     out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
@@ -220,13 +220,13 @@ def ship(
     weaknesses: Annotated[Path | None, typer.Option(help="Markdown for the card.")] = None,
     earlier: Annotated[
         int, typer.Option("--stages", min=1, help="At most, of the run; each as large as G.")
-    ] = shipping.STAGES,
+    ] = shipping.MAX_STAGES,
     among: Annotated[
         int, typer.Option(min=3, help="Training pictures searched for neighbours.")
-    ] = shipping.AMONG,
+    ] = shipping.NEIGHBOURS_SEARCHED,
 ) -> None:
     """Make what is published of a run: best weights, directions, stages, grid and the full card."""
-    weights = shipping.ship(
+    weights = shipping.release_run(
         run,
         out,
         data,
@@ -241,7 +241,7 @@ def ship(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def evaluate(
     weights: Annotated[str, typer.Argument(help="A checkpoint folder or user/repo.")],
     *,
@@ -254,7 +254,7 @@ def evaluate(
     ] = "efficientnet-lite0",
     count: Annotated[
         int | None,
-        typer.Option(min=evaluation.MINIMUM, help="Of pictures compared; by default 2,000."),
+        typer.Option(min=evaluation.MIN_HELD_OUT, help="Of pictures compared; by default 2,000."),
     ] = None,
 ) -> None:
     """Compare a checkpoint's pictures with held-out ones: KID, Fréchet distance, precision, recall,
@@ -265,7 +265,7 @@ def evaluate(
     else:
         pictures = load_images(real, opened.config.image_size, opened.config.channels)
     typer.echo(pictures.report())
-    measured = evaluation.Distance(
+    measured = evaluation.Evaluator(
         pictures.held_out, pictures.train, count=count, features=FEATURES[features]()
     )
     generator = opened.generator()
@@ -274,24 +274,29 @@ def evaluate(
         "images_seen": opened.metadata.get("images_seen"),
         "features": features,
         **measured.figures(generator),
-        **asdict(survey(generator, spread(shown(pictures.held_out[:SAMPLES])))),
+        **asdict(
+            measure_collapse(
+                generator,
+                mean_pairwise_distance(to_channels_last(pictures.held_out[:DIVERSITY_SAMPLES])),
+            )
+        ),
     }
     typer.echo(json.dumps(facts))
 
 
 @app.command("map")
-@in_one_sentence()
+@one_sentence_errors()
 def lay_out(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
 ) -> None:
     """Lay draws out so that neighbours are alike, and write map.json beside the weights."""
-    found, nearness = atlas(Model("map", checkpoint.load(weights)))
+    found, nearness = make_latent_map(Model("map", checkpoint.load(weights)))
     checkpoint.save_map(weights, found)
     typer.echo(json.dumps({"neighbours": nearness}))
 
 
 @app.command("export")
-@in_one_sentence()
+@one_sentence_errors()
 def write_graphs(
     weights: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
 ) -> None:
@@ -302,7 +307,7 @@ def write_graphs(
 
 
 @app.command("directions")
-@in_one_sentence()
+@one_sentence_errors()
 def write_directions(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
     *,
@@ -320,8 +325,10 @@ def write_directions(
     found = principal_directions(opened.generator())
     if kind:
         model = Model(kind, opened)
-        seeing = instruments(kind, model, judged_by, data)
-        chosen = choose(model, seeing, fit(model, seeing, *COUNTS[kind]))
+        seeing = make_scorers(kind, model, judged_by, data)
+        chosen = choose_directions(
+            model, seeing, fit_directions(model, seeing, *SAMPLE_COUNTS[kind])
+        )
         found = {name: step.round(6).tolist() for name, (_, step) in chosen.items()} | found
         typer.echo("; ".join(f"{name}: {way}" for name, (way, _) in chosen.items()))
     kept = {name: step for name, step in opened.directions.items() if name not in found}
@@ -331,7 +338,7 @@ def write_directions(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def judges(
     *,
     data: Data,
@@ -339,11 +346,11 @@ def judges(
     epochs: Annotated[int, typer.Option(min=1, help="Through its half of the pictures.")] = EPOCHS,
 ) -> None:
     """Train the two judges of faces; what they are worth on held-out pictures comes last."""
-    typer.echo(json.dumps(train_judges(data, out, typer.echo, epochs), indent=1))
+    typer.echo(json.dumps(train_classifiers(data, out, typer.echo, epochs), indent=1))
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def windows(
     *,
     data: Data,
@@ -351,11 +358,11 @@ def windows(
     epochs: Annotated[int, typer.Option(min=1, help="Through the pictures.")] = WINDOW_EPOCHS,
 ) -> None:
     """Train the judge of windows; what it is worth on held-out pictures comes last."""
-    typer.echo(json.dumps(train_windows(data, out, typer.echo, epochs), indent=1))
+    typer.echo(json.dumps(train_segmenter(data, out, typer.echo, epochs), indent=1))
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def exemplars(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
     *,
@@ -365,15 +372,15 @@ def exemplars(
 ) -> None:
     """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
     model = Model("faces", checkpoint.load(weights))
-    sets = pick(model, load_classifier(judged_by, "a")[0], drop)
+    sets = pick_exemplars(model, load_classifier(judged_by, "a")[0], drop)
     checkpoint.save_exemplars(weights, sets)
     if picture:
-        checkpoint.write_atomically(picture, encode_png(sheet(model, sets)))
+        checkpoint.write_atomically(picture, encode_png(exemplar_sheet(model, sets)))
     typer.echo(f"{weights / checkpoint.EXEMPLARS}: {', '.join(sets['exemplars'])}")
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def encoder(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
     *,
@@ -384,7 +391,7 @@ def encoder(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def import_theano(
     source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
     out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
@@ -394,7 +401,7 @@ def import_theano(
 
 
 @app.command()
-@in_one_sentence()
+@one_sentence_errors()
 def report(
     run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
     out: Annotated[
@@ -403,22 +410,22 @@ def report(
 ) -> None:
     """Write a page about a run: curves, its pictures as a film, distances, where it was trained."""
     out = out or run / "report.html"
-    checkpoint.write_atomically(out, reporting.report(run).encode())
+    checkpoint.write_atomically(out, reporting.run_report(run).encode())
     typer.echo(out)
 
 
 @app.command("results")
-@in_one_sentence()
+@one_sentence_errors()
 def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
     """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
     require_clone("the page of results")
-    checkpoint.write_atomically(out, results_page.results(EXPERIMENTS).encode())
+    checkpoint.write_atomically(out, results_page.results_page(EXPERIMENTS).encode())
 
 
 @app.command("recipes")
-@in_one_sentence()
+@one_sentence_errors()
 def write_guide(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
     timed: Annotated[
@@ -428,12 +435,12 @@ def write_guide(
     """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
     require_clone("the page of recipes")
     if timed:  # in a mixed precision, of which Accelerate has one a process
-        return recipes_page.keep_speeds(RECIPES)
-    return checkpoint.write_atomically(out, recipes_page.guide(RECIPES).encode())
+        return recipes_page.write_speeds(RECIPES)
+    return checkpoint.write_atomically(out, recipes_page.recipes_page(RECIPES).encode())
 
 
 for _name, _module in EXPERIMENTS.items():
-    experiments.command(_name)(in_one_sentence()(_module.run))
+    experiments.command(_name)(one_sentence_errors()(_module.run))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
 from training.data.augmentation import Augmentation
-from training.data.datasets import HELD_OUT, Images, load_images
+from training.data.datasets import DEFAULT_HELD_OUT, Images, load_images
 from training.records import reason
 
 
@@ -56,7 +56,7 @@ class Recipe:
     statistics: Literal["fixed", "batch"] = "fixed"
     """G's normalisation when sampled: estimated once over many z, or of each batch (as trained)."""
     seed: int = 0
-    held_out: float = HELD_OUT
+    held_out: float = DEFAULT_HELD_OUT
     """Share of the pictures, by hash, that is never trained on."""
     keep: dict[str, list[Any]] = field(default_factory=dict)
     """Column of the data set -> values trained on; empty: all rows."""
@@ -265,18 +265,18 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-WORDS = {"description", "deviations"}
+TEXT_FIELDS = {"description", "deviations"}
 """Fields that say what a recipe is."""
-MAY_CHANGE = {*WORDS, "compile", "prefetch"}
+CHANGEABLE_FIELDS = {*TEXT_FIELDS, "compile", "prefetch"}
 """Fields that do not decide what is learned: how it is said, and how it is computed."""
 
 
-def describe(recipe: Recipe) -> str:
+def recipe_json(recipe: Recipe) -> str:
     """The recipe and its deviations as JSON."""
     return json.dumps(asdict(recipe), indent=2)
 
 
-def from_facts(facts: Mapping[str, Any]) -> Recipe:
+def recipe_from_json(facts: Mapping[str, Any]) -> Recipe:
     """Read what `asdict` made of a recipe and JSON has kept; a field that is missing gets its
     default.
 
@@ -298,16 +298,16 @@ def from_facts(facts: Mapping[str, Any]) -> Recipe:
         raise RecipeError(reason(error)) from None
 
 
-def flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
     """The values of all fields, those of nested settings as "model.prior"."""
     found: dict[str, Any] = {}
     for each in fields(settings):
         name, value = f"{prefix}{each.name}", getattr(settings, each.name)
-        found |= flat(value, f"{name}.") if is_dataclass(value) else {name: value}
+        found |= flatten(value, f"{name}.") if is_dataclass(value) else {name: value}
     return found
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:
     """What must not change within a run, as JSON gives it back."""
-    found = json.loads(describe(recipe))
-    return {k: v for k, v in found.items() if k not in MAY_CHANGE}
+    found = json.loads(recipe_json(recipe))
+    return {k: v for k, v in found.items() if k not in CHANGEABLE_FIELDS}

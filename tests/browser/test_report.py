@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.training.reports.test_run_report import LOG, line, write_run
-from training.reports.run_report import report
+from training.reports.run_report import run_report
 
 EVIL = "</script><script>document.title = 'taken'</script> & <b>bold</b>"
 FRAMES = 12
@@ -25,7 +25,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log = [*LOG, line(1290, event=EVIL), line(1300, dead=0.0), line(1305, dead=0.0)]
     run = write_run(folder / "run", log, grids=FRAMES)
     path = folder / "report.html"
-    path.write_text(report(run), encoding="utf-8")
+    path.write_text(run_report(run), encoding="utf-8")
     return path
 
 

@@ -14,7 +14,7 @@ from dcgan.ui.routes import results
 from tests.browser.conftest import DESKTOP, PHONE, Open, faces_alone, serve
 from training.__main__ import EXPERIMENTS
 from training.reports.results_page import RESULTS
-from training.reports.results_page import results as written
+from training.reports.results_page import results_page as written
 
 SHIPPED = ("forget", "turn")
 

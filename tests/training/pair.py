@@ -48,10 +48,14 @@ def pictures(recipe: Recipe) -> Images:
 
 def read(out: Path) -> None:
     place, number = str(out / "data"), os.environ["RANK"]
-    found = distributed.read(small.RECIPE, place if distributed.is_first() else "./nowhere")
+    found = distributed.load_for_all_processes(
+        small.RECIPE, place if distributed.is_main_process() else "./nowhere"
+    )
     np.save(out / number, np.concatenate([found.train, found.held_out]))
     try:
-        distributed.read(small.RECIPE, "./nowhere" if distributed.is_first() else place)
+        distributed.load_for_all_processes(
+            small.RECIPE, "./nowhere" if distributed.is_main_process() else place
+        )
     except DataError as error:
         (out / f"{number}.txt").write_text(str(error))
 

@@ -10,7 +10,7 @@ import pytest
 
 from dcgan.config import PAPER
 from training.data.augmentation import Augmentation
-from training.recipes import RECIPES, Recipe, RecipeError, flat, from_facts
+from training.recipes import RECIPES, Recipe, RecipeError, flatten, recipe_from_json
 
 DEFAULT = Recipe(PAPER, description="")
 
@@ -44,7 +44,7 @@ def kept(recipe: Recipe, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_that_was_kept_as_json_comes_back_whole(name: str) -> None:
-    assert from_facts(kept(RECIPES[name])) == RECIPES[name]
+    assert recipe_from_json(kept(RECIPES[name])) == RECIPES[name]
 
 
 def test_fields_that_were_not_kept_have_their_defaults() -> None:
@@ -54,10 +54,10 @@ def test_fields_that_were_not_kept_have_their_defaults() -> None:
     expected = dataclasses.replace(
         recipe, augmentation=Augmentation(), model=dataclasses.replace(PAPER, z_size=7)
     )
-    assert from_facts(facts) == expected
-    assert from_facts(kept(recipe, augmentation={"cutout": 0.5})).augmentation == Augmentation(
-        cutout=0.5
-    )
+    assert recipe_from_json(facts) == expected
+    assert recipe_from_json(
+        kept(recipe, augmentation={"cutout": 0.5})
+    ).augmentation == Augmentation(cutout=0.5)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_fields_that_were_not_kept_have_their_defaults() -> None:
 )
 def test_what_is_no_recipe_is_a_sentence(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(RecipeError, match=says):
-        from_facts(kept(RECIPES["rooms"], **changes))
+        recipe_from_json(kept(RECIPES["rooms"], **changes))
 
 
 def test_flat_names_fields_of_fields() -> None:
-    found = flat(dataclasses.replace(DEFAULT, augmentation=Augmentation(cutout=0.5)))
+    found = flatten(dataclasses.replace(DEFAULT, augmentation=Augmentation(cutout=0.5)))
     assert (found["model.z_size"], found["augmentation.cutout"], found["seed"]) == (100, 0.5, 0)
     assert "model" not in found

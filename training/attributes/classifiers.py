@@ -29,66 +29,82 @@ from dcgan.analysis.classifiers import (
     save_classifier,
 )
 from dcgan.media import images
-from training.data.datasets import HELD_OUT, Attributed, load_attributes, shown
+from training.data.datasets import (
+    DEFAULT_HELD_OUT,
+    AttributeDataset,
+    load_attributes,
+    to_channels_last,
+)
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 
 ATTRIBUTES = ("smiling", "eyeglasses", "male", "blond_hair", "bangs")
-JUDGES = {
+CLASSIFIERS = {
     "a": ClassifierConfig("plain", ATTRIBUTES, (32, 64, 128, 256)),
     "b": ClassifierConfig("residual", ATTRIBUTES, (16, 32, 64, 128)),
 }
-CELLS = {
+CELL_LABELS = {
     "smiling man": {"smiling": 1, "male": 1},
     "smiling woman": {"smiling": 1, "male": 0},
     "man with glasses": {"eyeglasses": 1, "male": 1},
     "woman with glasses": {"eyeglasses": 1, "male": 0},
 }
-EPOCHS, BATCH, RATE, DECAY = 12, 64, 2e-3, 0.05
-SHIFT = 3
+EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 12, 64, 2e-3, 0.05
+MAX_SHIFT = 3
 """Pixels, at most, that a training picture is moved by."""
 
 
-def train_judges(
+def train_classifiers(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, dict[str, Any]]:
     """Train both, write them to `out`; what they are worth, by name. Raises DataError."""
     everything = load_attributes(data, IMAGE_SIZE, 3, ATTRIBUTES)
     known = everything[np.any(everything.labels >= 0, axis=1)]
-    held_out = known[known.places < HELD_OUT]
-    middle = (1 + HELD_OUT) / 2
-    kept = known[known.places >= HELD_OUT]
+    held_out = known[known.places < DEFAULT_HELD_OUT]
+    middle = (1 + DEFAULT_HELD_OUT) / 2
+    kept = known[known.places >= DEFAULT_HELD_OUT]
     halves = {"a": kept[kept.places < middle], "b": kept[kept.places >= middle]}
     worth = {}
-    for number, (name, config) in enumerate(JUDGES.items()):
-        judge = train(
+    for number, (name, config) in enumerate(CLASSIFIERS.items()):
+        judge = train_classifier(
             config, halves[name], number, epochs, lambda line, n=name: say(f"{n}: {line}")
         )
-        worth[name] = {"trained_on": len(halves[name].names), "held_out": report(judge, held_out)}
+        worth[name] = {
+            "trained_on": len(halves[name].names),
+            "held_out": validation_report(judge, held_out),
+        }
         save_classifier(out, name, judge, worth[name])
     return worth
 
 
-def train(
-    config: ClassifierConfig, part: Attributed, seed: int, epochs: int, say: Callable[[str], None]
+def train_classifier(
+    config: ClassifierConfig,
+    part: AttributeDataset,
+    seed: int,
+    epochs: int,
+    say: Callable[[str], None],
 ) -> AttributeClassifier:
     """Cross-entropy over the labels that are known, the rarer side weighted up to the other's sum.
 
     Raises DataError where a column does not hold both 0 and 1.
     """
     labels = torch.from_numpy(part.labels.astype(np.float32))
-    weights = _weights(part.labels)
+    weights = _label_weights(part.labels)
     torch.manual_seed(seed)
     judge = AttributeClassifier(config).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
-    optimizer = torch.optim.AdamW(judge.parameters(), RATE, weight_decay=DECAY)
-    steps = len(labels) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps * epochs)
+    optimizer = torch.optim.AdamW(judge.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = len(labels) // BATCH_SIZE
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps * epochs
+    )
     for epoch in range(epochs):
-        order = random(seed, "judge's order", epoch).permutation(len(labels))
+        order = random_generator(seed, "judge's order", epoch).permutation(len(labels))
         total = 0.0
         for step in range(steps):
-            rows = order[step * BATCH : (step + 1) * BATCH]
-            pictures = varied(part.pictures[rows], random(seed, "vary", epoch * steps + step))
+            rows = order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
+            pictures = augment_images(
+                part.pictures[rows], random_generator(seed, "vary", epoch * steps + step)
+            )
             with torch.autocast("cpu", torch.bfloat16):
                 logits = judge(pictures)
             losses = F.binary_cross_entropy_with_logits(
@@ -104,7 +120,7 @@ def train(
     return judge.eval().requires_grad_(False)
 
 
-def _weights(labels: np.ndarray) -> Tensor:
+def _label_weights(labels: np.ndarray) -> Tensor:
     """(N, columns): 0 where unknown; both sides of a column have the same sum."""
     counts = {value: (labels == value).sum(axis=0) for value in (0, 1)}
     if not all(c.all() for c in counts.values()):
@@ -114,7 +130,7 @@ def _weights(labels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(weights, np.float32))
 
 
-def varied(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
+def augment_images(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
     """Mirrored or not, moved, with other contrast and brightness, some soft as samples are."""
     x = torch.from_numpy(images.from_uint8(pictures, "tanh"))
     count = len(x)
@@ -125,21 +141,23 @@ def varied(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
     gain = torch.from_numpy(generator.uniform(0.7, 1.3, (count, 1, 1, 1)).astype(np.float32))
     level = torch.from_numpy(generator.uniform(-0.2, 0.2, (count, 1, 1, 1)).astype(np.float32))
     x = (x * gain + level).clamp(-1, 1)
-    dy, dx = generator.integers(0, 2 * SHIFT + 1, 2)
-    x = F.pad(x, (SHIFT,) * 4, mode="replicate")[:, :, dy : dy + IMAGE_SIZE, dx : dx + IMAGE_SIZE]
+    dy, dx = generator.integers(0, 2 * MAX_SHIFT + 1, 2)
+    x = F.pad(x, (MAX_SHIFT,) * 4, mode="replicate")[
+        :, :, dy : dy + IMAGE_SIZE, dx : dx + IMAGE_SIZE
+    ]
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def report(judge: AttributeClassifier, held_out: Attributed) -> dict[str, Any]:
+def validation_report(judge: AttributeClassifier, held_out: AttributeDataset) -> dict[str, Any]:
     """What a judge is worth on pictures that it was not trained on.
 
     Of each output its accuracy, the mean of its accuracies on yes and on no, and their counts; and
-    for each pair in `CELLS` how many pictures that show it are found to show both.
+    for each pair in `CELL_LABELS` how many pictures that show it are found to show both.
     """
     outputs = judge.config.outputs
     said = {
         name: logits > 0
-        for name, logits in classify_images(judge, shown(held_out.pictures)).items()
+        for name, logits in classify_images(judge, to_channels_last(held_out.pictures)).items()
     }
     label = {name: held_out.labels[:, column] for column, name in enumerate(outputs)}
     found: dict[str, Any] = {}
@@ -153,7 +171,7 @@ def report(judge: AttributeClassifier, held_out: Attributed) -> dict[str, Any]:
             "no": int(no.sum()),
         }
     found["cells"] = {}
-    for cell, wanted in CELLS.items():
+    for cell, wanted in CELL_LABELS.items():
         there = np.all([label[name] == value for name, value in wanted.items()], axis=0)
         right = np.all([said[name] == bool(value) for name, value in wanted.items()], axis=0)
         found["cells"][cell] = {"found": int((there & right).sum()), "of": int(there.sum())}

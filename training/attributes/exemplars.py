@@ -21,12 +21,12 @@ from dcgan.media import images
 from dcgan.models.exemplars import ExemplarSets, parse_latent
 from dcgan.rendering.engine import Model
 from training.attributes.landmarks import Landmarks
-from training.data.sampler import random
+from training.data.sampler import random_generator
 
-SEED, COUNT = 1, 2000
-SURE = 2.0
+POOL_SEED, POOL_SIZE = 1, 2000
+MIN_LOGIT = 2.0
 """A judge's logit, at least: it gives such an answer 88%."""
-TURNED = 0.4
+MIN_YAW = 0.4
 """The yaw, at least, of a face that looks to a side."""
 
 Shown = Mapping[str, bool]
@@ -51,7 +51,7 @@ OUTCOMES: tuple[Shown, ...] = (
     {"male": False, "eyeglasses": True},
 )
 """What a sum should show, in the order of `SUMS`."""
-SUREST, TRIES = 12, 150
+CANDIDATES, TRIES = 12, 150
 """Samples of each term, and triples of them, that a shipped sum is chosen from."""
 SIDES = ("looking left", "looking right")
 """Of the picture, not of the person. Exemplars of four, like those below."""
@@ -93,24 +93,25 @@ class Samples:
         self.pictures = model.render([model.spec(z) for z in self.zs])
         self.logits = classify_images(judge, self.pictures)
 
-    def surest(self, shown: Shown) -> np.ndarray:
-        """Rows whose every asked logit is beyond `SURE` on the right side, the surest first."""
-        margins = sureness(self.logits, shown)
+    def most_confident(self, shown: Shown) -> np.ndarray:
+        """Rows whose every asked logit is beyond `MIN_LOGIT` on the right side, the surest
+        first."""
+        margins = confidence(self.logits, shown)
         order = np.argsort(-margins, kind="stable")
-        return order[margins[order] > SURE]
+        return order[margins[order] > MIN_LOGIT]
 
 
-def sureness(logits: Mapping[str, np.ndarray], shown: Shown) -> np.ndarray:
+def confidence(logits: Mapping[str, np.ndarray], shown: Shown) -> np.ndarray:
     """(N,): the least of the asked logits, each with the sign that its answer should have."""
     return np.min([logits[name] * (1 if yes else -1) for name, yes in shown.items()], axis=0)
 
 
-def pick(
+def pick_exemplars(
     model: Model,
     judge: AttributeClassifier,
     dropped: Collection[str] = (),
-    seed: int = SEED,
-    count: int = COUNT,
+    seed: int = POOL_SEED,
+    count: int = POOL_SIZE,
 ) -> ExemplarSets:
     """The sets of a model of faces, without the z's that were looked at and dropped.
 
@@ -128,7 +129,8 @@ def pick(
         return found[:most]
 
     terms = {
-        name: first(name, samples.surest(shown), 3, SUREST) for name, shown in SUMMANDS.items()
+        name: first(name, samples.most_confident(shown), 3, CANDIDATES)
+        for name, shown in SUMMANDS.items()
     }
     exemplars: dict[str, list[str]] = {}
     for names, outcome in zip(SUMS, OUTCOMES, strict=True):
@@ -138,12 +140,12 @@ def pick(
         exemplars[name] = [
             z
             for shown in kinds
-            for z in first(name, samples.surest(shown), 4 // len(kinds), 4 // len(kinds))
+            for z in first(name, samples.most_confident(shown), 4 // len(kinds), 4 // len(kinds))
         ]
     yaws = np.nan_to_num(Landmarks().yaw(samples.pictures))
     for name, sideways in zip(SIDES, (-yaws, yaws), strict=True):
         order = np.argsort(-sideways, kind="stable")
-        exemplars[name] = first(name, order[sideways[order] > TURNED], 4, 4)
+        exemplars[name] = first(name, order[sideways[order] > MIN_YAW], 4, 4)
     return {
         "exemplars": exemplars,
         "sums": [list(names) for names in SUMS],
@@ -159,36 +161,36 @@ def _best_sum(
     seed: int,
 ) -> list[list[str]]:
     """Three z's of each term, whose sum the judge is surest of."""
-    chance = random(seed, "exemplars of a sum", 0)
+    chance = random_generator(seed, "exemplars of a sum", 0)
     tries = [
         [[str(z) for z in chance.choice(term, 3, replace=False)] for term in terms]
         for _ in range(TRIES)
     ]
-    drawn = model.render([model.spec(add(*map(exemplar, tried))) for tried in tries])
-    return tries[int(np.argmax(sureness(classify_images(judge, drawn), outcome)))]
+    drawn = model.render([model.spec(add_latents(*map(exemplar_mean, tried))) for tried in tries])
+    return tries[int(np.argmax(confidence(classify_images(judge, drawn), outcome)))]
 
 
-def exemplar(texts: Sequence[str]) -> Z:
+def exemplar_mean(texts: Sequence[str]) -> Z:
     """The mean of an exemplar's z's."""
     zs = tuple(parse_latent(text) for text in texts)
     return zs[0] if len(zs) == 1 else Mean(zs)
 
 
-def add(a: Z, b: Z, c: Z) -> Z:
+def add_latents(a: Z, b: Z, c: Z) -> Z:
     """A - B + C."""
     return Sum(((1, a), (-1, b), (1, c)))
 
 
-def sheet(model: Model, sets: ExemplarSets) -> np.ndarray:
+def exemplar_sheet(model: Model, sets: ExemplarSets) -> np.ndarray:
     """To look at: each exemplar's pictures and their mean's; each sum's A, B, C and A - B + C.
 
     (H, W, 3) uint8, in rows of five.
     """
-    means = {name: exemplar(texts) for name, texts in sets["exemplars"].items()}
+    means = {name: exemplar_mean(texts) for name, texts in sets["exemplars"].items()}
     rows = [[*map(parse_latent, texts), means[name]] for name, texts in sets["exemplars"].items()]
     for names in sets["sums"]:
         terms = [means[name] for name in names]
-        rows.append([*terms, add(*terms)])
+        rows.append([*terms, add_latents(*terms)])
     width = max(map(len, rows))
     blank = np.full((model.config.image_size, model.config.image_size, 3), 255, np.uint8)
     pictures = []

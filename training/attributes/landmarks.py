@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ENLARGED = 4
+ENLARGEMENT = 4
 """Times: the detector looks for faces of 80 pixels and more."""
-FAINT = -0.5
+DETECTION_THRESHOLD = -0.5
 """The detector's threshold; its own is 0, for pictures that may show no face."""
 JAW_LEFT, JAW_RIGHT, NOSE_TIP, EYE_LEFT, EYE_RIGHT = (
     slice(0, 4), slice(13, 17), 30, slice(36, 42), slice(42, 48),
@@ -32,13 +32,13 @@ class Landmarks:
 
     def __call__(self, picture: np.ndarray) -> np.ndarray | None:
         height, width, _ = picture.shape
-        size = (width * ENLARGED, height * ENLARGED)
+        size = (width * ENLARGEMENT, height * ENLARGEMENT)
         large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-        faces, scores, _ = self._detector.run(large, 0, FAINT)
+        faces, scores, _ = self._detector.run(large, 0, DETECTION_THRESHOLD)
         if not faces:
             return None
         points = self._predictor(large, faces[int(np.argmax(scores))]).parts()
-        return np.array([(point.x, point.y) for point in points]) / ENLARGED
+        return np.array([(point.x, point.y) for point in points]) / ENLARGEMENT
 
     def yaw(self, pictures: np.ndarray) -> np.ndarray:
         """(N, H, W, 3) uint8 -> (N,): see `yaw`; NaN where no face is found."""

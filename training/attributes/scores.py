@@ -2,7 +2,7 @@
 
 Of faces what a judge was trained to say; age, which it was not, by a linear probe on features, from
 CelebA's label `young`; and where the face looks, by its landmarks. All labels can be read from D's
-features, too (`probes`). Of rooms, how much of them is window.
+features, too (`fit_probes`). Of rooms, how much of them is window.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ from dcgan.models.networks import Discriminator
 from dcgan.rendering.engine import Model
 from training.attributes import window_segmentation
 from training.attributes.landmarks import Landmarks
-from training.attributes.window_segmentation import FOUND, WindowJudge
-from training.data.datasets import HELD_OUT, Attributed, load_attributes, shown
+from training.attributes.window_segmentation import COVERAGE_THRESHOLD, WindowSegmenter
+from training.data.datasets import (
+    DEFAULT_HELD_OUT,
+    AttributeDataset,
+    load_attributes,
+    to_channels_last,
+)
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -40,14 +45,14 @@ LABELS = {
 """A direction's name -> the label that says it, and with which sign. LFW has `smiling` alone, the
 third source none, so that all but smiles is learned from CelebA."""
 YAW, WINDOWS = "yaw", "windows"
-C = 1e-3
+REGULARISATION_C = 1e-3
 """Of the probes' L2: of 1e-4, 1e-3 and 1e-2 the one that suits both judges on held-out pictures."""
 
 Features = Callable[[np.ndarray], np.ndarray]
 """Pictures (N, H, W, 3) uint8 -> (N, features)."""
 
 
-class Seeing(Protocol):
+class AttributeScorer(Protocol):
     """names: of what is seen. judged: those whose scores are logits."""
 
     names: tuple[str, ...]
@@ -62,7 +67,7 @@ class Seeing(Protocol):
         ...
 
 
-class Reading:
+class LinearProbeScorer:
     """Linear probes: pictures (N, H, W, 3) uint8 -> scores (N,) by the names of directions."""
 
     def __init__(self, of: Features, probes: Mapping[str, Pipeline]) -> None:
@@ -73,10 +78,10 @@ class Reading:
         return {name: probe.decision_function(rows) for name, probe in self._probes.items()}
 
 
-class Faces:
+class FaceScorer:
     """A judge, probes for what it was not trained to say, and landmarks."""
 
-    def __init__(self, judge: AttributeClassifier, reading: Reading | None) -> None:
+    def __init__(self, judge: AttributeClassifier, reading: LinearProbeScorer | None) -> None:
         self._judge, self._reading, self._landmarks = judge, reading, Landmarks()
         columns = set(judge.config.outputs)
         self._labels = {name: label for name, (label, _) in LABELS.items() if label in columns}
@@ -91,27 +96,27 @@ class Faces:
         return {**scores, **(self._reading(pictures) if self._reading else {}), YAW: yaw}
 
 
-class Rooms:
+class RoomScorer:
     """The judge of windows: the share of a picture's pixels that it finds to be window."""
 
     names, judged = (WINDOWS,), ()
 
-    def __init__(self, judge: WindowJudge) -> None:
+    def __init__(self, judge: WindowSegmenter) -> None:
         self._judge = judge
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         share = np.full(len(pictures), np.nan)
         coverage, _ = self._judge(pictures[:looked])
-        share[:looked] = (coverage >= FOUND).mean(axis=(1, 2))
+        share[:looked] = (coverage >= COVERAGE_THRESHOLD).mean(axis=(1, 2))
         return {WINDOWS: share}
 
 
-def stated(seeing: Seeing, name: str, scores: np.ndarray) -> np.ndarray:
+def display_scores(seeing: AttributeScorer, name: str, scores: np.ndarray) -> np.ndarray:
     """Scores as people are told of them: of logits the probability, all others as they are."""
     return expit(scores) if name in seeing.judged else scores
 
 
-def judge_features(judge: AttributeClassifier) -> Features:
+def classifier_features(judge: AttributeClassifier) -> Features:
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:
         return np.concatenate(
@@ -140,7 +145,7 @@ def discriminator_features(network: Discriminator) -> Features:
     return of
 
 
-class Labelled:
+class LabelledFaces:
     """Real faces whose every label in `LABELS` is known: two halves, and those held out from G.
 
     The halves are those that the judges "a" and "b" were trained on, so that what is fitted on one
@@ -151,8 +156,8 @@ class Labelled:
         """Raises DataError where a column is missing."""
         everything = load_attributes(data, IMAGE_SIZE, 3, [label for label, _ in LABELS.values()])
         known = everything[np.all(everything.labels >= 0, axis=1)]
-        middle = (1 + HELD_OUT) / 2
-        kept = known.places >= HELD_OUT
+        middle = (1 + DEFAULT_HELD_OUT) / 2
+        kept = known.places >= DEFAULT_HELD_OUT
         self.held_out = known[~kept]
         self.halves = {
             "a": known[kept & (known.places < middle)],
@@ -160,8 +165,8 @@ class Labelled:
         }
 
 
-def probes(
-    of: Features, part: Attributed, held_out: Attributed, names: Sequence[str]
+def fit_probes(
+    of: Features, part: AttributeDataset, held_out: AttributeDataset, names: Sequence[str]
 ) -> tuple[dict[str, Pipeline], dict[str, Any]]:
     """Logistic regressions of labels by features, and what each is worth on held-out pictures:
     the chance that of two, one with the label and one without, they are in that order (AUC)."""
@@ -170,19 +175,20 @@ def probes(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    rows, others = of(shown(part.pictures)), of(shown(held_out.pictures))
+    rows, others = of(to_channels_last(part.pictures)), of(to_channels_last(held_out.pictures))
     found, worth = {}, {}
     for name in names:
         probe = make_pipeline(
-            StandardScaler(), LogisticRegression(C=C, class_weight="balanced", max_iter=1000)
+            StandardScaler(),
+            LogisticRegression(C=REGULARISATION_C, class_weight="balanced", max_iter=1000),
         )
-        found[name] = probe.fit(rows, labels(part, name))
-        auc = roc_auc_score(labels(held_out, name), probe.decision_function(others))
+        found[name] = probe.fit(rows, attribute_labels(part, name))
+        auc = roc_auc_score(attribute_labels(held_out, name), probe.decision_function(others))
         worth[name] = round(float(auc), 4)
     return found, worth
 
 
-def labels(part: Attributed, name: str) -> np.ndarray:
+def attribute_labels(part: AttributeDataset, name: str) -> np.ndarray:
     """(N,): does a picture show what a direction is named for, as people labelled it?"""
     label, sign = LABELS[name]
     column = [label for label, _ in LABELS.values()].index(label)
@@ -190,21 +196,21 @@ def labels(part: Attributed, name: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Instruments:
+class ScorerPair:
     """What sees: `fitting` finds and chooses directions, `measuring` says what they are worth.
 
     by_labels: scores of the probes on D's features, where there are labels. worth: of all probes,
     by what they read; judge: what the measuring judge is worth.
     """
 
-    fitting: Seeing
-    measuring: Seeing
+    fitting: AttributeScorer
+    measuring: AttributeScorer
     by_labels: Callable[[np.ndarray], dict[str, np.ndarray]] | None
     worth: dict[str, dict[str, float]]
     judge: dict[str, object]
 
 
-def instruments(kind: str, model: Model, folder: Path, data: str | None) -> Instruments:
+def make_scorers(kind: str, model: Model, folder: Path, data: str | None) -> ScorerPair:
     """kind: "faces" or "rooms". data: labelled faces, without which there is no age.
 
     Age is found by a probe on judge a's features, and measured by one on D's features that has
@@ -214,20 +220,22 @@ def instruments(kind: str, model: Model, folder: Path, data: str | None) -> Inst
     Raises CheckpointError for judges that are not there, DataError for data without labels.
     """
     if kind == "rooms":
-        judge, facts = window_segmentation.load(folder)
-        return Instruments(Rooms(judge), Rooms(judge), None, {}, facts)
+        judge, facts = window_segmentation.load_segmenter(folder)
+        return ScorerPair(RoomScorer(judge), RoomScorer(judge), None, {}, facts)
     (fitting, _), (measuring, facts) = (classifiers.load_classifier(folder, name) for name in "ab")
     if data is None:
-        return Instruments(Faces(fitting, None), Faces(measuring, None), None, {}, facts)
-    real, worth = Labelled(data), {}
+        return ScorerPair(FaceScorer(fitting, None), FaceScorer(measuring, None), None, {}, facts)
+    real, worth = LabelledFaces(data), {}
 
-    def read(by: str, of: Features, half: str, names: Sequence[str]) -> Reading:
-        found, worth[by] = probes(of, real.halves[half], real.held_out, names)
-        return Reading(of, found)
+    def read(by: str, of: Features, half: str, names: Sequence[str]) -> LinearProbeScorer:
+        found, worth[by] = fit_probes(of, real.halves[half], real.held_out, names)
+        return LinearProbeScorer(of, found)
 
     of_d = discriminator_features(model.checkpoint.discriminator())
     unsaid = [n for n, (label, _) in LABELS.items() if label not in fitting.config.outputs]
-    finds = read("judge a", judge_features(fitting), "a", unsaid)
+    finds = read("judge a", classifier_features(fitting), "a", unsaid)
     labelled = read("D", of_d, "a", list(LABELS))
     measures = read("D, from the other half", of_d, "b", unsaid)
-    return Instruments(Faces(fitting, finds), Faces(measuring, measures), labelled, worth, facts)
+    return ScorerPair(
+        FaceScorer(fitting, finds), FaceScorer(measuring, measures), labelled, worth, facts
+    )

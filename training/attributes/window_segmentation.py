@@ -4,10 +4,10 @@
 
 About 5 minutes on a core. People drew the windows into a part of the pictures (column window_mask).
 A small decoder learns them from the maps of efficientnet-lite0, which stays as it is: it is the
-network behind `distances.Features`, so that one pass gives coverage and the features for KID. It
-learns from photographs alone, some softened as samples are; one in five, by hash, is kept to say
-what it is worth, and it never sees a sample. A decoder of twice the width, trained for longer, was
-worth no more on those (IoU 0.38 after 30 epochs; 0.39 here).
+network behind `distances.EfficientNetFeatures`, so that one pass gives coverage and the features
+for KID. It learns from photographs alone, some softened as samples are; one in five, by hash, is
+kept to say what it is worth, and it never sees a sample. A decoder of twice the width, trained for
+longer, was worth no more on those (IoU 0.38 after 30 epochs; 0.39 here).
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from torch.nn import functional as F
 
 from dcgan.analysis.classifiers import IMAGE_SIZE, ConfiguredModule, read_network, save_classifier
 from dcgan.media import images
-from training.attributes.classifiers import varied
-from training.data.datasets import Masked, load_masks, shown
+from training.attributes.classifiers import augment_images
+from training.data.datasets import MaskDataset, load_masks, to_channels_last
 from training.data.readers import DataError
-from training.data.sampler import random
-from training.metrics.distances import BATCH, Features
+from training.data.sampler import random_generator
+from training.metrics.distances import BATCH_SIZE, EfficientNetFeatures
 
 NAME, COLUMN = "windows", "window_mask"
-KEPT = 0.2
+HELD_OUT = 0.2
 """Of the pictures with a mask, for the report; those that are held out from G are among them."""
-STAGES = {2: 24, 4: 40, 10: 112, 15: 320}
+STAGE_WIDTHS = {2: 24, 4: 40, 10: 112, 15: 320}
 """Blocks of the encoder and their maps: 32, 16, 8 and 4 cells wide."""
-FOUND = 0.3
+COVERAGE_THRESHOLD = 0.3
 """Coverage from which a pixel counts: of a probability the best F1 is had at half that F1."""
-EPOCHS, ROWS, RATE, DECAY = 18, 32, 3e-3, 0.05
-DROPPED = 0.3
+EPOCHS, TRAINING_BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 18, 32, 3e-3, 0.05
+DROPOUT = 0.3
 """Of the encoder's maps, in training: there are few pictures to learn from."""
 
 
@@ -48,7 +48,7 @@ class DecoderConfig:
 
 
 class Decoder(ConfiguredModule):
-    """The encoder's maps at each of `STAGES` -> logits (N, 64, 64)."""
+    """The encoder's maps at each of `STAGE_WIDTHS` -> logits (N, 64, 64)."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -56,17 +56,17 @@ class Decoder(ConfiguredModule):
         width = config.width
         self.lateral = nn.ModuleList(
             nn.Sequential(
-                nn.Dropout2d(DROPPED),
+                nn.Dropout2d(DROPOUT),
                 nn.Conv2d(maps, width, 1, bias=False),
                 nn.BatchNorm2d(width),
             )
-            for maps in STAGES.values()
+            for maps in STAGE_WIDTHS.values()
         )
         self.merge = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
             )
-            for _ in STAGES
+            for _ in STAGE_WIDTHS
         )
         self.score = nn.Conv2d(width, 1, 1)
 
@@ -76,21 +76,22 @@ class Decoder(ConfiguredModule):
         seen: Tensor | None = None
         for maps, lateral, merge in reversed(layers):
             added = lateral(maps)
-            seen = merge(F.relu(added if seen is None else added + _double(seen)))
+            seen = merge(F.relu(added if seen is None else added + _upsample(seen)))
         assert seen is not None
-        return _double(self.score(seen)).squeeze(1)
+        return _upsample(self.score(seen)).squeeze(1)
 
 
-def _double(maps: Tensor) -> Tensor:
+def _upsample(maps: Tensor) -> Tensor:
     return F.interpolate(maps, scale_factor=2.0, mode="bilinear")
 
 
 class Encoder:
-    """Pictures (N, 64, 64, 3) uint8 -> features (N, 1280), and the maps at each of `STAGES`."""
+    """Pictures (N, 64, 64, 3) uint8 -> features (N, 1280), and the maps at each of
+    `STAGE_WIDTHS`."""
 
     def __init__(self) -> None:
-        self._features = Features()
-        self._seen: dict[int, list[Tensor]] = {stage: [] for stage in STAGES}
+        self._features = EfficientNetFeatures()
+        self._seen: dict[int, list[Tensor]] = {stage: [] for stage in STAGE_WIDTHS}
         for stage, seen in self._seen.items():
             block = self._features.network._blocks[stage]  # pyright: ignore[reportIndexIssue]  (a module list)
             block.register_forward_hook(lambda _block, _inputs, maps, kept=seen: kept.append(maps))
@@ -103,7 +104,7 @@ class Encoder:
         return features, stages
 
 
-class WindowJudge:
+class WindowSegmenter:
     """Pictures (N, 64, 64, 3) uint8 -> coverage (N, 64, 64) in [0, 1], and features (N, 1280)."""
 
     def __init__(self, decoder: Decoder) -> None:
@@ -112,42 +113,43 @@ class WindowJudge:
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, Tensor]:
         coverage, features = [], []
-        for part in np.split(pictures, range(BATCH, len(pictures), BATCH)):
+        for part in np.split(pictures, range(BATCH_SIZE, len(pictures), BATCH_SIZE)):
             found, stages = self._encoder(part)
             features.append(found)
             coverage.append(self._decoder(stages).sigmoid())
         return torch.cat(coverage).numpy(), torch.cat(features)
 
 
-def load(folder: str | Path) -> tuple[WindowJudge, dict[str, Any]]:
-    """The judge, and what it is worth. Raises CheckpointError, as `judges.load` does."""
+def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]:
+    """The judge, and what it is worth. Raises CheckpointError, as `judges.load_segmenter` does."""
     decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "windows")
-    return WindowJudge(decoder), facts
+    return WindowSegmenter(decoder), facts
 
 
-def train_windows(
+def train_segmenter(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, Any]:
     """Train the judge, write it to `out`; what it is worth. Raises DataError."""
     masked = load_masks(data, IMAGE_SIZE, COLUMN)
-    kept = masked.places < KEPT
+    kept = masked.places < HELD_OUT
     for part in (masked[kept], masked[~kept]):
         drawn = _drawn(part)
-        if len(part.pictures) < ROWS or not drawn.any() or drawn.all():
+        if len(part.pictures) < TRAINING_BATCH_SIZE or not drawn.any() or drawn.all():
             raise DataError(
-                f"{data} has too few pictures with a {COLUMN}: the judge takes {ROWS} to learn "
-                f"from and {ROWS} to be tested on, with windows and without"
+                f"{data} has too few pictures with a {COLUMN}: the judge takes "
+                f"{TRAINING_BATCH_SIZE} to learn "
+                f"from and {TRAINING_BATCH_SIZE} to be tested on, with windows and without"
             )
-    decoder = train(masked[~kept], epochs, say)
+    decoder = train_decoder(masked[~kept], epochs, say)
     worth = {
         "trained_on": int((~kept).sum()),
-        "held_out": report(WindowJudge(decoder), masked[kept]),
+        "held_out": validation_report(WindowSegmenter(decoder), masked[kept]),
     }
     save_classifier(out, NAME, decoder, worth)
     return worth
 
 
-def train(part: Masked, epochs: int, say: Callable[[str], None]) -> Decoder:
+def train_decoder(part: MaskDataset, epochs: int, say: Callable[[str], None]) -> Decoder:
     """Cross-entropy per pixel, not weighted, so that coverage is a probability.
 
     A mask goes through a picture's variations as a fourth channel; those of contrast and
@@ -155,16 +157,20 @@ def train(part: Masked, epochs: int, say: Callable[[str], None]) -> Decoder:
     """
     torch.manual_seed(0)
     encoder, decoder = Encoder(), Decoder(DecoderConfig())
-    optimizer = torch.optim.AdamW(decoder.parameters(), RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(decoder.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     rows = np.concatenate([part.pictures, part.masks[:, None]], axis=1)
-    steps = len(rows) // ROWS
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps * epochs)
+    steps = len(rows) // TRAINING_BATCH_SIZE
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps * epochs
+    )
     for epoch in range(epochs):
-        order = random(0, "window judge's order", epoch).permutation(len(rows))
+        order = random_generator(0, "window judge's order", epoch).permutation(len(rows))
         total = 0.0
         for step in range(steps):
-            chosen = rows[order[step * ROWS : (step + 1) * ROWS]]
-            changed = varied(chosen, random(0, "vary windows", epoch * steps + step))
+            chosen = rows[order[step * TRAINING_BATCH_SIZE : (step + 1) * TRAINING_BATCH_SIZE]]
+            changed = augment_images(
+                chosen, random_generator(0, "vary windows", epoch * steps + step)
+            )
             pictures = images.to_uint8(changed[:, :3].contiguous().numpy(), "tanh")
             with torch.autocast("cpu", torch.bfloat16):
                 _, stages = encoder(pictures)
@@ -179,26 +185,26 @@ def train(part: Masked, epochs: int, say: Callable[[str], None]) -> Decoder:
     return decoder.eval().requires_grad_(False)
 
 
-def report(judge: WindowJudge, kept: Masked) -> dict[str, Any]:
+def validation_report(judge: WindowSegmenter, kept: MaskDataset) -> dict[str, Any]:
     """What the judge is worth on pictures that it was not trained on, sharp and softened."""
     found = {"pictures": len(kept.pictures), "with_window": int(_drawn(kept).sum())}
-    sharp = shown(kept.pictures)
+    sharp = to_channels_last(kept.pictures)
     return {
         **found,
-        "sharp": agreement(judge(sharp)[0], kept.masks),
-        "softened": agreement(judge(softened(sharp))[0], kept.masks),
+        "sharp": mask_agreement(judge(sharp)[0], kept.masks),
+        "softened": mask_agreement(judge(box_blur(sharp))[0], kept.masks),
     }
 
 
-def agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+def mask_agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
     """Predicted coverage (N, H, W) in [0, 1] against masks (N, H, W) uint8.
 
-    A pixel is window if people covered half of it, and is found if `FOUND` of it is predicted. A
-    picture has a window if a pixel of it is one.
+    A pixel is window if people covered half of it, and is found if `COVERAGE_THRESHOLD` of it is
+    predicted. A picture has a window if a pixel of it is one.
     """
     from sklearn.metrics import roc_auc_score
 
-    said, true = coverage >= FOUND, masks >= 128
+    said, true = coverage >= COVERAGE_THRESHOLD, masks >= 128
     has_window = true.any((1, 2))
     both = (said & true).sum()
     shares, true_shares = coverage.mean((1, 2)), masks.mean((1, 2)) / 255
@@ -216,12 +222,12 @@ def agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def softened(pictures: np.ndarray) -> np.ndarray:
+def box_blur(pictures: np.ndarray) -> np.ndarray:
     """(N, H, W, 3) uint8 -> the same, each pixel the mean of nine, as samples tend to be soft."""
     padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge").astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
     return np.rint(windows.mean((4, 5))).astype(np.uint8)
 
 
-def _drawn(part: Masked) -> np.ndarray:
+def _drawn(part: MaskDataset) -> np.ndarray:
     return part.masks.max((1, 2)) >= 128

@@ -16,14 +16,14 @@ from training.cli.overrides import OverrideError
 from training.core.loop import TrainingError
 from training.core.state import StateError
 from training.data.readers import DataError
-from training.directions.attribute import NamedError
+from training.directions.attribute import DirectionError
 from training.recipes import RecipeError
 from training.records import RecordError
 from training.release import release as shipping
 
 
 @contextmanager
-def in_one_sentence() -> Iterator[None]:
+def one_sentence_errors() -> Iterator[None]:
     try:
         yield
     except (
@@ -32,7 +32,7 @@ def in_one_sentence() -> Iterator[None]:
         TrainingError,
         shipping.ShipError,
         ExemplarError,
-        NamedError,
+        DirectionError,
         OverrideError,
         RecipeError,
         RecordError,

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from training.recipes import MAY_CHANGE, Recipe
+from training.recipes import CHANGEABLE_FIELDS, Recipe
 
 SET_BY_HAND = "set by hand"
 """Reason that a run and a card give for a field that was overridden."""
@@ -47,7 +47,7 @@ def field_types(settings: Any, prefix: str = "") -> dict[str, Any]:
         value = getattr(settings, name)
         if dataclasses.is_dataclass(value):
             found |= field_types(value, f"{prefix}{name}.")
-        elif f"{prefix}{name}" not in MAY_CHANGE - {"compile", "prefetch"}:
+        elif f"{prefix}{name}" not in CHANGEABLE_FIELDS - {"compile", "prefetch"}:
             found[f"{prefix}{name}"] = hint
     return found
 

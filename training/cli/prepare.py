@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from training.cli.errors import in_one_sentence
-from training.data.dedup import ALIKE, dedup
-from training.data.prepare.centres import centre
-from training.data.prepare.faces import Faces
+from training.cli.errors import one_sentence_errors
+from training.data.dedup import MIN_CORRELATION, deduplicate
+from training.data.prepare.centres import crop_centre
+from training.data.prepare.faces import FaceCropper
 from training.data.prepare.shards import Cut, write_shards
 
 app = typer.Typer(no_args_is_help=True)
@@ -44,10 +44,10 @@ def _centres(default: int) -> Callable[..., None]:
         limit: Limit = None,
         processes: Processes = -1,
     ) -> None:
-        cut = partial(centre, size=size)
+        cut = partial(crop_centre, size=size)
         _prepare(source, out, cut, {"centre": size}, limit=limit, processes=processes)
 
-    return in_one_sentence()(command)
+    return one_sentence_errors()(command)
 
 
 for _set, _size, _what in (
@@ -59,7 +59,7 @@ for _set, _size, _what in (
 
 
 @app.command("faces")
-@in_one_sentence()
+@one_sentence_errors()
 def prepare_faces(
     source: Source,
     out: Shards,
@@ -79,7 +79,7 @@ def prepare_faces(
     processes: Processes = -1,
 ) -> None:
     """Cut the faces out of photographs, as OpenCV's cascades find them."""
-    cut = Faces(size, smallest or size, margin, aligned, largest)
+    cut = FaceCropper(size, smallest or size, margin, aligned, largest)
     _prepare(source, out, cut, asdict(cut), limit=limit, processes=processes)
 
 
@@ -89,19 +89,19 @@ def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **optio
     typer.echo(json.dumps(asdict(done)))
 
 
-@in_one_sentence()
+@one_sentence_errors()
 def remove_duplicates(
     source: Source,
     out: Shards,
     *,
     alike: Annotated[
         float, typer.Option(min=0, max=1, help="Correlation of duplicates' 32x32 pixels.")
-    ] = ALIKE,
+    ] = MIN_CORRELATION,
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="Mirror images are duplicates, too.")
     ] = False,
     processes: Processes = -1,
 ) -> None:
     """Leave out near-duplicates (section 4.1.1): one of each group goes into the shards."""
-    done = dedup(source, out, alike, mirrored, processes=processes, say=typer.echo)
+    done = deduplicate(source, out, alike, mirrored, processes=processes, say=typer.echo)
     typer.echo(json.dumps(asdict(done)))

@@ -13,26 +13,30 @@ from torch.optim.swa_utils import update_bn
 from dcgan.latents import operations
 from dcgan.models.networks import Generator
 
-COUNT = 4096
-SEED = 2**53 - 1  # no picture of the page's default seeds is among them
+STATISTICS_SAMPLES = 4096
+STATISTICS_SEED = 2**53 - 1  # no picture of the page's default seeds is among them
 
 
-def fix_statistics(generator: Generator, count: int = COUNT, batch: int = 128) -> Generator:
+def fix_statistics(
+    generator: Generator, count: int = STATISTICS_SAMPLES, batch: int = 128
+) -> Generator:
     """Estimate the running statistics over `count` z, in place; returns G in eval mode."""
     config = generator.config
-    z = operations.draw_latents(SEED, 0, count, config.z_size, config.prior).astype(np.float32)
+    z = operations.draw_latents(STATISTICS_SEED, 0, count, config.z_size, config.prior).astype(
+        np.float32
+    )
     device = next(generator.parameters()).device
     inputs = torch.from_numpy(z).to(device).split(batch)
     if config.classes:
         labels = torch.arange(count, device=device) % config.classes
-        model = _Labelled(generator)
+        model = _PairInput(generator)
         update_bn([[pair] for pair in zip(inputs, labels.split(batch), strict=True)], model)
     else:
         update_bn(inputs, generator)
     return generator.eval()
 
 
-class _Labelled(torch.nn.Module):
+class _PairInput(torch.nn.Module):
     """G with one argument, a pair (z, labels), as `update_bn` calls it."""
 
     def __init__(self, generator: Generator) -> None:

@@ -26,39 +26,40 @@ from training.data.datasets import Images
 from training.data.readers import DataError
 from training.recipes import Recipe
 
-WAIT = timedelta(hours=1)
+PROCESS_TIMEOUT = timedelta(hours=1)
 """How long processes wait for the first, which alone measures the checkpoints."""
-PARTS = ("train", "held_out")
-PRECISIONS = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}
+ARRAY_FIELDS = ("train", "held_out")
+PRECISION_NAMES = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}
 
 
 class TrainingError(RuntimeError):
     """A run that can't go on; the message says why and what to do."""
 
 
-def processes() -> int:
+def process_count() -> int:
     """How many share each batch."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Whether this is the one that writes and speaks for all."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def check(recipe: Recipe, precision: str | None) -> None:
+def check_feasible(recipe: Recipe, precision: str | None) -> None:
     """Raises TrainingError for what can't be done here, before anything is read."""
     if precision == "fp16" and not torch.cuda.is_available():
         raise TrainingError(
             "float16 is for GPUs, and there is none here: leave out --precision, which takes "
             "bfloat16 where the processor computes in it"
         )
-    if recipe.batch_size % processes():
+    if recipe.batch_size % process_count():
         raise TrainingError(
-            f"batches of {recipe.batch_size} can't be split evenly over {processes()} processes: "
+            f"batches of {recipe.batch_size} can't be split evenly over {process_count()} "
+            "processes: "
             "start another number of them (--num_processes)"
         )
-    if recipe.sync_norm and processes() > 1 and not torch.cuda.is_available():
+    if recipe.sync_norm and process_count() > 1 and not torch.cuda.is_available():
         raise TrainingError(
             "torch normalises over several processes (sync_norm) on GPUs only, and there is none "
             "here: leave it out, and each process normalises its part of the batch, or start one "
@@ -66,55 +67,57 @@ def check(recipe: Recipe, precision: str | None) -> None:
         )
 
 
-def read(recipe: Recipe, source: str) -> Images:
+def load_for_all_processes(recipe: Recipe, source: str) -> Images:
     """The recipe's pictures; of several processes on one machine the first decodes them for all.
 
     Raises DataError, in each of them.
     """
-    if processes() == 1 or os.environ["LOCAL_WORLD_SIZE"] != os.environ["WORLD_SIZE"]:
+    if process_count() == 1 or os.environ["LOCAL_WORLD_SIZE"] != os.environ["WORLD_SIZE"]:
         return recipe.pictures(source)
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PROCESS_TIMEOUT)
     with tempfile.TemporaryDirectory() as folder:
-        given: list[Any] = [_laid_out(recipe, source, Path(folder)) if is_first() else None]
+        given: list[Any] = [
+            _load_into_folder(recipe, source, Path(folder)) if is_main_process() else None
+        ]
         found = broadcast_object_list(given)[0]
         if isinstance(found, Exception):
             raise found
         images, where = found
-        maps = {part: np.load(where / f"{part}.npy", mmap_mode="r") for part in PARTS}
+        maps = {part: np.load(where / f"{part}.npy", mmap_mode="r") for part in ARRAY_FIELDS}
         state.wait_for_everyone()
     return dataclasses.replace(images, **maps)
 
 
-def _laid_out(recipe: Recipe, source: str, folder: Path) -> tuple[Images, Path] | Exception:
+def _load_into_folder(recipe: Recipe, source: str, folder: Path) -> tuple[Images, Path] | Exception:
     """What is known of the pictures, which lie as arrays in a folder; or what went wrong."""
     try:
         images = recipe.pictures(source)
-        for part in PARTS:
+        for part in ARRAY_FIELDS:
             np.save(folder / part, getattr(images, part))
     except (DataError, OSError) as error:
         return error
-    return dataclasses.replace(images, **dict.fromkeys(PARTS, np.empty(0, np.uint8))), folder
+    return dataclasses.replace(images, **dict.fromkeys(ARRAY_FIELDS, np.empty(0, np.uint8))), folder
 
 
-def accelerator(recipe: Recipe, out: Path, precision: str | None) -> Accelerator:
+def make_accelerator(recipe: Recipe, out: Path, precision: str | None) -> Accelerator:
     """Raises TrainingError for what can't be done here."""
-    check(recipe, precision)
+    check_feasible(recipe, precision)
     return Accelerator(
         mixed_precision=precision or best_precision(),
         log_with="tensorboard",
         project_dir=out,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=WAIT)],
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PROCESS_TIMEOUT)],
         # without a GPU Accelerate looks for other processes only if told so: each would train alone
-        cpu=processes() > 1 and not torch.cuda.is_available(),
+        cpu=process_count() > 1 and not torch.cuda.is_available(),
     )
 
 
-def is_lost(error: RuntimeError) -> bool:
+def is_connection_lost(error: RuntimeError) -> bool:
     """Whether another process has ended, or answers no longer: gloo's errors have no type."""
     return isinstance(error, DistError) or "gloo/transport" in str(error)
 
 
-def left_alone(last_state: Callable[[], str]) -> TrainingError:
+def lost_process_error(last_state: Callable[[], str]) -> TrainingError:
     """What a process says that is left; from here on the launcher's SIGTERM does not stop it from
     saying so."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

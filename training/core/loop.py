@@ -18,17 +18,23 @@ from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.networks import Generator
 from training.core import run_checkpoints, run_log
-from training.core.distributed import PRECISIONS, TrainingError, accelerator, is_lost, left_alone
-from training.core.mode_collapse import Watch
+from training.core.distributed import (
+    PRECISION_NAMES,
+    TrainingError,
+    is_connection_lost,
+    lost_process_error,
+    make_accelerator,
+)
+from training.core.mode_collapse import CollapseMonitor
 from training.core.signals import StopSignal
 from training.core.state import StateError, load_state, newest_facts, save_state
 from training.core.trainer import Trainer
-from training.data.datasets import Images, shown
+from training.data.datasets import Images, to_channels_last
 from training.metrics import evaluation
 from training.recipes import Recipe, settings
 
-GRID = 64
-ROLL_BACKS = 3
+GRID_SAMPLES = 64
+MAX_ROLLBACKS = 3
 """How often a run may go back because of a collapse before it stops."""
 
 
@@ -79,13 +85,13 @@ class Run:
         self._name, self._data = name, data
         self._parts: list[run_log.Part] = []
         self._digest, self._grids = pictures.digest(), out / "samples"
-        self.accelerator = accelerator(recipe, out, precision)
+        self.accelerator = make_accelerator(recipe, out, precision)
         self.trainer = Trainer(recipe, pictures, self.accelerator)
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
         """One entry a checkpoint: images, minutes, and `Distance.figures`."""
-        self._distance: evaluation.Distance | None = None
-        self._watch = Watch(shown(self.trainer.batches.at(0)[0]))
+        self._distance: evaluation.Evaluator | None = None
+        self._watch = CollapseMonitor(to_channels_last(self.trainer.batches.at(0)[0]))
         self._rolled_back = 0
 
     def resume(self, say: Callable[[str], None] = print) -> None:
@@ -138,7 +144,9 @@ class Run:
             "attempt": self.trainer.attempt,
             "recipe": settings(self.recipe),
             "pictures": self._digest,
-            "healthy": self._watch.healthy(self.trainer.looked_at(), self.trainer.step),
+            "healthy": self._watch.is_healthy(
+                self.trainer.generator_to_inspect(), self.trainer.step
+            ),
         }
         if scaler := self.accelerator.scaler:
             facts["scaler"] = scaler.state_dict()
@@ -158,9 +166,9 @@ class Run:
                 "room, then --resume"
             ) from error
         except RuntimeError as error:
-            if not is_lost(error):
+            if not is_connection_lost(error):
                 raise
-            raise left_alone(self._last_state) from error
+            raise lost_process_error(self._last_state) from error
 
     def _train(self, budget: Budget, say: Callable[[str], None]) -> None:
         trainer = self.trainer
@@ -172,15 +180,15 @@ class Run:
         grid_at = checkpoint_at = started
         losses: dict[str, Tensor] = {}
         with StopSignal() as stop, trainer.prefetching():
-            while not self._stopping(stop.asked or self._spent(budget)):
+            while not self._agree_to_stop(stop.asked or self._is_budget_spent(budget)):
                 losses = trainer.train_step()
-                if found := self._look():
-                    self._collapsed(found, say)
+                if found := self._check_collapse():
+                    self._handle_collapse(found, say)
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if now - logged_at >= budget.log_seconds:
                     pace = (trainer.step - logged_step) / (now - logged_at)
-                    self._log(self._numbers(losses), pace, budget, say)
+                    self._log_progress(self._check_losses(losses), pace, budget, say)
                     logged_at, logged_step = now, trainer.step
                 if now - grid_at >= budget.grid_minutes * 60:
                     if self.accelerator.is_main_process:
@@ -190,12 +198,12 @@ class Run:
                     now - checkpoint_at >= budget.checkpoint_minutes * 60
                     or trainer.ended_epoch in budget.checkpoint_epochs
                 ):
-                    self._numbers(losses)
+                    self._check_losses(losses)
                     self.save()  # a KID takes minutes: who asks to stop may not wait for it
                     self.write_checkpoint(say)
                     self.save()
                     grid_at = checkpoint_at = time.monotonic()
-            self._numbers(losses)
+            self._check_losses(losses)
             self.save()
             if not stop.asked:
                 self.write_checkpoint(say)
@@ -208,8 +216,8 @@ class Run:
 
     def write_grid(self, generator: Generator | None = None) -> None:
         """The same z's every time to samples/<images seen>.png, by what is exported of G now."""
-        sampled = self._as_sampled(generator or self.trainer.exported())
-        pictures = evaluation.sample(sampled, GRID, 0, self.recipe.batch_size)
+        sampled = self._for_sampling(generator or self.trainer.export_generator())
+        pictures = evaluation.sample(sampled, GRID_SAMPLES, 0, self.recipe.batch_size)
         path = self._grids / f"{self.trainer.images_seen:09d}.png"
         self._grids.mkdir(exist_ok=True)
         path.write_bytes(images.encode_png(images.make_grid(pictures)))
@@ -221,13 +229,13 @@ class Run:
         written = bool(self.curve) and self.curve[-1]["images"] == seen
         if written or not self.accelerator.is_main_process:
             return
-        generator = self.trainer.exported()
+        generator = self.trainer.export_generator()
         self.write_grid(generator)
         entry = {"images": seen, "minutes": round(self.seconds / 60, 2)}
         held_out = self.pictures.held_out
-        if len(held_out) >= evaluation.MINIMUM:
-            self._distance = self._distance or evaluation.Distance(held_out, self.pictures.train)
-            entry |= self._distance.figures(self._as_sampled(generator), self.recipe.batch_size)
+        if len(held_out) >= evaluation.MIN_HELD_OUT:
+            self._distance = self._distance or evaluation.Evaluator(held_out, self.pictures.train)
+            entry |= self._distance.figures(self._for_sampling(generator), self.recipe.batch_size)
         folder = run_checkpoints.checkpoint_folder(self.out, seen)
         card = run_checkpoints.checkpoint_card(self.recipe.description, entry)
         for unfinished in folder.parent.glob(".[0-9]*"):
@@ -240,17 +248,17 @@ class Run:
         self._keep_record()
         say(f"checkpoint {folder.name}: {run_checkpoints.kid_text(entry)}")
 
-    def _as_sampled(self, generator: Generator) -> Generator:
+    def _for_sampling(self, generator: Generator) -> Generator:
         if self.recipe.statistics == "fixed":
             return generator
         return copy.deepcopy(generator).train()  # a copy: drawing moves its running statistics
 
-    def _spent(self, budget: Budget) -> bool:
+    def _is_budget_spent(self, budget: Budget) -> bool:
         return (budget.steps is not None and self.trainer.step >= budget.steps) or (
             budget.minutes is not None and self.seconds >= budget.minutes * 60
         )
 
-    def _stopping(self, here: bool) -> bool:
+    def _agree_to_stop(self, here: bool) -> bool:
         """Whether any process wants to stop: they differ in clocks and signals."""
         if self.accelerator.num_processes == 1:
             return here
@@ -258,7 +266,7 @@ class Run:
             self.accelerator.set_trigger()
         return self.accelerator.check_trigger()
 
-    def _numbers(self, losses: dict[str, Tensor]) -> dict[str, float]:
+    def _check_losses(self, losses: dict[str, Tensor]) -> dict[str, float]:
         """Raises TrainingError where they are none."""
         values = {name: round(float(value), 4) for name, value in losses.items()}
         if not all(map(math.isfinite, values.values())):
@@ -275,15 +283,15 @@ class Run:
         except StateError:
             return "there is no whole state yet"
 
-    def _look(self) -> str | None:
+    def _check_collapse(self) -> str | None:
         """In what way G has collapsed, where it is time for a look; the same in all processes."""
-        if not self._watch.due(self.trainer.step):
+        if not self._watch.is_due(self.trainer.step):
             return None
         main = self.accelerator.is_main_process
-        found = [self._watch.look(self.trainer.looked_at()) if main else None]
+        found = [self._watch.check(self.trainer.generator_to_inspect()) if main else None]
         return broadcast_object_list(found)[0]
 
-    def _collapsed(self, how: str, say: Callable[[str], None]) -> None:
+    def _handle_collapse(self, how: str, say: Callable[[str], None]) -> None:
         """Warn, stop or go back. Raises TrainingError."""
         at = {"step": self.trainer.step, "images": self.trainer.images_seen}
         what = f"G has collapsed at step {at['step']}: {how}"
@@ -296,16 +304,16 @@ class Run:
         if self.on_collapse == "warn":
             then = "An earlier checkpoint may be the best there will be"
         else:
-            then = self._go_back(what, say)
+            then = self._roll_back(what, say)
         say(f"{what}. {then}")
         if self.accelerator.is_main_process:
-            run_log.write(self.out, {**at, "event": f"{what}. {then}"})
+            run_log.append_to_log(self.out, {**at, "event": f"{what}. {then}"})
 
-    def _go_back(self, why: str, say: Callable[[str], None]) -> str:
+    def _roll_back(self, why: str, say: Callable[[str], None]) -> str:
         """To the last state from before G collapsed. Raises TrainingError."""
-        if self._rolled_back == ROLL_BACKS:
+        if self._rolled_back == MAX_ROLLBACKS:
             raise TrainingError(
-                f"{why}, after going back {ROLL_BACKS} times. The recipe or the pictures must "
+                f"{why}, after going back {MAX_ROLLBACKS} times. The recipe or the pictures must "
                 "change: start another run from an earlier checkpoint (--init)"
             )
         try:
@@ -314,20 +322,20 @@ class Run:
             raise TrainingError(f"{why}. It can't go back: {error}") from None
         self._rolled_back += 1
         self.trainer.attempt += 1
-        self._watch.forget()
+        self._watch.reset()
         self._keep_record()  # without the checkpoints of the way that is not gone on with
         return f"Back to step {facts['step']}, from where other z's are drawn"
 
     def _begin(self, say: Callable[[str], None]) -> None:
         accelerator, step = self.accelerator, self.trainer.step
-        precision = PRECISIONS[accelerator.mixed_precision]
+        precision = PRECISION_NAMES[accelerator.mixed_precision]
         say(
             f"training on {accelerator.device} in {precision} from step {step}, "
             f"{self.trainer.batches.steps_per_epoch} batches an epoch; Ctrl-C stops and saves"
         )
         if accelerator.is_main_process:
-            earlier = run_log.read(self.out).parts if step else []
-            self._parts = [*earlier, run_log.part(step, precision, accelerator.num_processes)]
+            earlier = run_log.read_record(self.out).parts if step else []
+            self._parts = [*earlier, run_log.begin_part(step, precision, accelerator.num_processes)]
             self._keep_record()
 
     def _keep_record(self) -> None:
@@ -348,9 +356,9 @@ class Run:
             curve=self.curve,
             parts=self._parts,
         )
-        run_log.keep(self.out, record)
+        run_log.write_record(self.out, record)
 
-    def _log(
+    def _log_progress(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]
     ) -> None:
         """pace: steps per second since the last time."""
@@ -367,7 +375,7 @@ class Run:
         }
         if self._watch.latest:
             entry |= self._watch.latest.figures()
-        run_log.write(self.out, entry)
+        run_log.append_to_log(self.out, entry)
         left = []
         if budget.minutes is not None:
             left.append(budget.minutes * 60 - self.seconds)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.amp import custom_bwd, custom_fwd
 from torch.nn import functional as F
 
-SMALL, MEDIUM = 8, 16
+SMALL_SIDE, MEDIUM_SIDE = 8, 16
 """Up to these sides of a layer's larger map, all of it or its weight gradient is a product."""
 KERNELS = 3, 4
 
@@ -37,19 +37,19 @@ def _has_shape(module: nn.Module, kernel: int) -> bool:
 
 class _Conv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
-        if input.shape[2] > MEDIUM:
+        if input.shape[2] > MEDIUM_SIDE:
             return super().forward(input)
-        return _Convolution.apply(input, self.weight)
+        return _ConvFunction.apply(input, self.weight)
 
 
 class _ConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if 2 * input.shape[2] > MEDIUM:
+        if 2 * input.shape[2] > MEDIUM_SIDE:
             return super().forward(input, output_size)
-        return _Transposed.apply(input, self.weight)
+        return _ConvTransposeFunction.apply(input, self.weight)
 
 
-class _Convolution(torch.autograd.Function):
+class _ConvFunction(torch.autograd.Function):
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -61,17 +61,17 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         return (
-            _spread(grads[0], weight) if ctx.needs_input_grad[0] else None,
-            _correlate(x, grads[0], weight.shape[-1]) if ctx.needs_input_grad[1] else None,
+            _convolve_transposed(grads[0], weight) if ctx.needs_input_grad[0] else None,
+            _weight_gradient(x, grads[0], weight.shape[-1]) if ctx.needs_input_grad[1] else None,
         )
 
 
-class _Transposed(torch.autograd.Function):
+class _ConvTransposeFunction(torch.autograd.Function):
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _spread(x, weight)
+        return _convolve_transposed(x, weight)
 
     @staticmethod
     @custom_bwd(device_type="cpu")
@@ -79,24 +79,24 @@ class _Transposed(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         return (
             _convolve(grads[0], weight) if ctx.needs_input_grad[0] else None,
-            _correlate(grads[0], x, weight.shape[-1]) if ctx.needs_input_grad[1] else None,
+            _weight_gradient(grads[0], x, weight.shape[-1]) if ctx.needs_input_grad[1] else None,
         )
 
 
 def _convolve(x: Tensor, weight: Tensor) -> Tensor:
     """x (N, C, 2H, 2W), weight (O, C, K, K) -> (N, O, H, W)."""
-    if x.shape[2] > SMALL:
+    if x.shape[2] > SMALL_SIDE:
         return F.conv2d(x, weight, stride=2, padding=1)
     count, _, height, width = x.shape
-    product = _windows(x, weight.shape[-1]) @ _channels_last(weight).flatten(1).T
+    product = _unfold(x, weight.shape[-1]) @ _channels_last(weight).flatten(1).T
     maps = _channels_first(product.view(count, height // 2, width // 2, -1))
     return maps.contiguous()  # the smallest maps lie beside a dense layer, which wants them so
 
 
-def _spread(y: Tensor, weight: Tensor) -> Tensor:
+def _convolve_transposed(y: Tensor, weight: Tensor) -> Tensor:
     """The adjoint in x: y (N, O, H, W), weight (O, C, K, K) -> (N, C, 2H, 2W)."""
     kernel = weight.shape[-1]
-    if 2 * y.shape[2] > SMALL:
+    if 2 * y.shape[2] > SMALL_SIDE:
         return F.conv_transpose2d(y, weight, stride=2, padding=1, output_padding=4 - kernel)
     count, maps, height, width = y.shape
     product = _channels_last(y).reshape(-1, maps) @ _channels_last(weight).flatten(1)
@@ -109,14 +109,14 @@ def _spread(y: Tensor, weight: Tensor) -> Tensor:
     return _channels_first(padded[:, 1:-1, 1:-1].contiguous())
 
 
-def _correlate(x: Tensor, y: Tensor, kernel: int) -> Tensor:
+def _weight_gradient(x: Tensor, y: Tensor, kernel: int) -> Tensor:
     """The adjoint in the weight: x (N, C, 2H, 2W), y (N, O, H, W) -> (O, C, K, K)."""
     maps = y.shape[1]
     transposed = _channels_last(y).reshape(-1, maps).T.contiguous()  # twice as fast as a view
-    return _channels_first((transposed @ _windows(x, kernel)).view(maps, kernel, kernel, -1))
+    return _channels_first((transposed @ _unfold(x, kernel)).view(maps, kernel, kernel, -1))
 
 
-def _windows(x: Tensor, kernel: int) -> Tensor:
+def _unfold(x: Tensor, kernel: int) -> Tensor:
     """(N, C, 2H, 2W) -> what the kernel sees at each of its places, (N H W, K K C)."""
     padded = F.pad(_channels_last(x), (0, 0, 1, 1, 1, 1))
     windows = padded.unfold(1, kernel, 2).unfold(2, kernel, 2)

@@ -19,24 +19,24 @@ from torch import Tensor, nn
 from dcgan.models.networks import Generator
 from training.metrics.evaluation import sample
 
-EVERY, FROM = 100, 500
+CHECK_INTERVAL, FIRST_CHECK = 100, 500
 """Steps between two looks, and before the first: a healthy G's pictures are alike at first, too (of
 rooms they had a spread of 0.08 of real ones' after 128 steps, 0.25 after 190, 0.5 after 250)."""
 PATIENCE = 2
 """Looks in a row that find G collapsed, before it counts."""
-COUNT, SEED = 128, 2
+MAP_SAMPLES, CHECK_SEED = 128, 2
 """z's whose maps are looked at, the same every time, normalised together as in training."""
-SAMPLES = 64
+DIVERSITY_SAMPLES = 64
 """Of their pictures, those whose spread is measured."""
-SIDE = 8
+POOLED_SIDE = 8
 """Places of a map that are looked at, at most, along either side."""
-STILL = 0.01
+DEAD_THRESHOLD = 0.01
 """A map is dead where its standard deviation is below this share of the mean of its layer's."""
-ALIKE = 0.99
+DUPLICATE_CORRELATION = 0.99
 """A map is duplicated where its correlation with an earlier one of its layer is above this."""
-SHARE = 0.25
+MAX_BAD_SHARE = 0.25
 """G has collapsed where more of a layer's maps than this are dead or duplicated."""
-COLLAPSED = 0.25
+MIN_DIVERSITY = 0.25
 """So it has where its pictures lie closer together than this share of what real ones do: half-way
 between one picture for every z (0) and two as unlike as real ones, by turns (0.5)."""
 
@@ -61,70 +61,73 @@ class Survey:
     def collapse(self) -> str | None:
         """In what way G has collapsed; None where it has not."""
         both = [sum(shares) for shares in zip(self.dead, self.duplicated, strict=True)]
-        if max(both) > SHARE:
+        if max(both) > MAX_BAD_SHARE:
             layer = both.index(max(both))
             dead, duplicated = self.dead[layer], self.duplicated[layer]
             return f"of layer {layer + 1}'s maps {dead:.0%} are dead, {duplicated:.0%} duplicated"
-        if self.spread < COLLAPSED:
+        if self.spread < MIN_DIVERSITY:
             return f"its pictures differ by {self.spread:.0%} of what real ones do"
         return None
 
 
-class Watch:
+class CollapseMonitor:
     """Looks at a G that is being trained."""
 
     def __init__(self, real: np.ndarray) -> None:
-        """real: pictures (N, H, W, 3) uint8, the spread of `SAMPLES` of which is a healthy G's."""
-        self._real = spread(real[:SAMPLES]) or 1.0
+        """real: pictures (N, H, W, 3) uint8, the spread of `DIVERSITY_SAMPLES` of which is a
+        healthy G's."""
+        self._real = mean_pairwise_distance(real[:DIVERSITY_SAMPLES]) or 1.0
         self._ill = 0
         self.latest: Survey | None = None
 
-    def due(self, step: int) -> bool:
+    def is_due(self, step: int) -> bool:
         """Whether it is time for a look."""
-        return step >= FROM and not step % EVERY
+        return step >= FIRST_CHECK and not step % CHECK_INTERVAL
 
-    def healthy(self, generator: Generator, step: int) -> bool:
+    def is_healthy(self, generator: Generator, step: int) -> bool:
         """Whether G is one to go back to."""
-        return step < FROM or survey(generator, self._real).collapse() is None
+        return step < FIRST_CHECK or measure_collapse(generator, self._real).collapse() is None
 
-    def look(self, generator: Generator) -> str | None:
+    def check(self, generator: Generator) -> str | None:
         """In what way G has collapsed, when `PATIENCE` looks in a row have found it so."""
-        self.latest = survey(generator, self._real)
+        self.latest = measure_collapse(generator, self._real)
         collapse = self.latest.collapse()
         self._ill = self._ill + 1 if collapse else 0
         return collapse if self._ill == PATIENCE else None
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """After another G has taken this one's place."""
         self._ill, self.latest = 0, None
 
 
-def survey(generator: Generator, real: float) -> Survey:
+def measure_collapse(generator: Generator, real: float) -> Survey:
     """Look at a copy of G, on batch statistics. real: the spread of real pictures."""
     watched, found = copy.deepcopy(generator).train(), []
 
     def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        found.append(idle(inputs[0][:, : generator.config.generator_widths[len(found)]]))
+        found.append(
+            dead_and_duplicated(inputs[0][:, : generator.config.generator_widths[len(found)]])
+        )
 
     for convolution in watched.convolutions:
         convolution.register_forward_pre_hook(look)
-    pictures = sample(watched, COUNT, SEED, COUNT)
+    pictures = sample(watched, MAP_SAMPLES, CHECK_SEED, MAP_SAMPLES)
     dead, duplicated = zip(*found, strict=True)
-    return Survey(dead, duplicated, spread(pictures[:SAMPLES]) / real)
+    return Survey(dead, duplicated, mean_pairwise_distance(pictures[:DIVERSITY_SAMPLES]) / real)
 
 
-def idle(maps: Tensor) -> tuple[float, float]:
+def dead_and_duplicated(maps: Tensor) -> tuple[float, float]:
     """The shares of maps (N, C, H, W) that are dead, and duplicated."""
-    down, across = (max(1, side // SIDE) for side in maps.shape[2:])
+    down, across = (max(1, side // POOLED_SIDE) for side in maps.shape[2:])
     values = maps[..., ::down, ::across].transpose(0, 1).flatten(1).float()
     deviations = values.std(1)
-    alive = values[deviations > STILL * deviations.mean()]
+    alive = values[deviations > DEAD_THRESHOLD * deviations.mean()]
     centred = alive - alive.mean(1, keepdim=True)
     normal = centred / centred.norm(dim=1, keepdim=True)
-    duplicated = ((normal @ normal.T).triu(1) > ALIKE).any(0).sum()
+    duplicated = ((normal @ normal.T).triu(1) > DUPLICATE_CORRELATION).any(0).sum()
     return 1 - len(alive) / len(values), float(duplicated) / len(values)
 
 
-def spread(pictures: np.ndarray) -> float:
+def mean_pairwise_distance(pictures: np.ndarray) -> float:
     """Mean Euclidean distance between any two of pictures (N, H, W, 3) uint8."""
     return float(torch.pdist(torch.from_numpy(pictures).flatten(1).float()).mean())

@@ -16,10 +16,10 @@ from training.metrics import evaluation
 def best_entry(run: Path, images: int | None = None) -> dict[str, Any]:
     """The entry of lowest KID in a run's curve: images, minutes, kid, n; or that of the checkpoint
     after so many images. Raises RecordError, StateError."""
-    measured = [entry for entry in run_log.curve(run) if "kid" in entry]
+    measured = [entry for entry in run_log.read_curve(run) if "kid" in entry]
     if not measured:
         raise StateError(
-            f"no checkpoint of {run} has a KID: that takes {evaluation.MINIMUM:,} held-out "
+            f"no checkpoint of {run} has a KID: that takes {evaluation.MIN_HELD_OUT:,} held-out "
             "images and a run that has reached its first checkpoint"
         )
     if images is None:
@@ -65,5 +65,5 @@ def checkpoint_card(description: str, entry: dict[str, float]) -> str:
 
 def kid_text(entry: dict[str, float]) -> str:
     if "kid" not in entry:
-        return f"no KID: that takes {evaluation.MINIMUM:,} held-out pictures"
+        return f"no KID: that takes {evaluation.MIN_HELD_OUT:,} held-out pictures"
     return f"KID {entry['kid']:.5f} (n = {entry['n']:,})"

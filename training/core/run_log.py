@@ -17,7 +17,7 @@ from pydantic import AfterValidator
 from training import records
 from training.core.state import StateError, newest_facts
 
-LOG, FACTS = "log.jsonl", "run.json"
+LOG_FILE, RECORD_FILE = "log.jsonl", "run.json"
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,8 @@ class Record:
 
     recipe_name: str | None = None
     recipe: dict[str, Any] | None = None
-    """As it was trained, with what --seed, --with and --set changed; see `recipes.from_facts`."""
+    """As it was trained, with what --seed, --with and --set changed; see
+    `recipes.recipe_from_json`."""
     data: str | None = None
     """The --data of the latest process."""
     pictures: Pictures | None = None
@@ -82,37 +83,37 @@ class Record:
     parts: list[Part] = field(default_factory=list)
 
 
-def write(run: Path, entry: dict[str, Any]) -> None:
+def append_to_log(run: Path, entry: dict[str, Any]) -> None:
     """Add a line to the log."""
-    with (run / LOG).open("a") as file:
+    with (run / LOG_FILE).open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 
-def read(run: Path) -> Record:
+def read_record(run: Path) -> Record:
     """Read a run's record; an empty one where there is none. Raises RecordError."""
-    return records.read(run / FACTS, Record)
+    return records.read(run / RECORD_FILE, Record)
 
 
-def keep(run: Path, record: Record) -> None:
+def write_record(run: Path, record: Record) -> None:
     """Write a run's record."""
-    for partial in run.glob(f".{FACTS}.*"):  # what a process was writing when it was killed
+    for partial in run.glob(f".{RECORD_FILE}.*"):  # what a process was writing when it was killed
         partial.unlink()
-    records.write(run / FACTS, asdict(record))
+    records.write(run / RECORD_FILE, asdict(record))
 
 
-def part(from_step: int, precision: str, processes: int) -> Part:
+def begin_part(from_step: int, precision: str, processes: int) -> Part:
     """The part of a run that begins now, here."""
     return Part(
         records.today(), records.machine(), records.commit(), from_step, precision, processes
     )
 
 
-def curve(run: Path) -> list[dict[str, Any]]:
+def read_curve(run: Path) -> list[dict[str, Any]]:
     """Read the entries of a run's checkpoints, for earlier versions' runs from the newest state.
 
     Raises RecordError, and StateError where neither has them.
     """
-    found = read(run).curve
+    found = read_record(run).curve
     if found is None:
         try:
             found = newest_facts(run).get("curve")
@@ -120,7 +121,8 @@ def curve(run: Path) -> list[dict[str, Any]]:
             found = None
     if found is None:
         raise StateError(
-            f"{run} has no curve of checkpoints, neither in {FACTS} nor in a saved state that can "
+            f"{run} has no curve of checkpoints, neither in {RECORD_FILE} nor in a saved state "
+            "that can "
             "be read: give the --out of a training run"
         )
     return found

@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 
 from dcgan.models.checkpoint import write_atomically
 
-KEEP = 3
+STATES_KEPT = 3
 SUFFIX = ".safetensors"
 
 
@@ -36,7 +36,8 @@ def save_state(
     optimisers: Mapping[str, Optimizer],
     facts: dict[str, Any],
 ) -> Path:
-    """Write `folder/states/<facts["step"]>.safetensors`; drop all but the newest `KEEP` states."""
+    """Write `folder/states/<facts["step"]>.safetensors`; drop all but the newest `STATES_KEPT`
+    states."""
     tensors = {
         f"{name}/{key}": tensor.contiguous()
         for name, module in modules.items()
@@ -53,7 +54,7 @@ def save_state(
     path = states / f"{facts['step']:09d}{SUFFIX}"
     header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
     write_atomically(path, save(tensors, header))
-    for old in _states(folder)[KEEP:]:
+    for old in _states(folder)[STATES_KEPT:]:
         old.unlink()
     return path
 
@@ -90,9 +91,9 @@ def load_state(
             continue
         try:
             for name, module in modules.items():
-                module.load_state_dict(_group(tensors, name))
+                module.load_state_dict(_tensors_of(tensors, name))
             for name, optimiser in optimisers.items():
-                _load_optimiser(optimiser, _group(tensors, name))
+                _load_optimiser(optimiser, _tensors_of(tensors, name))
         except (RuntimeError, ValueError, KeyError, IndexError) as error:
             reason = str(error).splitlines()[-1].strip()  # torch lists every tensor
             raise StateError(
@@ -105,7 +106,7 @@ def load_state(
             f"of the states that are left of {folder} none is from before ({', '.join(ill)}): "
             "start another run from one of its earlier checkpoints (--init)"
         )
-    raise _nothing(folder)
+    raise _no_state_error(folder)
 
 
 def newest_facts(folder: Path) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def newest_facts(folder: Path) -> dict[str, Any]:
             return _header(path)[0]
         except (OSError, SafetensorError, ValueError):
             continue
-    raise _nothing(folder)
+    raise _no_state_error(folder)
 
 
 def _states(folder: Path) -> list[Path]:
@@ -123,7 +124,7 @@ def _states(folder: Path) -> list[Path]:
     return sorted((folder / "states").glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
-def _nothing(folder: Path) -> StateError:
+def _no_state_error(folder: Path) -> StateError:
     damaged = sorted(path.name for path in (folder / "states").glob(f"*{SUFFIX}"))
     if damaged:
         return StateError(
@@ -152,7 +153,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+def _tensors_of(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
     prefix = f"{name}/"
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 

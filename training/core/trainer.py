@@ -27,19 +27,19 @@ from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import Discriminator, Generator
 from training.core.batch_norm import fix_statistics
 from training.core.matmul_convolution import use_matrix_products
-from training.data.augmentation import DRAWS, augment
+from training.data.augmentation import DRAWS_PER_IMAGE, augment
 from training.data.datasets import Images
-from training.data.sampler import Ahead, Batches, random
+from training.data.sampler import BatchSampler, Prefetcher, random_generator
 from training.recipes import Recipe
 
-WARM_UP = 200
+WARM_UP_STEPS = 200
 """Steps over which the learning rate rises after --init: the optimisers start empty."""
 
-Networks = Callable[[ModelConfig], tuple[Generator, Discriminator]]
+NetworkFactory = Callable[[ModelConfig], tuple[Generator, Discriminator]]
 """What makes the two players; called anew for every copy that is exported."""
 
 
-def ordinary(config: ModelConfig) -> tuple[Generator, Discriminator]:
+def make_networks(config: ModelConfig) -> tuple[Generator, Discriminator]:
     return Generator(config), Discriminator(config)
 
 
@@ -51,14 +51,14 @@ class Trainer:
         recipe: Recipe,
         pictures: Images,
         accelerator: Accelerator,
-        networks: Networks = ordinary,
+        networks: NetworkFactory = make_networks,
     ) -> None:
         """networks: what is played with in place of the recipe's own, by experiments.
 
         Raises DataError where the pictures do not fill a batch.
         """
         self.recipe, self.accelerator, self._make = recipe, accelerator, networks
-        self.batches = Batches(
+        self.batches = BatchSampler(
             pictures.train,
             recipe.batch_size,
             recipe.seed,
@@ -75,9 +75,9 @@ class Trainer:
         if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16":
             use_matrix_products(self.generator)
             use_matrix_products(self.discriminator)
-        self._ahead: Ahead[tuple[Tensor, Tensor | None]] | None = None
-        self._generate = self._prepared(self.generator)
-        self._discriminate = self._prepared(self.discriminator)
+        self._ahead: Prefetcher[tuple[Tensor, Tensor | None]] | None = None
+        self._generate = self._prepare(self.generator)
+        self._discriminate = self._prepare(self.discriminator)
         self.optimisers: dict[str, Optimizer] = {
             name: accelerator.prepare(
                 Adam(
@@ -98,7 +98,7 @@ class Trainer:
         self.weights_before: str | None = None
         """The hash of those weights."""
 
-    def _prepared(self, network: nn.Module) -> nn.Module:
+    def _prepare(self, network: nn.Module) -> nn.Module:
         """As it is trained: in mixed precision, gradients averaged over the processes."""
         if self._synchronised:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
@@ -161,12 +161,12 @@ class Trainer:
         batch = self._ahead.at if self._ahead else self._batch
         real, labels = batch(step // self.steps_per_batch)
         real = real.contiguous(memory_format=torch.channels_last)
-        fake = self._generate(self._z(step), labels)
+        fake = self._generate(self._draw_latents(step), labels)
         turn = step % self.steps_per_batch
         losses: dict[str, Tensor] = {}
         if turn == 0:
-            on_real = self._discriminate(self._augmented(real, "real"), labels)
-            on_fake = self._discriminate(self._augmented(fake.detach(), "fake"), labels)
+            on_real = self._discriminate(self._augment(real, "real"), labels)
+            on_fake = self._discriminate(self._augment(fake.detach(), "fake"), labels)
             loss = _bce(on_real, 1.0) + _bce(on_fake, 0.0)
             self._update("adam_d", loss)
             losses["loss_d"] = loss.detach()
@@ -174,7 +174,7 @@ class Trainer:
             losses["d_fake"] = on_fake.detach().sigmoid().mean()
         if turn == self.steps_per_batch - 1:
             self.discriminator.requires_grad_(False)
-            loss = _bce(self.discriminator(self._augmented(fake, "fake for G"), labels), 1.0)
+            loss = _bce(self.discriminator(self._augment(fake, "fake for G"), labels), 1.0)
             self._update("adam_g", loss)
             self.discriminator.requires_grad_(True)
             if recipe.average:
@@ -189,27 +189,27 @@ class Trainer:
         if not self.recipe.prefetch:
             yield
             return
-        with Ahead(self._batch) as ahead:
+        with Prefetcher(self._batch) as ahead:
             self._ahead = ahead
             try:
                 yield
             finally:
                 self._ahead = None
 
-    def looked_at(self) -> Generator:
+    def generator_to_inspect(self) -> Generator:
         """G, or a copy where G's passes wait for the other processes, to be looked at by one."""
-        return self._copied(self.generator) if self._synchronised else self.generator
+        return self._copy_generator(self.generator) if self._synchronised else self.generator
 
-    def exported(self, averaged: bool = True) -> Generator:
+    def export_generator(self, averaged: bool = True) -> Generator:
         """A copy of G in eval mode, with statistics fixed in the precision that it is trained in.
 
         averaged: of the averaged G, where the recipe averages.
         """
         source = self.average.module if averaged and self.recipe.average else self.generator
         with self.accelerator.autocast():
-            return fix_statistics(self._copied(source))
+            return fix_statistics(self._copy_generator(source))
 
-    def _copied(self, source: nn.Module) -> Generator:
+    def _copy_generator(self, source: nn.Module) -> Generator:
         generator, _ = self._make(self.recipe.model)
         generator.load_state_dict(source.state_dict())
         generator.to(self.accelerator.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
@@ -221,11 +221,11 @@ class Trainer:
         real = self._tensor(images.from_uint8(pictures, self.recipe.model.output))
         return real, None if classes is None else self._tensor(classes)
 
-    def _z(self, step: int) -> Tensor:
+    def _draw_latents(self, step: int) -> Tensor:
         """This process's part of the step's z's."""
         config = self.recipe.model
         purpose = f"z {self.attempt}" if self.attempt else "z"
-        generator = random(self.recipe.seed, purpose, step)
+        generator = random_generator(self.recipe.seed, purpose, step)
         shape = self.recipe.batch_size, config.z_size
         if config.prior == "uniform":
             z = generator.uniform(-1, 1, shape)
@@ -234,13 +234,13 @@ class Trainer:
         part = z[self.accelerator.process_index :: self.accelerator.num_processes]
         return self._tensor(part.astype(np.float32))
 
-    def _augmented(self, pictures: Tensor, purpose: str) -> Tensor:
+    def _augment(self, pictures: Tensor, purpose: str) -> Tensor:
         """What D sees of this process's part of a batch; each purpose has its own random draws."""
         policy, config = self.recipe.augmentation, self.recipe.model
         if not policy:
             return pictures
-        generator = random(self.recipe.seed, f"augmentation of {purpose}", self.step)
-        draws = generator.random((self.recipe.batch_size, DRAWS))
+        generator = random_generator(self.recipe.seed, f"augmentation of {purpose}", self.step)
+        draws = generator.random((self.recipe.batch_size, DRAWS_PER_IMAGE))
         part = draws[self.accelerator.process_index :: self.accelerator.num_processes]
         return augment(pictures, policy, part, 1.0 if config.output == "tanh" else 0.5)
 
@@ -257,10 +257,10 @@ class Trainer:
         optimiser.step()
 
     def _warm_up(self) -> None:
-        if self.images_before is not None and self.step < WARM_UP:
+        if self.images_before is not None and self.step < WARM_UP_STEPS:
             for optimiser in self.optimisers.values():
                 for group in optimiser.param_groups:
-                    group["lr"] = self.recipe.learning_rate * (self.step + 1) / WARM_UP
+                    group["lr"] = self.recipe.learning_rate * (self.step + 1) / WARM_UP_STEPS
 
 
 def best_precision() -> str:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-DRAWS = 7
+DRAWS_PER_IMAGE = 7
 """Uniform numbers that one image takes: three of colour, two of translation, two of cutout."""
 
 
@@ -54,7 +54,8 @@ class Augmentation:
 def augment(images: Tensor, policy: Augmentation, draws: np.ndarray, half_range: float) -> Tensor:
     """Transform images (N, C, H, W) of pixels in the network's own range, differentiably.
 
-    draws: (N, DRAWS) uniform in [0, 1), which decide everything that is random. half_range: half
+    draws: (N, DRAWS_PER_IMAGE) uniform in [0, 1), which decide everything that is random.
+    half_range: half
         the width of the pixel range: 1 for [-1, 1], 0.5 for [0, 1].
     """
     random = torch.from_numpy(draws.astype(np.float32)).to(images.device)

@@ -19,19 +19,20 @@ from typing import IO, Any
 import numpy as np
 from joblib import delayed
 
-from training.data.parallel import in_processes
-from training.data.readers import DataError, decode, rows
+from training.data.parallel import run_in_processes
+from training.data.readers import DataError, decode_image, read_rows
 
-TOGETHER, ALONE = 256, 16
+IMAGES_PER_TASK, MIN_TASKS_FOR_PROCESSES = 256, 16
 """Pictures that a process is given at a time, and from how many such parts on it is not alone."""
-COLUMNS = ("source", "person")
+OPTIONAL_COLUMNS = ("source", "person")
 """What of a row counts where there is such a column."""
 
 _Row = tuple[str, bytes, dict[str, Any]]
 _Decoded = tuple[str, float, dict[str, Any], bytes | str]
-"""Name, `place`, columns, and pixels (C, H, W) or the reason why the picture is left out."""
+"""Name, `hash_position`, columns, and pixels (C, H, W) or the reason why the picture is left
+out."""
 
-HELD_OUT = 1 / 12
+DEFAULT_HELD_OUT = 1 / 12
 """Share of a set that is held out where nothing else is said."""
 
 
@@ -67,7 +68,7 @@ def load_images(
     channels: int,
     keep: dict[str, list[Any]] | None = None,
     label: str | None = None,
-    held_out: float = HELD_OUT,
+    held_out: float = DEFAULT_HELD_OUT,
 ) -> Images:
     """Read and split a set of pictures.
 
@@ -83,8 +84,8 @@ def load_images(
     sources: dict[str, int] = {}
     labels: list[int] = []
     wanted = (
-        (name, content, {column: row[column] for column in {*COLUMNS, label} & row.keys()})
-        for name, content, row in rows(source, columns)
+        (name, content, {column: row[column] for column in {*OPTIONAL_COLUMNS, label} & row.keys()})
+        for name, content, row in read_rows(source, columns)
         if all(row[column] in values for column, values in keep.items())
     )
     with tempfile.TemporaryFile() as training, tempfile.TemporaryFile() as others:
@@ -100,7 +101,7 @@ def load_images(
                 sources[row["source"]] = sources.get(row["source"], 0) + 1
             if label:
                 labels.append(int(row[label]))
-        train, rest = (mapped(file, (channels, size, size)) for file in (training, others))
+        train, rest = (memory_map(file, (channels, size, size)) for file in (training, others))
     if len(train) < 2:
         reasons = ", ".join(f"{len(v)} {k}" for k, v in skipped.items()) or "it is empty"
         raise DataError(
@@ -112,23 +113,23 @@ def load_images(
 
 def _decoded(found: Iterator[_Row], size: int, channels: int) -> Iterator[_Decoded]:
     """In their order; large sets are decoded by one process a core."""
-    parts = iter(lambda: list(itertools.islice(found, TOGETHER)), [])
-    first = list(itertools.islice(parts, ALONE))
-    processes = -1 if len(first) == ALONE else 1
+    parts = iter(lambda: list(itertools.islice(found, IMAGES_PER_TASK)), [])
+    first = list(itertools.islice(parts, MIN_TASKS_FOR_PROCESSES))
+    processes = -1 if len(first) == MIN_TASKS_FOR_PROCESSES else 1
     calls = (delayed(_decode)(part, size, channels) for part in itertools.chain(first, parts))
-    return itertools.chain.from_iterable(in_processes(calls, processes, 1))
+    return itertools.chain.from_iterable(run_in_processes(calls, processes, 1))
 
 
 def _decode(part: list[_Row], size: int, channels: int) -> list[_Decoded]:
     found = []
     for name, content, row in part:
-        picture = decode(content, size, channels)
+        picture = decode_image(content, size, channels)
         pixels = picture if isinstance(picture, str) else picture.tobytes()
-        found.append((name, place(content, row), row, pixels))
+        found.append((name, hash_position(content, row), row, pixels))
     return found
 
 
-def mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
+def memory_map(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
     """What was written to a file, (N, *shape) uint8; the map outlives the open file."""
     if not file.tell():  # of which no system makes a map
         return np.empty((0, *shape), np.uint8)
@@ -136,7 +137,7 @@ def mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
     return np.memmap(file, np.uint8, "r").reshape(-1, *shape)
 
 
-def place(content: bytes, row: dict[str, Any]) -> float:
+def hash_position(content: bytes, row: dict[str, Any]) -> float:
     """Where a picture falls in [0, 1), by hash: parts of a set are ranges of this."""
     person = row.get("person", -1)
     key = f"person {person}".encode() if isinstance(person, int) and person >= 0 else content
@@ -144,10 +145,10 @@ def place(content: bytes, row: dict[str, Any]) -> float:
 
 
 @dataclass(frozen=True)
-class Attributed:
+class AttributeDataset:
     """Pictures (N, C, H, W) uint8 with columns of 1, 0 and -1 (unknown): labels (N, columns) int8.
 
-    places (N,) are those of `place`; names are the first 16 digits of the files' SHA-256.
+    places (N,) are those of `hash_position`; names are the first 16 digits of the files' SHA-256.
     """
 
     pictures: np.ndarray
@@ -155,32 +156,32 @@ class Attributed:
     places: np.ndarray
     names: list[str]
 
-    def __getitem__(self, rows: np.ndarray) -> Attributed:
+    def __getitem__(self, rows: np.ndarray) -> AttributeDataset:
         """A part, by a mask (N,)."""
         names = [name for name, chosen in zip(self.names, rows, strict=True) if chosen]
-        return Attributed(self.pictures[rows], self.labels[rows], self.places[rows], names)
+        return AttributeDataset(self.pictures[rows], self.labels[rows], self.places[rows], names)
 
 
 def load_attributes(
     source: str | Path, size: int, channels: int, columns: Sequence[str], *, grey: bool = False
-) -> Attributed:
+) -> AttributeDataset:
     """All pictures of a set that `load_images` would keep, unsplit, with their labels.
 
     grey: keep grey pictures, too, where colour is asked for.
     Raises DataError where a column is missing or no picture remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
-    for _, content, row in rows(source, set(columns)):
-        picture = decode(content, size, channels, grey)
+    for _, content, row in read_rows(source, set(columns)):
+        picture = decode_image(content, size, channels, grey)
         if isinstance(picture, str):
             continue
         pictures.extend(picture.tobytes())
         labels.append([row[column] for column in columns])
-        places.append(place(content, row))
+        places.append(hash_position(content, row))
         names.append(hashlib.sha256(content).hexdigest()[:16])
     if not names:
         raise DataError(f"found no {size}x{size} pictures in {source}")
-    return Attributed(
+    return AttributeDataset(
         np.frombuffer(pictures, np.uint8).reshape(-1, channels, size, size),
         np.array(labels, np.int8).reshape(len(names), len(columns)),
         np.array(places),
@@ -189,43 +190,44 @@ def load_attributes(
 
 
 @dataclass(frozen=True)
-class Masked:
-    """Pictures (N, 3, H, W) uint8, masks (N, H, W) uint8 of 0 to 255, places (N,) by `place`."""
+class MaskDataset:
+    """Pictures (N, 3, H, W) uint8, masks (N, H, W) uint8 of 0 to 255, places (N,) by
+    `hash_position`."""
 
     pictures: np.ndarray
     masks: np.ndarray
     places: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray) -> Masked:
+    def __getitem__(self, rows: np.ndarray) -> MaskDataset:
         """A part, by a mask (N,)."""
-        return Masked(self.pictures[rows], self.masks[rows], self.places[rows])
+        return MaskDataset(self.pictures[rows], self.masks[rows], self.places[rows])
 
 
-def load_masks(source: str | Path, size: int, column: str) -> Masked:
+def load_masks(source: str | Path, size: int, column: str) -> MaskDataset:
     """The pictures of a set in whose `column` there is a mask, unsplit.
 
     Raises DataError where there is no such column or no mask.
     """
     pictures, masks, places = bytearray(), bytearray(), []
-    for _, content, row in rows(source, {column}):
+    for _, content, row in read_rows(source, {column}):
         if row[column] is None:
             continue
-        picture, mask = decode(content, size, 3), decode(row[column]["bytes"], size, 1)
+        picture, mask = decode_image(content, size, 3), decode_image(row[column]["bytes"], size, 1)
         if isinstance(picture, str) or isinstance(mask, str):
             continue
         pictures.extend(picture.tobytes())
         masks.extend(mask.tobytes())
-        places.append(place(content, row))
+        places.append(hash_position(content, row))
     if not places:
         raise DataError(f"found no {size}x{size} pictures with a {column} in {source}")
-    return Masked(
+    return MaskDataset(
         np.frombuffer(pictures, np.uint8).reshape(-1, 3, size, size),
         np.frombuffer(masks, np.uint8).reshape(-1, size, size),
         np.array(places),
     )
 
 
-def shown(pictures: np.ndarray) -> np.ndarray:
+def to_channels_last(pictures: np.ndarray) -> np.ndarray:
     """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
     count, _, height, width = pictures.shape
     return np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3)).copy()

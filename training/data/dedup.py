@@ -28,22 +28,22 @@ from torch.nn import functional as F
 from dcgan.media import images
 from dcgan.models.checkpoint import write_atomically
 from training.data import semantic_hash
-from training.data.datasets import mapped
-from training.data.parallel import in_processes
-from training.data.prepare.centres import middle
-from training.data.prepare.images import UNREADABLE, read
-from training.data.prepare.shards import Progress, begin, write_shards
-from training.data.readers import rows
+from training.data.datasets import memory_map
+from training.data.parallel import run_in_processes
+from training.data.prepare.centres import centre_square
+from training.data.prepare.images import UNREADABLE, read_image
+from training.data.prepare.shards import Progress, open_folder, write_shards
+from training.data.readers import read_rows
 from training.data.semantic_hash import SIDE, SemanticHash
 
-SEED = 14
-ALIKE = 0.955
+HASH_SEED = 14
+MIN_CORRELATION = 0.955
 """Correlation of duplicates' pixels: of 20,000 faces and rooms all 14 pairs above it were."""
 REPORT, SHEET = "duplicates.json", "duplicates.png"
 DUPLICATE = "duplicate"
-TOGETHER = 256
+PAIRS_PER_BATCH = 256
 """Files that a process is given at a time, and pairs compared."""
-SHOWN, ACROSS, SCALE = 60, 6, 2
+SHEET_PAIRS, SHEET_COLUMNS, SHEET_SCALE = 60, 6, 2
 """Pairs on the sheet, how many side by side, how much they are enlarged."""
 
 
@@ -58,7 +58,7 @@ class Duplicates:
     near: int
 
 
-def dedup(
+def deduplicate(
     source: str,
     out: Path,
     alike: float,
@@ -74,14 +74,14 @@ def dedup(
     first, so that a second run, after the first was stopped, leaves out the same. Raises DataError.
     """
     settings = {"alike": alike, "mirrored": mirrored}
-    begin(source, out, settings)
+    open_folder(source, out, settings)
     report = out / REPORT
     if not report.is_file():
         with tempfile.TemporaryFile() as file:
-            pictures, numbers, unreadable = thumbnails(source, file, processes)
+            pictures, numbers, unreadable = make_thumbnails(source, file, processes)
             say(f"{len(pictures):,} pictures; learning a hash of them")
-            found = find(pictures, alike, mirrored)
-            write_atomically(out / SHEET, images.encode_png(sheet(pictures, found)))
+            found = find_duplicates(pictures, alike, mirrored)
+            write_atomically(out / SHEET, images.encode_png(duplicate_sheet(pictures, found)))
             facts = {"pictures": len(pictures), "near": found.near, "unreadable": unreadable}
             members = [numbers[group].tolist() for group in found.groups]
             write_atomically(report, json.dumps({**facts, "groups": members}).encode())
@@ -89,71 +89,74 @@ def dedup(
     left_out = {number: DUPLICATE for _, *others in facts["groups"] for number in others}
     say(f"{len(left_out):,} duplicates in {len(facts['groups']):,} groups: see {out / SHEET}")
     left_out |= dict.fromkeys(facts["unreadable"], UNREADABLE)
-    return write_shards(source, out, unchanged, settings, left_out=left_out, processes=1, say=say)
+    return write_shards(source, out, read_as_is, settings, left_out=left_out, processes=1, say=say)
 
 
-def unchanged(content: bytes) -> tuple[list[bytes], str]:
+def read_as_is(content: bytes) -> tuple[list[bytes], str]:
     """A picture that was read before, as it is."""
     return [content], "kept"
 
 
-def thumbnails(
+def make_thumbnails(
     source: str, file: IO[bytes], processes: int = -1
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """The centres (N, 3, SIDE, SIDE) uint8 of all pictures of a set that can be read, as a map of
     an open, empty file; their numbers (N,) in the set; and those of the others."""
     numbers, unreadable = [], []
-    calls = (delayed(thumbnail)(content) for _, content, _ in rows(source))
-    for number, pixels in enumerate(in_processes(calls, processes, TOGETHER)):
+    calls = (delayed(make_thumbnail)(content) for _, content, _ in read_rows(source))
+    for number, pixels in enumerate(run_in_processes(calls, processes, PAIRS_PER_BATCH)):
         if pixels is None:
             unreadable.append(number)
         else:
             numbers.append(number)
             file.write(pixels.tobytes())
-    return mapped(file, (3, SIDE, SIDE)), np.array(numbers, np.int64), unreadable
+    return memory_map(file, (3, SIDE, SIDE)), np.array(numbers, np.int64), unreadable
 
 
-def thumbnail(content: bytes) -> np.ndarray | None:
+def make_thumbnail(content: bytes) -> np.ndarray | None:
     """(3, SIDE, SIDE) uint8 of an encoded picture's centre."""
-    picture = read(content)
-    return None if picture is None else np.asarray(middle(picture, SIDE)).transpose(2, 0, 1)
+    picture = read_image(content)
+    return None if picture is None else np.asarray(centre_square(picture, SIDE)).transpose(2, 0, 1)
 
 
-def find(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:
+def find_duplicates(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:
     """Near-duplicates among pictures (N, 3, SIDE, SIDE) uint8, also a map of a file."""
-    network, count = semantic_hash.learn(pictures, SEED), len(pictures)
-    near = nearby(codes(network, pictures, mirrored), count, semantic_hash.RADIUS)
-    pairs, found = once(near, alikeness(pictures, near), count)
+    network, count = semantic_hash.train_hash(pictures, HASH_SEED), len(pictures)
+    near = candidate_pairs(
+        hash_images(network, pictures, mirrored), count, semantic_hash.MAX_HAMMING_DISTANCE
+    )
+    pairs, found = unique_pairs(near, pair_correlations(pictures, near), count)
     order = np.argsort(-found, kind="stable")[: (found >= alike).sum()]
-    return Duplicates(groups(pairs[order], count), pairs[order], found[order], len(near))
+    return Duplicates(connected_groups(pairs[order], count), pairs[order], found[order], len(near))
 
 
-def codes(network: SemanticHash, pictures: np.ndarray, mirrored: bool) -> np.ndarray:
+def hash_images(network: SemanticHash, pictures: np.ndarray, mirrored: bool) -> np.ndarray:
     """Of N pictures; mirrored: and, as rows N to 2N - 1, of their mirror images."""
     found = network.codes(pictures)
     return np.concatenate([found, network.codes(pictures[..., ::-1])]) if mirrored else found
 
 
-def nearby(codes: np.ndarray, count: int, radius: int) -> np.ndarray:
-    """`semantic_hash.near`, without the pairs of a picture and its own mirror image."""
-    near = semantic_hash.near(codes, radius)
+def candidate_pairs(codes: np.ndarray, count: int, radius: int) -> np.ndarray:
+    """`semantic_hash.near_pairs`, without the pairs of a picture and its own mirror image."""
+    near = semantic_hash.near_pairs(codes, radius)
     return near[near[:, 0] + count != near[:, 1]]
 
 
-def alikeness(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(P,) correlations of N pictures' pixels, by pairs (P, 2) of rows as `codes` has them."""
+def pair_correlations(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """(P,) correlations of N pictures' pixels, by pairs (P, 2) of rows as `hash_images` has
+    them."""
 
     def shown(rows: np.ndarray) -> np.ndarray:
         found = pictures[rows % len(pictures)]
         return np.where((rows < len(pictures))[:, None, None, None], found, found[..., ::-1])
 
-    parts = np.split(pairs, range(TOGETHER, len(pairs), TOGETHER))
+    parts = np.split(pairs, range(PAIRS_PER_BATCH, len(pairs), PAIRS_PER_BATCH))
     return np.concatenate([correlation(shown(part[:, 0]), shown(part[:, 1])) for part in parts])
 
 
-def once(pairs: np.ndarray, alike: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (P, 2) of pictures, the lower first, for those of rows as `codes` has them, and how
-    alike (P,) they are: of the ways to a pair, the most alike."""
+def unique_pairs(pairs: np.ndarray, alike: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (P, 2) of pictures, the lower first, for those of rows as `hash_images` has them, and
+    how alike (P,) they are: of the ways to a pair, the most alike."""
     order = np.argsort(-alike, kind="stable")
     found, first = np.unique(np.sort(pairs[order] % count, axis=1), axis=0, return_index=True)
     return found, alike[order][first]
@@ -161,11 +164,11 @@ def once(pairs: np.ndarray, alike: np.ndarray, count: int) -> tuple[np.ndarray, 
 
 def correlation(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N, C, H, W) uint8 twice -> (N,): of each picture's values with those of the other."""
-    one, other = (semantic_hash.normalised(side).flatten(1) for side in (pictures, others))
+    one, other = (semantic_hash.normalise(side).flatten(1) for side in (pictures, others))
     return F.cosine_similarity(one, other).numpy()
 
 
-def groups(pairs: np.ndarray, count: int) -> list[list[int]]:
+def connected_groups(pairs: np.ndarray, count: int) -> list[list[int]]:
     """The rows, of `count`, that hang together by pairs (P, 2), rising, in order of the first."""
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
@@ -175,11 +178,11 @@ def groups(pairs: np.ndarray, count: int) -> list[list[int]]:
     return sorted(group.tolist() for group in np.split(members[order], starts) if len(group))
 
 
-def sheet(pictures: np.ndarray, found: Duplicates) -> np.ndarray:
+def duplicate_sheet(pictures: np.ndarray, found: Duplicates) -> np.ndarray:
     """(H, W, 3) uint8: the least alike, side by side."""
-    pairs = pictures[found.pairs[::-1][:SHOWN]]  # (P, 2, 3, SIDE, SIDE)
+    pairs = pictures[found.pairs[::-1][:SHEET_PAIRS]]  # (P, 2, 3, SIDE, SIDE)
     if not len(pairs):
         return np.full((SIDE, SIDE, 3), 255, np.uint8)
     tiles = np.pad(np.concatenate([pairs[:, 0], pairs[:, 1]], axis=3).transpose(0, 2, 3, 1),
         ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)  # fmt: skip
-    return images.enlarge(images.make_grid(tiles, ACROSS), SCALE)
+    return images.enlarge(images.make_grid(tiles, SHEET_COLUMNS), SHEET_SCALE)

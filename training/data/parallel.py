@@ -8,7 +8,7 @@ from typing import Any
 from joblib import Parallel
 
 
-def in_processes(
+def run_in_processes(
     calls: Iterable[Any], processes: int, together: int, *, ordered: bool = True
 ) -> Generator[Any]:
     """What joblib's delayed calls return, as soon as it is there.

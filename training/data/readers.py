@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 LMDB = "data.mdb"
-SOI, EOI = b"\xff\xd8", b"\xff\xd9"
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 """How a whole JPEG begins and ends."""
-SOME = 8
+GREY_CHECK_STRIDE = 8
 """Every so manieth pixel along either side tells most coloured pictures from grey ones."""
-TOGETHER = 256
+ROWS_PER_READ = 256
 """Rows of a table that are read at a time."""
 
 
@@ -27,7 +27,7 @@ class DataError(ValueError):
     """Images that can't be trained on; the message says which and what to do."""
 
 
-def rows(
+def read_rows(
     source: str | Path, columns: Set[str] = frozenset()
 ) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """(name, encoded picture, other columns) of every picture.
@@ -68,8 +68,9 @@ def _tables(source: str | Path) -> list[str] | None:
     return [str(path) for path in training]
 
 
-def columns(source: str | Path) -> dict[str, Any]:
-    """The types of the columns that `rows` gives beside the picture, as `datasets` names them."""
+def column_types(source: str | Path) -> dict[str, Any]:
+    """The types of the columns that `read_rows` gives beside the picture, as `datasets` names
+    them."""
     if (files := _tables(source)) is None:
         return {}
     types = dict(_opened(source, files).features or {})
@@ -77,7 +78,7 @@ def columns(source: str | Path) -> dict[str, Any]:
     return types
 
 
-def file_of_test(folder: str) -> Path:
+def find_test_file(folder: str) -> Path:
     """The test part of a set, test*.parquet. Raises DataError where there is not exactly one."""
     found = sorted(Path(folder).glob("test*.parquet"))
     if len(found) != 1:
@@ -105,7 +106,7 @@ def _opened(source: str | Path, files: list[str]) -> Any:
 
     options: dict[str, Any] = {"data_files": files} if files else {}
     kind = "parquet" if files else str(source)
-    with _readable(source):
+    with _data_errors(source):
         found = datasets.load_dataset(kind, split="train", streaming=True, **options)
         if "image" not in (found.column_names or ["image"]):
             raise DataError(f"{source} has no column 'image', only {found.column_names}")
@@ -116,8 +117,8 @@ def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, d
     """Bytes are empty where the picture is missing."""
     from fsspec.core import url_to_fs
 
-    with _readable(source):
-        tables = _opened(source, files).with_format("arrow").iter(TOGETHER)
+    with _data_errors(source):
+        tables = _opened(source, files).with_format("arrow").iter(ROWS_PER_READ)
         rows_of = itertools.chain.from_iterable(table.to_pylist() for table in tables)
         for number, row in enumerate(rows_of):
             image = row.pop("image") or {"bytes": b"", "path": None}
@@ -129,7 +130,7 @@ def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, d
 
 
 @contextmanager
-def _readable(source: str | Path) -> Iterator[None]:
+def _data_errors(source: str | Path) -> Iterator[None]:
     """Whatever goes wrong in it becomes a DataError."""
     try:
         yield
@@ -142,7 +143,7 @@ def _readable(source: str | Path) -> Iterator[None]:
         ) from error
 
 
-def decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
+def decode_image(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
     """(C, H, W) uint8, or the reason why the picture is left out."""
     pixels = _jpeg(content) if channels == 3 else None
     if pixels is None or pixels.shape != (size, size, 3):
@@ -153,7 +154,11 @@ def decode(content: bytes, size: int, channels: int, grey: bool = False) -> np.n
                 pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             return "broken"
-    if channels == 3 and not grey and all(map(_is_grey, (pixels[::SOME, ::SOME], pixels))):
+    if (
+        channels == 3
+        and not grey
+        and all(map(_is_grey, (pixels[::GREY_CHECK_STRIDE, ::GREY_CHECK_STRIDE], pixels)))
+    ):
         return "grey"
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 
@@ -164,7 +169,7 @@ def _jpeg(content: bytes) -> np.ndarray | None:
     None of what Pillow has to look at: other formats, what is cut off or grey, and pictures with
     Adobe's mark, which may be for print (CMYK).
     """
-    if content[:2] != SOI or content[-2:] != EOI or b"Adobe" in content:
+    if content[:2] != JPEG_START or content[-2:] != JPEG_END or b"Adobe" in content:
         return None
     try:
         found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -14,7 +14,7 @@ from training.data.readers import DataError
 Made = TypeVar("Made")
 
 
-class Batches:
+class BatchSampler:
     """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
 
     Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
@@ -47,18 +47,21 @@ class Batches:
         """Batch number `step`: pictures (N, C, H, W) uint8, their labels or None."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            order = random(self.seed, "order", epoch).permutation(len(self.images))
+            order = random_generator(self.seed, "order", epoch).permutation(len(self.images))
             self._order = (epoch, order)
         start = position * self.batch_size
         rows = self._order[1][start : start + self.batch_size][self._slice]
         pictures = self.images[rows]
         if self.mirror:
-            flip = random(self.seed, "mirror", step).random(self.batch_size)[self._slice] < 0.5
+            flip = (
+                random_generator(self.seed, "mirror", step).random(self.batch_size)[self._slice]
+                < 0.5
+            )
             pictures[flip] = pictures[flip, :, :, ::-1]
         return pictures, None if self.labels is None else self.labels[rows]
 
 
-class Ahead(Generic[Made]):
+class Prefetcher(Generic[Made]):
     """Makes the next batch in a thread while the one before is learned from."""
 
     def __init__(self, make: Callable[[int], Made]) -> None:
@@ -74,14 +77,14 @@ class Ahead(Generic[Made]):
         }
         return self._made[number].result()
 
-    def __enter__(self) -> Ahead[Made]:
+    def __enter__(self) -> Prefetcher[Made]:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
 
-def some_of_each(
+def sample_per_class(
     labels: np.ndarray, classes: int, count: int, chance: np.random.Generator
 ) -> np.ndarray:
     """Rows of labels (N,), `count` different ones at random of each class, class by class."""
@@ -89,7 +92,7 @@ def some_of_each(
     return np.concatenate([chance.choice(those, count, replace=False) for those in rows])
 
 
-def random(seed: int, purpose: str, step: int) -> np.random.Generator:
+def random_generator(seed: int, purpose: str, step: int) -> np.random.Generator:
     """A counter-based generator: training's whole random state is the number of the step."""
     stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
     key = np.array([seed, stream], np.uint64)

@@ -14,18 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.data.sampler import Batches, random
+from training.data.sampler import BatchSampler, random_generator
 
 SIDE, BITS = 32, 128
-RADIUS = 10
+MAX_HAMMING_DISTANCE = 10
 """Bits that the codes of near-duplicates may differ in."""
-STEPS, BATCH, RATE = 2000, 128, 1e-3
-NOISE, MOVED, DROPPED = 0.2, 1, 0.2
+TRAINING_STEPS, BATCH_SIZE, LEARNING_RATE = 2000, 128, 1e-3
+INPUT_NOISE, MAX_SHIFT, INPUT_DROPOUT = 0.2, 1, 0.2
 """Standard deviation of what is added, in units of the contrast; pixels; share of the inputs."""
-FLAT = 5.0
+MIN_CONTRAST = 5.0
 """Added to the contrast (of 255), so that empty pictures are not amplified."""
-TABLES, NEIGHBOURS = 8, 4
-TOGETHER = 1024
+HASH_TABLES, NEIGHBOURS_PER_TABLE = 8, 4
+CODES_PER_BATCH = 1024
 """Pictures hashed at a time."""
 
 
@@ -42,38 +42,41 @@ class SemanticHash(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3072) -> their reconstructions."""
-        return self.decode(F.relu(self.encode(F.dropout(x, DROPPED, self.training))))
+        return self.decode(F.relu(self.encode(F.dropout(x, INPUT_DROPOUT, self.training))))
 
     @torch.inference_mode()
     def codes(self, pictures: np.ndarray) -> np.ndarray:
         """(N, 3, SIDE, SIDE) uint8, also a map of a file -> (N, BITS / 8) uint8."""
         on = [
-            np.packbits(self.encode(normalised(part).flatten(1) - self.mean) > 0, axis=1)
-            for part in np.split(pictures, range(TOGETHER, len(pictures), TOGETHER))
+            np.packbits(self.encode(normalise(part).flatten(1) - self.mean) > 0, axis=1)
+            for part in np.split(pictures, range(CODES_PER_BATCH, len(pictures), CODES_PER_BATCH))
         ]
         return np.concatenate(on)
 
 
-def learn(
+def train_hash(
     pictures: np.ndarray, seed: int, progress: Callable[[int], None] = lambda step: None
 ) -> SemanticHash:
     """A hash for pictures (N, 3, SIDE, SIDE) uint8 like these, also a map of a file.
 
-    progress: called after each of `STEPS` steps. Raises DataError for fewer than `BATCH` pictures.
+    progress: called after each of `TRAINING_STEPS` steps. Raises DataError for fewer than
+    `BATCH_SIZE` pictures.
     """
-    batches = Batches(pictures, BATCH, seed, mirror=False)
+    batches = BatchSampler(pictures, BATCH_SIZE, seed, mirror=False)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = SemanticHash()
-        some = pictures[np.sort(random(seed, "mean", 0).permutation(len(pictures))[:10_000])]
-        network.mean = normalised(some).flatten(1).mean(0)
-        optimizer = torch.optim.Adam(network.parameters(), RATE)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, STEPS)
-        for step in range(STEPS):
-            x = normalised(batches.at(step)[0])
-            by = torch.randint(-MOVED, MOVED + 1, (2,), generator=generator).tolist()
-            noisy = x.roll(by, (2, 3)) + NOISE * torch.randn(x.shape, generator=generator)
+        some = pictures[
+            np.sort(random_generator(seed, "mean", 0).permutation(len(pictures))[:10_000])
+        ]
+        network.mean = normalise(some).flatten(1).mean(0)
+        optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, TRAINING_STEPS)
+        for step in range(TRAINING_STEPS):
+            x = normalise(batches.at(step)[0])
+            by = torch.randint(-MAX_SHIFT, MAX_SHIFT + 1, (2,), generator=generator).tolist()
+            noisy = x.roll(by, (2, 3)) + INPUT_NOISE * torch.randn(x.shape, generator=generator)
             found = network(noisy.flatten(1) - network.mean)
             loss = F.mse_loss(found, x.flatten(1) - network.mean)
             optimizer.zero_grad(set_to_none=True)
@@ -84,30 +87,30 @@ def learn(
     return network.eval()
 
 
-def normalised(pictures: np.ndarray) -> Tensor:
+def normalise(pictures: np.ndarray) -> Tensor:
     """(N, C, H, W) uint8 -> the same, of mean 0 and contrast 1 each."""
     x = torch.from_numpy(pictures.astype(np.float32))
     spread, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
-    return (x - mean) / (spread + FLAT)
+    return (x - mean) / (spread + MIN_CONTRAST)
 
 
-def near(codes: np.ndarray, radius: int) -> np.ndarray:
+def near_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
     """Pairs (P, 2) of rows of codes (N, BITS / 8) uint8 that differ in at most `radius` bits.
 
-    Each row is compared with the next `NEIGHBOURS` after sorting by half of the bits, drawn at
-    random `TABLES` times: linear but for the sorting, at the price of some pairs (of pictures that
-    were moved by a pixel 1 in 40, among 400,000 others). Rows of equal codes hang together, but
-    not each with each. In pairs the lower row stands first.
+    Each row is compared with the next `NEIGHBOURS_PER_TABLE` after sorting by half of the bits,
+    drawn at random `HASH_TABLES` times: linear but for the sorting, at the price of some pairs (of
+    pictures that were moved by a pixel 1 in 40, among 400,000 others). Rows of equal codes hang
+    together, but not each with each. In pairs the lower row stands first.
     """
     bits = np.ascontiguousarray(np.unpackbits(codes, axis=1).T)
     words = codes.view(np.uint64)
     found = [np.empty((0, 2), np.int64)]
-    for table in range(TABLES):
-        drawn = random(0, "bits", table).permutation(BITS)[:64]
+    for table in range(HASH_TABLES):
+        drawn = random_generator(0, "bits", table).permutation(BITS)[:64]
         keys = np.ascontiguousarray(np.packbits(bits[drawn], axis=0).T).view(">u8").ravel()
         order = np.argsort(keys.astype(np.uint64))
         ordered = words[order]
-        for step in range(1, NEIGHBOURS + 1):
+        for step in range(1, NEIGHBOURS_PER_TABLE + 1):
             differing = np.bitwise_count(ordered[step:] ^ ordered[:-step]).sum(1, dtype=np.uint8)
             close = np.flatnonzero(differing <= radius)
             found.append(np.stack([order[close], order[close + step]], axis=1))

@@ -28,17 +28,17 @@ import numpy as np
 from dcgan.latents import operations
 from dcgan.latents.spec import At
 from dcgan.rendering.engine import Model
-from training.attributes.exemplars import SIDES, exemplar
-from training.attributes.scores import YAW, Instruments, Seeing
+from training.attributes.exemplars import SIDES, exemplar_mean
+from training.attributes.scores import YAW, AttributeScorer, ScorerPair
 from training.directions.principal import STANDARD_DEVIATION
 
 FIT_SEED, CHOICE_SEED = 31, 32
-COUNTS = {"faces": (3000, 1000), "rooms": (2500, 2500)}
+SAMPLE_COUNTS = {"faces": (3000, 1000), "rooms": (2500, 2500)}
 """Samples that a direction is fitted on, and how many of them for what is slow to see."""
-HEADS, FEW = 60, 20
+CHOICE_SAMPLES, CHOICE_SAMPLES_WITH_LANDMARKS = 60, 20
 """Samples that ways are compared on, and how many for what is slow to see."""
-L2 = np.logspace(-1, 4, 11)
-PAIRS = {
+RIDGE_PENALTIES = np.logspace(-1, 4, 11)
+EXEMPLAR_PAIRS = {
     "smile": ("neutral", "smiling"),
     "glasses": ("without glasses", "with glasses"),
     "male": ("woman", "man"),
@@ -51,12 +51,12 @@ PAIRS = {
 Vectors = dict[str, np.ndarray]
 
 
-class NamedError(ValueError):
+class DirectionError(ValueError):
     """Samples that show nothing of what a direction is to be named for; a sentence."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedDirections:
     """ways: {way: {name: step in z (z_size,)}}, where a way has no name for all of them.
 
     spread: {name: standard deviation of the score over samples}. linear: {name: correlation of
@@ -70,60 +70,60 @@ class Fitted:
     worth: dict[str, dict[str, float]]
 
 
-def fit(model: Model, seeing: Instruments, count: int, looked: int) -> Fitted:
+def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) -> FittedDirections:
     """Every way to every name. Raises NamedError where a score is the same for all samples."""
     config = model.config
     zs = operations.draw_latents(FIT_SEED, 0, count, config.z_size, config.prior)
-    pictures = drawn(model, zs)
+    pictures = render_latents(model, zs)
     scores = seeing.fitting(pictures, looked)
     weights, linear = {}, {}
     for name, score in scores.items():
-        weights[name], linear[name] = _regressed(name, zs, score)
+        weights[name], linear[name] = _ridge_direction(name, zs, score)
     length = STANDARD_DEVIATION[config.prior]
     ways = {"regression": weights}
     if len(weights) > 1:
-        ways["alone"] = _alone(weights)
+        ways["alone"] = _orthogonalise(weights)
     if seeing.by_labels:
         labelled = seeing.by_labels(pictures)
-        ways["labels"] = {name: _regressed(name, zs, s)[0] for name, s in labelled.items()}
-    if pairs := _pairs(model, scores):
+        ways["labels"] = {name: _ridge_direction(name, zs, s)[0] for name, s in labelled.items()}
+    if pairs := _pair_directions(model, scores):
         ways["exemplars"] = pairs
     steps = {way: {n: length * _unit(v) for n, v in named.items()} for way, named in ways.items()}
     spread = {name: float(np.nanstd(score)) for name, score in scores.items()}
-    return Fitted(steps, spread, linear, seeing.worth)
+    return FittedDirections(steps, spread, linear, seeing.worth)
 
 
-def _regressed(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:
+def _ridge_direction(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:
     """The weights (z_size,), and the correlation of left-out scores with their predictions."""
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
 
     there = ~np.isnan(score)
     if there.sum() < 2 * zs.shape[1] or np.ptp(score[there]) == 0:
-        raise NamedError(
+        raise DirectionError(
             f"{name!r} can't be told apart in the {there.sum():,} samples that show it: draw more, "
             "or give another model"
         )
-    ridge = RidgeCV(L2).fit(zs[there], score[there])
+    ridge = RidgeCV(RIDGE_PENALTIES).fit(zs[there], score[there])
     predicted = np.asarray(cross_val_predict(ridge, zs[there], score[there], cv=5))
     correlation = float(np.corrcoef(predicted, score[there])[0, 1])
     return np.asarray(ridge.coef_), round(correlation, 4)
 
 
-def _alone(weights: Vectors) -> Vectors:
+def _orthogonalise(weights: Vectors) -> Vectors:
     """Each at right angles to all others."""
     table = np.array([_unit(vector) for vector in weights.values()])
     return dict(zip(weights, np.linalg.pinv(table).T, strict=True))
 
 
-def _pairs(model: Model, scores: Mapping[str, object]) -> Vectors:
+def _pair_directions(model: Model, scores: Mapping[str, object]) -> Vectors:
     exemplars, config = model.checkpoint.sets["exemplars"], model.config
     found = {}
-    for name, ends in PAIRS.items():
+    for name, ends in EXEMPLAR_PAIRS.items():
         if name in scores and exemplars.keys() >= set(ends):
             first, last = (
                 operations.evaluate_latent(
-                    exemplar(exemplars[end]), config.z_size, config.prior, {}
+                    exemplar_mean(exemplars[end]), config.z_size, config.prior, {}
                 )
                 for end in ends
             )
@@ -135,39 +135,48 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def drawn(model: Model, zs: np.ndarray) -> np.ndarray:
+def render_latents(model: Model, zs: np.ndarray) -> np.ndarray:
     """Pictures (N, H, W, 3) uint8 of any z's (N, z_size), to the nearest 1/4096."""
     return model.render([model.spec(At(tuple(z))) for z in zs])
 
 
-def changes(
-    model: Model, seeing: Seeing, step: np.ndarray, seed: int, count: int, looked: int
+def score_changes(
+    model: Model, seeing: AttributeScorer, step: np.ndarray, seed: int, count: int, looked: int
 ) -> dict[str, np.ndarray]:
     """By name half of what two steps change, from -1 to 1, of each of `count` draws (count,)."""
     config = model.config
     zs = operations.draw_latents(seed, 0, count, config.z_size, config.prior)
-    less, more = (seeing(drawn(model, zs + sign * step), looked) for sign in (-1, 1))
+    less, more = (seeing(render_latents(model, zs + sign * step), looked) for sign in (-1, 1))
     return {name: (more[name] - less[name]) / 2 for name in more}
 
 
-def in_spreads(found: Mapping[str, np.ndarray], spread: Mapping[str, float]) -> dict[str, float]:
+def effect_sizes(found: Mapping[str, np.ndarray], spread: Mapping[str, float]) -> dict[str, float]:
     """Mean changes, in standard deviations of the scores over samples."""
     return {name: float(np.nanmean(by)) / spread[name] for name, by in found.items()}
 
 
-def others(name: str, moved: Mapping[str, float]) -> float:
+def off_target_effect(name: str, moved: Mapping[str, float]) -> float:
     """All that is moved beside what is named, in one number: the root of the sum of squares."""
     return float(np.sqrt(sum(by**2 for other, by in moved.items() if other != name)))
 
 
-def choose(model: Model, seeing: Instruments, fitted: Fitted) -> dict[str, tuple[str, np.ndarray]]:
+def choose_directions(
+    model: Model, seeing: ScorerPair, fitted: FittedDirections
+) -> dict[str, tuple[str, np.ndarray]]:
     """By name the way that is best on other samples, and its step."""
     found: dict[str, tuple[float, str, np.ndarray]] = {}
     for way, steps in fitted.ways.items():
         for name, step in steps.items():
-            change = changes(model, seeing.fitting, step, CHOICE_SEED, HEADS, FEW)
-            moved = in_spreads(change, fitted.spread)
-            value = moved[name] - others(name, moved)
+            change = score_changes(
+                model,
+                seeing.fitting,
+                step,
+                CHOICE_SEED,
+                CHOICE_SAMPLES,
+                CHOICE_SAMPLES_WITH_LANDMARKS,
+            )
+            moved = effect_sizes(change, fitted.spread)
+            value = moved[name] - off_target_effect(name, moved)
             if name not in found or value > found[name][0]:
                 found[name] = value, way, step
     return {name: (way, step) for name, (_, way, step) in found.items()}

@@ -32,19 +32,19 @@ from dcgan.models.checkpoint import CheckpointError
 from dcgan.models.networks import Generator
 from training.core.matmul_convolution import use_matrix_products
 from training.core.trainer import best_precision
-from training.data.sampler import random
+from training.data.sampler import random_generator
 
 WIDTHS = (32, 64, 128, 256)
-MINUTES, BATCH, RATE, DECAY = 40.0, 64, 1e-3, 0.01
-WARM_UP = 0.05
+MINUTES, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 40.0, 64, 1e-3, 0.01
+WARM_UP_SHARE = 0.05
 """The share of the time in which the learning rate rises; then it falls along a cosine."""
 SEED = 7
-HELD_OUT, HELD_OUT_SEED = 512, 11
-SHIFT, SIZE, LIGHT, NOISE = 0.06, 0.06, 0.15, 0.04
+TEST_SAMPLES, TEST_SEED = 512, 11
+MAX_SHIFT, MAX_SCALE, MAX_LIGHT, MAX_NOISE = 0.06, 0.06, 0.15, 0.04
 """How far a changed sample is moved and scaled, in half sides; how much lighter and how noisy it
 gets, in half ranges of its values."""
-TOLD = 50
-TITLE = "## Encoder"
+LOG_INTERVAL = 50
+CARD_TITLE = "## Encoder"
 
 
 def train_encoder(
@@ -63,10 +63,10 @@ def train_encoder(
     torch.manual_seed(SEED)  # the initial weights
     network = Encoder(weights.config, WIDTHS).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     samples = _fit(generator, network, minutes, say)
-    worth = measured(weights.generator(), network)
+    worth = measure_encoder(weights.generator(), network)
     facts = {"samples": samples, "minutes": minutes, "held_out": worth}
     encoder.save_encoder(folder, network, facts)
-    card = with_section(weights.card, section(network, facts))
+    card = replace_card_section(weights.card, card_section(network, facts))
     checkpoint.write_atomically(folder / checkpoint.CARD, card.encode())
     return facts
 
@@ -77,16 +77,20 @@ def _fit(generator: Generator, network: Encoder, minutes: float, say: Callable[[
     if half:
         use_matrix_products(generator)
         use_matrix_products(network)
-    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     began, step, total = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - began) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(done / WARM_UP, (1 + math.cos(math.pi * done)) / 2)
-        z = torch.from_numpy(_draws(generator.config, step))
+            group["lr"] = LEARNING_RATE * min(
+                done / WARM_UP_SHARE, (1 + math.cos(math.pi * done)) / 2
+            )
+        z = torch.from_numpy(_draw_batch(generator.config, step))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             with torch.no_grad():
                 pictures = generator(z).float()
-            both = torch.cat([pictures, changed(pictures, random(SEED, "changes", step))])
+            both = torch.cat(
+                [pictures, simulate_photographs(pictures, random_generator(SEED, "changes", step))]
+            )
             found = network(both.contiguous(memory_format=torch.channels_last))
         loss = F.mse_loss(found.float(), torch.cat([z, z]))
         optimiser.zero_grad(set_to_none=True)
@@ -94,22 +98,25 @@ def _fit(generator: Generator, network: Encoder, minutes: float, say: Callable[[
         optimiser.step()
         step += 1
         total += loss.item()
-        if step % TOLD == 0:
-            say(f"{step * BATCH:,} samples, {done:.0%}, squared error in z {total / TOLD:.4f}")
+        if step % LOG_INTERVAL == 0:
+            say(
+                f"{step * BATCH_SIZE:,} samples, {done:.0%}, squared error in z "
+                f"{total / LOG_INTERVAL:.4f}"
+            )
             total = 0.0
     network.eval().requires_grad_(False)
-    return step * BATCH
+    return step * BATCH_SIZE
 
 
-def _draws(config: ModelConfig, step: int) -> np.ndarray:
-    """(BATCH, z_size) float32."""
-    source, shape = random(SEED, "encoder's z", step), (BATCH, config.z_size)
+def _draw_batch(config: ModelConfig, step: int) -> np.ndarray:
+    """(BATCH_SIZE, z_size) float32."""
+    source, shape = random_generator(SEED, "encoder's z", step), (BATCH_SIZE, config.z_size)
     if config.prior == "uniform":
         return source.uniform(-1, 1, shape).astype(np.float32)
     return source.standard_normal(shape).astype(np.float32)
 
 
-def changed(pictures: Tensor, source: np.random.Generator) -> Tensor:
+def simulate_photographs(pictures: Tensor, source: np.random.Generator) -> Tensor:
     """(N, C, H, W) as they might look if they were photographs."""
     count, channels = pictures.shape[:2]
 
@@ -117,30 +124,30 @@ def changed(pictures: Tensor, source: np.random.Generator) -> Tensor:
         return torch.from_numpy(source.uniform(low, high, shape).astype(np.float32))
 
     places = torch.zeros(count, 2, 3)
-    places[:, 0, 0] = places[:, 1, 1] = between(1 - SIZE, 1 + SIZE, count)
-    places[:, :, 2] = between(-SHIFT, SHIFT, count, 2)
+    places[:, 0, 0] = places[:, 1, 1] = between(1 - MAX_SCALE, 1 + MAX_SCALE, count)
+    places[:, :, 2] = between(-MAX_SHIFT, MAX_SHIFT, count, 2)
     grid = F.affine_grid(places, list(pictures.shape), align_corners=False)
     x = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
     soft = between(0, 1, count, 1, 1, 1)
     blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     x = x + soft * (blurred - x)
-    x = x * between(1 - LIGHT, 1 + LIGHT, count, 1, 1, 1)
-    x = x + between(-LIGHT, LIGHT, count, channels, 1, 1)
+    x = x * between(1 - MAX_LIGHT, 1 + MAX_LIGHT, count, 1, 1, 1)
+    x = x + between(-MAX_LIGHT, MAX_LIGHT, count, channels, 1, 1)
     grain = torch.from_numpy(source.standard_normal(x.shape, np.float32))
-    x = x + between(0, NOISE, count, 1, 1, 1) * grain
+    x = x + between(0, MAX_NOISE, count, 1, 1, 1) * grain
     return x.clamp(pictures.amin(), pictures.amax())
 
 
 @torch.inference_mode()
-def measured(generator: Generator, network: Encoder) -> dict[str, float]:
+def measure_encoder(generator: Generator, network: Encoder) -> dict[str, float]:
     """On draws of its own, unchanged: correlation of found and true values of z, length of the
     error as a share of z's, and root mean square of what G makes of it (grey levels of 255)."""
     config = generator.config
-    z = operations.draw_latents(HELD_OUT_SEED, 0, HELD_OUT, config.z_size, config.prior).astype(
+    z = operations.draw_latents(TEST_SEED, 0, TEST_SAMPLES, config.z_size, config.prior).astype(
         np.float32
     )
     found, apart = [], []
-    for part in torch.from_numpy(z).split(BATCH):
+    for part in torch.from_numpy(z).split(BATCH_SIZE):
         pictures = generator(part)
         guess = network(pictures)
         found.append(guess)
@@ -149,14 +156,14 @@ def measured(generator: Generator, network: Encoder) -> dict[str, float]:
     grey = 127.5 if config.output == "tanh" else 255.0
     error = np.linalg.norm(guesses - z, axis=1) / np.linalg.norm(z, axis=1)
     return {
-        "samples": HELD_OUT,
+        "samples": TEST_SAMPLES,
         "correlation": round(float(np.corrcoef(guesses.ravel(), z.ravel())[0, 1]), 4),
         "relative_error": round(float(np.median(error)), 4),
         "pixels": round(float(torch.cat(apart).sqrt().median()) * grey, 2),
     }
 
 
-def section(network: Encoder, facts: dict[str, Any]) -> str:
+def card_section(network: Encoder, facts: dict[str, Any]) -> str:
     """The encoder's part of a card."""
     held_out = facts["held_out"]
     count = sum(p.numel() for p in network.parameters())
@@ -172,10 +179,10 @@ def section(network: Encoder, facts: dict[str, Any]) -> str:
         "the weights hold for it, too: it is not for identifying people."
     )
     lines = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
-    return f"{TITLE}\n\n{lines}"
+    return f"{CARD_TITLE}\n\n{lines}"
 
 
-def with_section(card: str, text: str) -> str:
+def replace_card_section(card: str, text: str) -> str:
     """A card with this as its last section, in place of the one before."""
-    rest = re.sub(rf"\n*^{TITLE}\n.*?(?=^## |\Z)", "\n\n", card, flags=re.S | re.M)
+    rest = re.sub(rf"\n*^{CARD_TITLE}\n.*?(?=^## |\Z)", "\n\n", card, flags=re.S | re.M)
     return f"{rest.rstrip()}\n\n{text}\n".lstrip()

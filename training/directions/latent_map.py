@@ -16,29 +16,31 @@ from dcgan.models.exemplars import LatentMap
 from dcgan.rendering.engine import Model
 
 SEED = 1
-SIDE = 20
-COMPONENTS = 50
+MAP_SIDE = 20
+PCA_COMPONENTS = 50
 
 
-def atlas(model: Model, side: int = SIDE) -> tuple[LatentMap, dict[str, float]]:
+def make_latent_map(model: Model, side: int = MAP_SIDE) -> tuple[LatentMap, dict[str, float]]:
     """The map of the first side * side draws of SEED, and what the ways to lay it out are worth:
     the mean distance of neighbours' features, as a part of that of any two draws."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
     specs = [model.sample(SEED, index) for index in range(side * side)]
-    reduced = PCA(COMPONENTS, random_state=0).fit_transform(_seen(model, model.render(specs)))
+    reduced = PCA(PCA_COMPONENTS, random_state=0).fit_transform(
+        _layout_features(model, model.render(specs))
+    )
     layouts = {
         "pca": reduced[:, :2],
         "tsne": TSNE(init="pca", perplexity=15, random_state=0).fit_transform(reduced),
     }
-    cells = {name: to_cells(places, side) for name, places in layouts.items()}
-    nearness = {name: neighbours(reduced, cell) for name, cell in cells.items()}
+    cells = {name: assign_to_cells(places, side) for name, places in layouts.items()}
+    nearness = {name: neighbour_distance(reduced, cell) for name, cell in cells.items()}
     best = cells[min(nearness, key=lambda name: nearness[name])]
     return {"seed": SEED, "draws": best.tolist()}, nearness
 
 
-def to_cells(places: np.ndarray, side: int) -> np.ndarray:
+def assign_to_cells(places: np.ndarray, side: int) -> np.ndarray:
     """(N, 2) places -> (side, side): which of them is put in which cell, moved as little as can be.
 
     Places count by their ranks, so that crowds spread.
@@ -52,14 +54,14 @@ def to_cells(places: np.ndarray, side: int) -> np.ndarray:
     return found.reshape(side, side)
 
 
-def neighbours(found: np.ndarray, cells: np.ndarray) -> float:
+def neighbour_distance(found: np.ndarray, cells: np.ndarray) -> float:
     """Mean distance of what lies side by side, as a part of the mean distance of any two."""
     across = np.linalg.norm(found[cells[:, 1:]] - found[cells[:, :-1]], axis=-1)
     down = np.linalg.norm(found[cells[1:]] - found[cells[:-1]], axis=-1)
     return float(np.concatenate([across.ravel(), down.ravel()]).mean() / pdist(found).mean())
 
 
-def _seen(model: Model, pictures: np.ndarray) -> np.ndarray:
+def _layout_features(model: Model, pictures: np.ndarray) -> np.ndarray:
     """(N, ...) numbers of pictures, by which they are alike or not."""
     if model.config.classes:
         return pictures[..., 0].reshape(len(pictures), -1) / 255.0

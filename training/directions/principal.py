@@ -13,13 +13,15 @@ import torch
 
 from dcgan.models.networks import Generator
 
-COUNT = 8
+DEFAULT_COUNT = 8
 STANDARD_DEVIATION = {"uniform": 3**-0.5, "normal": 1.0}
 """Of one component of z, hence of z along any vector of length one."""
 
 
 @torch.no_grad()
-def principal_directions(generator: Generator, count: int = COUNT) -> dict[str, list[float]]:
+def principal_directions(
+    generator: Generator, count: int = DEFAULT_COUNT
+) -> dict[str, list[float]]:
     """pc1, pc2, ... -> steps in z (z_size,), each one standard deviation of the prior long.
 
     A direction and its opposite are alike; the one whose largest component is positive is taken.

@@ -17,13 +17,13 @@ from joblib import delayed
 
 from dcgan.models.checkpoint import Checkpoint
 from training import records
-from training.core.mode_collapse import COLLAPSED, SAMPLES, spread
+from training.core.mode_collapse import DIVERSITY_SAMPLES, MIN_DIVERSITY, mean_pairwise_distance
 from training.core.state import StateError
-from training.core.trainer import Networks, Trainer, best_precision, ordinary
-from training.data.datasets import Images, shown
-from training.data.parallel import in_processes
+from training.core.trainer import NetworkFactory, Trainer, best_precision, make_networks
+from training.data.datasets import Images, to_channels_last
+from training.data.parallel import run_in_processes
 from training.experiments import figures
-from training.metrics.evaluation import Distance, sample
+from training.metrics.evaluation import Evaluator, sample
 from training.recipes import Recipe
 
 CHECKED = 25
@@ -32,14 +32,14 @@ CHECKED = 25
 Variant = TypeVar("Variant")
 
 
-def measure(
+def train_and_measure(
     recipe: Recipe,
     pictures: Images,
     images: int,
-    distance: Distance,
+    distance: Evaluator,
     *,
     init: Checkpoint | None = None,
-    networks: Networks = ordinary,
+    networks: NetworkFactory = make_networks,
     points: int = 1,
 ) -> dict[str, Any]:
     """Train through `images` pictures, from weights or (init None) from noise.
@@ -54,7 +54,7 @@ def measure(
     trainer = Trainer(recipe, pictures, Accelerator(mixed_precision=best_precision()), networks)
     if init:
         trainer.start_from(init)
-    of_real = spread(shown(trainer.batches.at(0)[0][:SAMPLES]))
+    of_real = mean_pairwise_distance(to_channels_last(trainer.batches.at(0)[0][:DIVERSITY_SAMPLES]))
     steps = math.ceil(images * trainer.steps_per_batch / recipe.batch_size)
     measured = {math.ceil(steps * point / points) for point in range(1, points + 1)}
     found: dict[str, Any] = {"curve": []}
@@ -64,23 +64,23 @@ def measure(
             continue
         if not all(map(math.isfinite, map(float, losses.values()))):
             return found | {"diverged": step}
-        share = spread(sample(trainer.generator, SAMPLES, 0)) / of_real
-        if share < COLLAPSED:
+        share = mean_pairwise_distance(sample(trainer.generator, DIVERSITY_SAMPLES, 0)) / of_real
+        if share < MIN_DIVERSITY:
             found.setdefault("collapsed", step)
         else:
             found.pop("collapsed", None)
         if step in measured:
             entry = {"images": step * recipe.batch_size // trainer.steps_per_batch}
-            entry |= {"kid": round(distance(trainer.exported(), recipe.batch_size), 5)}
+            entry |= {"kid": round(distance(trainer.export_generator(), recipe.batch_size), 5)}
             if recipe.average:
-                last = distance(trainer.exported(averaged=False), recipe.batch_size)
+                last = distance(trainer.export_generator(averaged=False), recipe.batch_size)
                 entry |= {"kid_last": round(last, 5)}
             minutes = round((time.monotonic() - started) / 60, 2)
             found["curve"].append({**entry, "spread": round(share, 3), "minutes": minutes})
     return found
 
 
-def run(
+def run_variants(
     variants: Mapping[str, Variant],
     seeds: int,
     conditions: dict[str, Any],
@@ -93,9 +93,9 @@ def run(
     """Train every variant from seeds 0 to `seeds` - 1, one seed after the other.
 
     conditions: what all have in common, kept with the figures in the file `out`; data: see
-    `figures.keep`. processes: that train at the same time, with an equal share of the cores, where
-    `train` can be given to them. Where the file exists, only what it lacks is trained, and the
-    minutes add up. Raises StateError if it was made under other conditions.
+    `figures.write_result`. processes: that train at the same time, with an equal share of the
+    cores, where `train` can be given to them. Where the file exists, only what it lacks is trained,
+    and the minutes add up. Raises StateError if it was made under other conditions.
     """
     started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
@@ -111,11 +111,11 @@ def run(
         for name, variant in variants.items()
         if str(seed) not in trained.get(name, {})
     )
-    for name, seed, found in in_processes(lacking, processes, 1, ordered=False):
+    for name, seed, found in run_in_processes(lacking, processes, 1, ordered=False):
         trained.setdefault(name, {})[str(seed)] = found
         in_order = [*(row for row in variants if row in trained), *trained]
         facts["trained"] = {row: trained[row] for row in in_order}
-        figures.keep(out, facts, started, data)
+        figures.write_result(out, facts, started, data)
         say(f"{name}, seed {seed}: {found}")
     return facts
 
@@ -126,7 +126,7 @@ def _one(
     return name, seed, train(variant, seed)
 
 
-def table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def summary_table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """Of each variant the mean KID of its seeds after so many images, and how each seed ended.
 
     The means are of the seeds that got so far; `last G` is the end's without averaging. Where a
@@ -147,7 +147,7 @@ def table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         for name, runs in trained.items()
     ]
     heads = [head for head, *_ in columns] + [f"seed {seed}" for seed in seeds]
-    return figures.table(["KID after images", *heads], rows)
+    return figures.markdown_table(["KID after images", *heads], rows)
 
 
 def _mean(runs: Mapping[str, Mapping[str, Any]], at: int, what: str) -> str:

@@ -43,10 +43,10 @@ from training.attributes.exemplars import (
     SUMS,
     ExemplarError,
     Samples,
-    add,
-    sureness,
+    add_latents,
+    confidence,
 )
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.experiments import figures
 
 POOL_SEED, BASE_SEED = 4, 5
@@ -82,27 +82,27 @@ def run(
         shown = draw_all(model, drawn)
         logits = {kind: classify_images(judge, pictures) for kind, pictures in shown.items()}
         logits["base"] = base.logits
-        hits = {kind: sureness(found, outcome) > 0 for kind, found in logits.items()}
+        hits = {kind: confidence(found, outcome) > 0 for kind, found in logits.items()}
         facts["sums"].append(
             {
                 "names": names,
                 "outcome": outcome,
-                "candidates": {name: len(samples.surest(SUMMANDS[name])) for name in names},
-                **{kind: figures.rate(found) for kind, found in hits.items()},
+                "candidates": {name: len(samples.most_confident(SUMMANDS[name])) for name in names},
+                **{kind: figures.wilson_rate(found) for kind, found in hits.items()},
                 "one_by_one": {
                     kind: {
-                        name: round(float((sureness(found, {name: yes}) > 0).mean()), 4)
+                        name: round(float((confidence(found, {name: yes}) > 0).mean()), 4)
                         for name, yes in outcome.items()
                     }
                     for kind, found in logits.items()
                 },
-                "means_and_single": figures.paired(hits["means"], hits["single"]),
-                "means_and_pixels": figures.paired(hits["means"], hits["pixels"]),
+                "means_and_single": figures.mcnemar(hits["means"], hits["single"]),
+                "means_and_pixels": figures.mcnemar(hits["means"], hits["pixels"]),
                 "example": str(model.spec(_sums(drawn[:1], 3)[0])),
             }
         )
     typer.echo(report(facts))
-    figures.keep(out, facts, started)
+    figures.write_result(out, facts, started)
 
 
 def draw_triples(samples: Samples, names: Sequence[str], count: int) -> list[list[list[Z]]]:
@@ -110,8 +110,8 @@ def draw_triples(samples: Samples, names: Sequence[str], count: int) -> list[lis
 
     Raises ExemplarError where fewer than three samples surely show a term.
     """
-    chance = random(POOL_SEED, " ".join(names), 0)
-    rows = {name: samples.surest(SUMMANDS[name]) for name in names}
+    chance = random_generator(POOL_SEED, " ".join(names), 0)
+    rows = {name: samples.most_confident(SUMMANDS[name]) for name in names}
     for name, found in rows.items():
         if len(found) < 3:
             raise ExemplarError(
@@ -143,7 +143,8 @@ def draw_all(model: Model, triples: list[list[list[Z]]]) -> dict[str, np.ndarray
 def _sums(triples: list[list[list[Z]]], size: int) -> list[Z]:
     """A - B + C of the means of the first `size` z's of each term."""
     return [
-        add(*(Mean(tuple(term)) if size > 1 else term[0] for term in triple)) for triple in triples
+        add_latents(*(Mean(tuple(term)) if size > 1 else term[0] for term in triple))
+        for triple in triples
     ]
 
 
@@ -164,8 +165,8 @@ def _parts(found: dict[str, Any]) -> tuple[str, str]:
     rows = [
         [
             label,
-            figures.text(found[kind]),
-            figures.interval(found[kind]),
+            figures.rate_text(found[kind]),
+            figures.interval_text(found[kind]),
             *(f"{share:.0%}" for share in found["one_by_one"][kind].values()),
         ]
         for kind, label in (
@@ -183,4 +184,4 @@ def _parts(found: dict[str, Any]) -> tuple[str, str]:
         for other in ("single", "pixels")
         if (test := found[f"means_and_{other}"])
     ]
-    return figures.table(head, rows), "\n".join(tests)
+    return figures.markdown_table(head, rows), "\n".join(tests)

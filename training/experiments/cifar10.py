@@ -48,12 +48,12 @@ from dcgan.models.networks import Discriminator
 from training import records
 from training.core.state import StateError
 from training.data.datasets import load_attributes
-from training.data.readers import DataError, file_of_test
-from training.data.sampler import random
+from training.data.readers import DataError, find_test_file
+from training.data.sampler import random_generator
 from training.experiments import figures, linear_evaluation
-from training.experiments.supervised import Labelled, autocast, channels_last
+from training.experiments.supervised import LabelledImages, autocast, channels_last
 from training.metrics import kmeans
-from training.metrics.linear_svm import Rows
+from training.metrics.linear_svm import LabelledFeatures
 
 CS = (1e-6, 1e-5, 1e-4, 1e-3)
 KMEANS_CS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
@@ -107,7 +107,7 @@ def run(
     opened = checkpoint.load(weights) if weights else earlier[-1]
     network = opened.discriminator()
     known = read(data, network)
-    asked = read(str(test or file_of_test(data)), network)
+    asked = read(str(test or find_test_file(data)), network)
     pictures = {"training": len(known.labels), "test": len(asked.labels), "control": CONTROL}
     before = records.read(out, dict[str, Any])
     if before.get("pictures") != pictures:
@@ -118,12 +118,14 @@ def run(
 
         def subset(by: Discriminator) -> dict[str, float]:
             _, rows, aside = seen(by, known[:CONTROL], asked, scratch)
-            return linear_evaluation.everything(rows, aside, CS)[0]
+            return linear_evaluation.accuracy_all_labels(rows, aside, CS)[0]
 
         for passed in earlier:
             curve.append(point_of(passed, before, subset))
             typer.echo(f"{curve[-1]['images']:,} images: {curve[-1]['validation']:.2%} validation")
-            figures.keep(out, before | {"pictures": pictures, "curve": curve}, started, pictures)
+            figures.write_result(
+                out, before | {"pictures": pictures, "curve": curve}, started, pictures
+            )
         if not weights:
             best = max(curve, key=lambda point: point["validation"])
             opened = earlier[curve.index(best)]
@@ -150,14 +152,14 @@ def run(
     facts = same | facts | {"curve": curve}
     if "kmeans" in before:  # of no weights
         facts["kmeans"] = before["kmeans"]
-    figures.keep(out, facts, started, pictures)  # the rest takes as long again
+    figures.write_result(out, facts, started, pictures)  # the rest takes as long again
     if centroids and facts.get("kmeans", {}).get("centroids") != centroids:
         facts["kmeans"] = baseline(known, asked, centroids)
-        figures.keep(out, facts, started, pictures)
+        figures.write_result(out, facts, started, pictures)
     if tuned and facts.get("fine_tuned", {}).get("draws") != tuned:
-        facts["fine_tuned"] = linear_evaluation.fine_tuned(network, known, asked, tuned)
+        facts["fine_tuned"] = linear_evaluation.accuracy_fine_tuned(network, known, asked, tuned)
     typer.echo(report(facts))
-    figures.keep(out, facts, started, pictures)
+    figures.write_result(out, facts, started, pictures)
 
 
 def checkpoints(run: Path) -> list[Checkpoint]:
@@ -183,7 +185,7 @@ def point_of(
     return facts | measure(opened.discriminator())
 
 
-def read(data: str, network: Discriminator) -> Labelled:
+def read(data: str, network: Discriminator) -> LabelledImages:
     """Pictures and labels, in random order. Raises DataError, FeatureError."""
     config = network.config
     pool = load_attributes(data, config.image_size, config.channels, ["label"], grey=True)
@@ -200,13 +202,13 @@ def read(data: str, network: Discriminator) -> Labelled:
             + ", ".join(f"{n:,} of {label}" for label, n in Counter(labels.tolist()).most_common())
         )
     features.extract_features(network, pool.pictures[:1])
-    order = random(linear_evaluation.SEED, "order", 0).permutation(len(labels))
-    return Labelled(pool.pictures[order], labels[order])
+    order = random_generator(linear_evaluation.SEED, "order", 0).permutation(len(labels))
+    return LabelledImages(pool.pictures[order], labels[order])
 
 
 def seen(
-    network: Discriminator, known: Labelled, asked: Labelled, scratch: Path
-) -> tuple[Discriminator, Rows, Rows]:
+    network: Discriminator, known: LabelledImages, asked: LabelledImages, scratch: Path
+) -> tuple[Discriminator, LabelledFeatures, LabelledFeatures]:
     """D with the statistics of the known pictures, and the features that it gives for both parts.
 
     The features are maps of files in `scratch`, which the next call writes anew.
@@ -226,14 +228,14 @@ def seen(
 def of_features(
     opened: Checkpoint,
     network: Discriminator,
-    known: Labelled,
-    asked: Labelled,
+    known: LabelledImages,
+    asked: LabelledImages,
     scratch: Path,
     kept: bool,
 ) -> dict[str, Any]:
     """The two accuracies of D's features. kept: all labels' classifier goes beside the weights."""
     used, rows, aside = seen(network, known, asked, scratch)
-    found, fitted = linear_evaluation.everything(rows, aside, CS)
+    found, fitted = linear_evaluation.accuracy_all_labels(rows, aside, CS)
     if kept:
         usual = rows.features.mean(axis=0, dtype=np.float32)
         counts = {"pictures": len(known.labels), "test": len(asked.labels)}
@@ -241,35 +243,35 @@ def of_features(
         probe.save_probe(
             opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth), used
         )
-    return {"all": found, "few": linear_evaluation.few(rows, aside, CS)}
+    return {"all": found, "few": linear_evaluation.accuracy_few_labels(rows, aside, CS)}
 
 
-def baseline(known: Labelled, asked: Labelled, centroids: int) -> dict[str, Any]:
+def baseline(known: LabelledImages, asked: LabelledImages, centroids: int) -> dict[str, Any]:
     """The two accuracies of one layer of K-means that is learned from the training pictures."""
-    layer = kmeans.learn(known.pictures, centroids, linear_evaluation.SEED)
+    layer = kmeans.train_layer(known.pictures, centroids, linear_evaluation.SEED)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{part}.npy" for part in ("training", "test")]
         for file, part in zip(files, (known, asked), strict=True):
             _written(layer, layer.length, part, file)
         first, second = kmeans.standardise(files)
-        rows, aside = Rows(first, known.labels), Rows(second, asked.labels)
+        rows, aside = LabelledFeatures(first, known.labels), LabelledFeatures(second, asked.labels)
         return {
             "centroids": centroids,
             "features": layer.length,
-            "all": linear_evaluation.everything(rows, aside, KMEANS_CS)[0],
-            "few": linear_evaluation.few(rows, aside, KMEANS_CS),
+            "all": linear_evaluation.accuracy_all_labels(rows, aside, KMEANS_CS)[0],
+            "few": linear_evaluation.accuracy_few_labels(rows, aside, KMEANS_CS),
         }
 
 
 def _written(
-    of: Callable[[np.ndarray], torch.Tensor], numbers: int, part: Labelled, file: Path
-) -> Rows:
+    of: Callable[[np.ndarray], torch.Tensor], numbers: int, part: LabelledImages, file: Path
+) -> LabelledFeatures:
     """`features.write_in_batches`, with its progress on the terminal."""
     with typer.progressbar(length=len(part.labels), label=f"features, {file.stem}") as shown:
         found = features.write_in_batches(
             of, numbers, part.pictures, file, lambda done: shown.update(done - shown.pos)
         )
-    return Rows(found, part.labels)
+    return LabelledFeatures(found, part.labels)
 
 
 def report(facts: dict[str, Any]) -> str:
@@ -306,10 +308,12 @@ def report(facts: dict[str, Any]) -> str:
     along.append(("this D", facts["images_seen"], control["trained"]))
     return "\n\n".join(
         [
-            figures.table([*head, f"{linear_evaluation.PER_CLASS} a class", "the paper"], rows),
+            figures.markdown_table(
+                [*head, f"{linear_evaluation.PER_CLASS} a class", "the paper"], rows
+            ),
             "\n".join(notes),
             f"Ours is of {pictures['test']:,} test pictures, the paper's of all 10,000.",
-            figures.table(
+            figures.markdown_table(
                 [f"with {pictures['control']:,} labels", "images seen", "validation", "test"],
                 [
                     [

@@ -47,21 +47,21 @@ from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from training.attributes.scores import (
     WINDOWS,
-    Instruments,
-    Seeing,
+    AttributeScorer,
+    ScorerPair,
     discriminator_features,
-    instruments,
-    stated,
+    display_scores,
+    make_scorers,
 )
 from training.directions.attribute import (
-    COUNTS,
-    Fitted,
-    NamedError,
-    changes,
-    drawn,
-    fit,
-    in_spreads,
-    others,
+    SAMPLE_COUNTS,
+    DirectionError,
+    FittedDirections,
+    effect_sizes,
+    fit_directions,
+    off_target_effect,
+    render_latents,
+    score_changes,
 )
 from training.directions.principal import STANDARD_DEVIATION
 from training.experiments import figures
@@ -92,35 +92,35 @@ def run(
         opened = checkpoint.load(source)
         kind = "rooms" if WINDOWS in opened.directions else "faces"
         model = Model(Path(source).name, opened)
-        seeing = instruments(kind, model, judged_by, data)
+        seeing = make_scorers(kind, model, judged_by, data)
         if not set(seeing.fitting.names) & opened.directions.keys():
-            raise NamedError(
+            raise DirectionError(
                 f"{source} has no direction with a name: run `python -m training directions "
                 f"{source} --named {kind}` first"
             )
-        count, looked = COUNTS[kind]
-        fitted = fit(model, seeing, samples or count, looked)
+        count, looked = SAMPLE_COUNTS[kind]
+        fitted = fit_directions(model, seeing, samples or count, looked)
         facts["models"][model.name] = measure(model, seeing, fitted, heads, few)
     typer.echo(report(facts))
-    figures.keep(out, facts, started)
+    figures.write_result(out, facts, started)
 
 
 def measure(
-    model: Model, seeing: Instruments, fitted: Fitted, heads: int, few: int
+    model: Model, seeing: ScorerPair, fitted: FittedDirections, heads: int, few: int
 ) -> dict[str, Any]:
     """What is stated of a model's directions."""
     sees = seeing.measuring
     zs = operations.draw_latents(SEED, 0, heads, model.config.z_size, model.config.prior)
     of = discriminator_features(model.checkpoint.discriminator())
-    still = drawn(model, zs)
+    still = render_latents(model, zs)
     base, at = sees(still, few), of(still)
     spread = {name: float(np.nanstd(score)) for name, score in base.items()}
     apart = _distance(at, np.roll(at, 1, axis=0))
 
     def step(vector: np.ndarray) -> dict[str, Any]:
-        change = changes(model, sees, vector, SEED, heads, few)
-        gone = np.mean([_distance(of(drawn(model, zs + s * vector)), at) for s in (-1, 1)])
-        return {"moves": _rounded(in_spreads(change, spread)), "gone": round(gone / apart, 4)}
+        change = score_changes(model, sees, vector, SEED, heads, few)
+        gone = np.mean([_distance(of(render_latents(model, zs + s * vector)), at) for s in (-1, 1)])
+        return {"moves": _rounded(effect_sizes(change, spread)), "gone": round(gone / apart, 4)}
 
     found = {name: step(vector) for name, vector in model.directions.items()}
     named = [name for name in found if name in spread]
@@ -129,7 +129,9 @@ def measure(
     chance = [step(vector) for vector in _random(model)]
     ways = {
         way: {
-            name: _of_a_way(name, in_spreads(changes(model, sees, v, SEED, heads, few), spread))
+            name: _of_a_way(
+                name, effect_sizes(score_changes(model, sees, v, SEED, heads, few), spread)
+            )
             for name, v in steps.items()
             if name in named
         }
@@ -157,12 +159,14 @@ def measure(
     }
 
 
-def _stated(model: Model, sees: Seeing, name: str, zs: np.ndarray, few: int) -> list[float]:
+def _stated(
+    model: Model, sees: AttributeScorer, name: str, zs: np.ndarray, few: int
+) -> list[float]:
     """The mean of what people are told, at each of `POSITIONS`."""
     means = []
     for place in POSITIONS:
-        score = sees(drawn(model, zs + place * model.directions[name]), few)[name]
-        means.append(round(float(np.nanmean(stated(sees, name, score))), 4))
+        score = sees(render_latents(model, zs + place * model.directions[name]), few)[name]
+        means.append(round(float(np.nanmean(display_scores(sees, name, score))), 4))
     return means
 
 
@@ -177,7 +181,7 @@ def _distance(rows: np.ndarray, others: np.ndarray) -> float:
 
 
 def _of_a_way(name: str, moved: dict[str, float]) -> dict[str, float]:
-    return _rounded({"own": moved[name], "others": others(name, moved)})
+    return _rounded({"own": moved[name], "others": off_target_effect(name, moved)})
 
 
 def _way(ways: dict[str, dict[str, np.ndarray]], name: str, vector: np.ndarray) -> str | None:
@@ -231,15 +235,15 @@ def _of_a_model(model: str, facts: dict[str, Any]) -> str:
         f"**{model}** (weights {facts['weights']}). What one step changes, in standard deviations "
         f"over samples (n = {facts['heads']}; {facts['few']} of yaw and windows, which are slow to "
         "see); gone: how far the picture is from where it was, where two samples are 1 apart.",
-        figures.table(["one step along", *named, "gone"], rows),
+        figures.markdown_table(["one step along", *named, "gone"], rows),
         "What is told of samples that many steps away, as the mean of probabilities (of yaw, of "
         "-1 to 1; of windows, of their share of the picture), and how well z predicts it linearly "
         "in samples that were left out:",
-        figures.table(
+        figures.markdown_table(
             ["steps", *(f"{p:+d}" if p else "0" for p in POSITIONS), "correlation"], told
         ),
         "Ways to find a direction: of itself / of all else that is seen, for one step.",
-        figures.table(["way", *facts["ways"], "shipped"], ways),
+        figures.markdown_table(["way", *facts["ways"], "shipped"], ways),
     ]
     if probes := facts["probes"]:
         said = "; ".join(

@@ -41,10 +41,10 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from training.data import dedup, semantic_hash
 from training.data.datasets import load_images
-from training.data.dedup import ALIKE
-from training.data.prepare.images import encoded, read
+from training.data.dedup import MIN_CORRELATION
+from training.data.prepare.images import encode_image, read_image
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.experiments import figures
 
 SEED = 15
@@ -61,7 +61,7 @@ TOGETHER = 256
 
 ROWS: list[tuple[str, str, Sequence[float]]] = [
     ("near codes, confirmed by pixels", "pixels", CORRELATIONS),
-    ("the same, as `dedup` is without --alike", "pixels", [ALIKE]),
+    ("the same, as `dedup` is without --alike", "pixels", [MIN_CORRELATION]),
     ("near codes", "codes", [-bits for bits in RADII]),
     ("equal codes, as in the paper", "codes", [0]),
     ("perceptual hash", "perceptual", [-bits for bits in PERCEPTUAL]),
@@ -156,7 +156,7 @@ def run(
     counts = {"real": len(pictures), "copied": len(pictures) // 2}
     facts = {"seed": SEED, "pictures": counts, "rows": rows}
     typer.echo(report(facts))
-    figures.keep(out, facts, started, counts)
+    figures.write_result(out, facts, started, counts)
 
 
 def worth(figures: dict[str, Any]) -> float:
@@ -172,19 +172,19 @@ def read_sets(sources: Sequence[str]) -> list[Image.Image]:
         found = load_images(source, SIZE, 3, held_out=0.0).train
         if len(found) < each:
             raise DataError(f"{source} has {len(found):,} pictures of {each:,} that are wanted")
-        rows = np.sort(random(SEED, "pictures", 0).permutation(len(found))[:each])
+        rows = np.sort(random_generator(SEED, "pictures", 0).permutation(len(found))[:each])
         chosen += [Image.fromarray(found[row].transpose(1, 2, 0)) for row in rows]
-    return [chosen[i] for i in random(SEED, "order", 0).permutation(len(chosen))]
+    return [chosen[i] for i in random_generator(SEED, "order", 0).permutation(len(chosen))]
 
 
 def planted(pictures: Sequence[Image.Image], half: int) -> Planted:
     """The first half of the pictures have a copy, the kinds by turns."""
-    chance, count = random(SEED, "copies", half), len(pictures) // 2
+    chance, count = random_generator(SEED, "copies", half), len(pictures) // 2
     kinds = np.arange(count) % len(KINDS)
     altered = list(KINDS.values())
     copies = [altered[kind](picture, chance) for kind, picture in zip(kinds, pictures)]  # noqa: B905  (the others have none)
     return Planted(
-        [encoded(picture) for picture in [*pictures, *copies]],
+        [encode_image(picture) for picture in [*pictures, *copies]],
         np.concatenate([np.arange(len(pictures)), np.arange(count)]),
         np.concatenate([np.full(len(pictures), -1), kinds]),
     )
@@ -192,22 +192,26 @@ def planted(pictures: Sequence[Image.Image], half: int) -> Planted:
 
 def hashed(planted: Planted) -> dict[str, Found]:
     """By the autoencoder's codes, with mirror images: confirmed by the pixels, and not."""
-    thumbnails = (dedup.thumbnail(content) for content in planted.files)
+    thumbnails = (dedup.make_thumbnail(content) for content in planted.files)
     pictures = np.stack([thumbnail for thumbnail in thumbnails if thumbnail is not None])
-    codes = dedup.codes(semantic_hash.learn(pictures, dedup.SEED), pictures, mirrored=True)
-    pairs = dedup.nearby(codes, len(pictures), max(RADII))
+    codes = dedup.hash_images(
+        semantic_hash.train_hash(pictures, dedup.HASH_SEED), pictures, mirrored=True
+    )
+    pairs = dedup.candidate_pairs(codes, len(pictures), max(RADII))
     words = codes.view(np.uint64)
     bits = np.bitwise_count(words[pairs[:, 0]] ^ words[pairs[:, 1]]).sum(1, dtype=np.int64)
-    near = pairs[bits <= semantic_hash.RADIUS]
+    near = pairs[bits <= semantic_hash.MAX_HAMMING_DISTANCE]
     return {
-        "codes": Found(*dedup.once(pairs, -bits, len(pictures))),
-        "pixels": Found(*dedup.once(near, dedup.alikeness(pictures, near), len(pictures))),
+        "codes": Found(*dedup.unique_pairs(pairs, -bits, len(pictures))),
+        "pixels": Found(
+            *dedup.unique_pairs(near, dedup.pair_correlations(pictures, near), len(pictures))
+        ),
     }
 
 
 def perceptual(planted: Planted) -> dict[str, Found]:
     """By ImageHash's phash of the pictures, and of their mirror images, each with each."""
-    shown = [picture for content in planted.files if (picture := read(content))]
+    shown = [picture for content in planted.files if (picture := read_image(content))]
     both = [*shown, *map(ImageOps.mirror, shown)]
     bits = np.stack([imagehash.phash(picture).hash.ravel() for picture in both])
     codes = np.packbits(bits, axis=1).view(np.uint64).ravel()
@@ -219,7 +223,7 @@ def perceptual(planted: Planted) -> dict[str, Found]:
         apart = (start + one) != other % len(shown)
         pairs.append(np.stack([start + one, other], axis=1)[apart])
         alike.append(-differing[one, other][apart])
-    found = dedup.once(np.concatenate(pairs), np.concatenate(alike), len(shown))
+    found = dedup.unique_pairs(np.concatenate(pairs), np.concatenate(alike), len(shown))
     return {"perceptual": Found(*found)}
 
 
@@ -235,5 +239,5 @@ def report(facts: dict[str, Any]) -> str:
         f"Recall by kind of copy, on half of {counts['real']:,} pictures with "
         f"{counts['copied']:,} copies; the setting (correlation, or bits that may differ) was "
         f"chosen on the other half, for a precision of at least {PRECISION:.0%}, the paper's."
-        f"\n\n{figures.table(['', 'setting', 'precision', *KINDS], rows)}"
+        f"\n\n{figures.markdown_table(['', 'setting', 'precision', *KINDS], rows)}"
     )

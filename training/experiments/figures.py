@@ -13,7 +13,7 @@ from tabulate import tabulate
 from training import records
 
 
-def rate(hits: np.ndarray) -> dict[str, float]:
+def wilson_rate(hits: np.ndarray) -> dict[str, float]:
     """Of booleans (N,): how many, of how many, and the 95% interval of the share (Wilson)."""
     from scipy.stats import binomtest
 
@@ -28,7 +28,7 @@ def rate(hits: np.ndarray) -> dict[str, float]:
     }
 
 
-def paired(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
+def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     """McNemar's exact test of booleans (N,) and (N,): are both true equally often?
 
     Its p is that of the cases in which they differ, which would go either way alike.
@@ -41,23 +41,23 @@ def paired(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     return {"only_first": only_ours, "only_second": only_theirs, "p": float(f"{p:.3g}")}
 
 
-def text(found: Mapping[str, float]) -> str:
+def rate_text(found: Mapping[str, float]) -> str:
     """A rate as it is printed."""
     return f"{found['rate']:.1%} ({found['count']} of {found['of']})"
 
 
-def interval(found: Mapping[str, float]) -> str:
+def interval_text(found: Mapping[str, float]) -> str:
     """A rate's 95% interval as it is printed."""
     return f"{found['low']:.1%} to {found['high']:.1%}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
     """Markdown, in columns on a terminal too: the first to the left, all others to the right."""
     aligned = ["left"] + ["right"] * (len(head) - 1)
     return tabulate(rows, head, tablefmt="pipe", disable_numparse=True, colalign=aligned)
 
 
-def keep(
+def write_result(
     out: Path | None,
     facts: dict[str, Any],
     started: float,

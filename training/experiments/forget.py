@@ -44,10 +44,10 @@ from dcgan.models import checkpoint
 from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
 from dcgan.rendering.engine import Model
 from training.attributes import window_segmentation
-from training.attributes.window_segmentation import FOUND, WindowJudge
-from training.data.datasets import shown
+from training.attributes.window_segmentation import COVERAGE_THRESHOLD, WindowSegmenter
+from training.data.datasets import to_channels_last
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.experiments import figures
 from training.metrics.distances import kernel_distance
 from training.recipes import RECIPES
@@ -104,7 +104,7 @@ def run(
     started = time.monotonic()
     model = Model("rooms", checkpoint.load(weights))
     boxes = read_boxes(model, file)
-    judge, worth = window_segmentation.load(judged_by)
+    judge, worth = window_segmentation.load_segmenter(judged_by)
     fit = units.fit_units(model, boxes)
     trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
     real = trained_with.pictures(data).held_out
@@ -113,7 +113,7 @@ def run(
             f"{data} has {len(real)} held-out pictures, and a random order is compared with "
             f"{part}: give a smaller --part, or what the weights were trained on"
         )
-    measured = Dropping(model, boxes.layer, judge, judge(shown(real))[1], samples)
+    measured = AblationStudy(model, boxes.layer, judge, judge(to_channels_last(real))[1], samples)
     curves = {"fitted": measured.curve([fit.maps], samples)}
     for name, drawn in draw_orders(fit.maps, measured.activation, orders).items():
         curves[name] = measured.curve(drawn, min(part, samples))
@@ -131,7 +131,7 @@ def run(
         "goal": goal(curves),
     }
     typer.echo(report(facts))
-    figures.keep(out, facts, started, {"held-out": len(real)})
+    figures.write_result(out, facts, started, {"held-out": len(real)})
     if sheet:
         maps = fit.maps[: facts["goal"]["k"]]
         checkpoint.write_atomically(sheet, images.encode_png(pairs(measured, maps)))
@@ -151,7 +151,7 @@ def read_boxes(model: Model, file: Path | None) -> BoxSet:
     return model.checkpoint.boxes[SET]
 
 
-class Dropping:
+class AblationStudy:
     """Samples of a model without some maps of one layer, and what is measured of them.
 
     activation (C,): the mean of each map over positions and samples. coverage (N, 64, 64), features
@@ -159,7 +159,7 @@ class Dropping:
     """
 
     def __init__(
-        self, model: Model, layer: int, judge: WindowJudge, real: Tensor, count: int
+        self, model: Model, layer: int, judge: WindowSegmenter, real: Tensor, count: int
     ) -> None:
         """real: features of held-out pictures (n, 1280)."""
         self._model, self._layer, self._judge, self._real = model, layer, judge, real
@@ -170,7 +170,7 @@ class Dropping:
 
     def draw(self, maps: Sequence[int], rows: Iterable[int]) -> np.ndarray:
         """Samples `rows` without the maps, (N, H, W, 3) uint8."""
-        return self._model.render([dropped(self._specs[row], self._layer, maps) for row in rows])
+        return self._model.render([ablate(self._specs[row], self._layer, maps) for row in rows])
 
     def curve(self, orders: Sequence[Sequence[int]], part: int) -> list[Point]:
         """Means over orders, of which number i sees `part` samples from number i * part on.
@@ -191,7 +191,7 @@ class Dropping:
                 coverage, features = self.coverage[rows], self.features[rows]
             real = self._real[_round(number * part, min(part, len(self._real)), len(self._real))]
             shares.append(float(coverage.mean()))
-            found.append(float((coverage >= FOUND).mean()))
+            found.append(float((coverage >= COVERAGE_THRESHOLD).mean()))
             distances.append(kernel_distance(features, real))
         activation = [self.activation[list(order[:k])].mean() if k else 0.0 for order in orders]
         return Point(
@@ -204,7 +204,7 @@ class Dropping:
         )
 
 
-def dropped(spec: PictureSpec, layer: int, maps: Sequence[int]) -> PictureSpec:
+def ablate(spec: PictureSpec, layer: int, maps: Sequence[int]) -> PictureSpec:
     """The picture without these maps of a layer."""
     gains = (Gain(layer, 0.0, tuple(maps)),) if len(maps) else ()
     return dataclasses.replace(spec, gains=(*spec.gains, *gains))
@@ -221,8 +221,10 @@ def draw_orders(
     found: dict[str, list[list[int]]] = {"matched": [], "random": []}
     others = np.setdiff1d(np.arange(len(activation)), fitted)
     for number in range(count):
-        found["random"].append(random(SEED, "order", number).permutation(len(activation)).tolist())
-        chance, free = random(SEED, "matched order", number), others
+        found["random"].append(
+            random_generator(SEED, "order", number).permutation(len(activation)).tolist()
+        )
+        chance, free = random_generator(SEED, "matched order", number), others
         order: list[int] = []
         for wanted in np.cumsum(activation[fitted])[: len(others)]:
             far = np.abs(activation[free] + activation[order].sum() - wanted)
@@ -234,7 +236,7 @@ def draw_orders(
 
 
 def in_boxes(
-    model: Model, judge: WindowJudge, boxes: BoxSet, maps: Sequence[int]
+    model: Model, judge: WindowSegmenter, boxes: BoxSet, maps: Sequence[int]
 ) -> dict[str, Any]:
     """The judge's mean coverage inside and outside the boxes, and without all fitted maps.
 
@@ -251,7 +253,7 @@ def in_boxes(
         "boxes": sum(len(picture.boxes) for picture in boxes.pictures),
         "box_share": round(float(inside.mean()), 4),
     }
-    without = [dropped(spec, boxes.layer, maps) for spec in specs]
+    without = [ablate(spec, boxes.layer, maps) for spec in specs]
     for name, shown_specs in (("with", specs), ("without", without)):
         coverage, _ = judge(model.render(shown_specs))
         parts = {
@@ -337,11 +339,11 @@ def report(facts: dict[str, Any]) -> str:
             f"{reached['k']} fitted maps take {reached['fall']:.0%} of the windows at KID "
             f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID {', '.join(rivals)}. The "
             "paper gives no number.",
-            figures.table(["maps dropped", *head], rows),
+            figures.markdown_table(["maps dropped", *head], rows),
             f"Window judge on {judged['pictures']} photographs that it was not trained on: IoU "
             f"{judged['sharp']['iou']:.2f}, shares correlate by "
             f"{judged['sharp']['share_correlation']:.2f}.",
-            figures.table(
+            figures.markdown_table(
                 ["coverage", *(place.replace("_", " ") for place in boxes["with"])], coverage
             ),
         ]
@@ -358,7 +360,7 @@ def _taken(order: dict[str, Any]) -> str:
     return f"{'add' if order['fall'] < 0 else 'take'} {abs(order['fall']):.0%}"
 
 
-def pairs(measured: Dropping, maps: Sequence[int]) -> np.ndarray:
+def pairs(measured: AblationStudy, maps: Sequence[int]) -> np.ndarray:
     """Rows of samples, each over the row of the same without the maps."""
     most = np.argsort(-measured.coverage.mean((1, 2)), kind="stable")[:PAIRS]
     rows = np.concatenate([most, np.arange(min(PAIRS, len(measured.coverage)))])

@@ -42,10 +42,10 @@ from torch import Tensor, nn
 
 from dcgan.config import ModelConfig
 from dcgan.models.networks import INIT_STD, Discriminator, Generator
-from training.core.trainer import Networks, best_precision, ordinary
+from training.core.trainer import NetworkFactory, best_precision, make_networks
 from training.data.datasets import Images
 from training.experiments import ablation
-from training.metrics.evaluation import Distance
+from training.metrics.evaluation import Evaluator
 from training.recipes import FACES
 
 RECIPE = dataclasses.replace(
@@ -64,7 +64,7 @@ def pooled(config: ModelConfig) -> tuple[Generator, Discriminator]:
     The weights, 4x4, are the full net's; what an even kernel yields is a row and a column too few
     in D, where pooling goes on to the edge, and too many in G, where they are cut off.
     """
-    generator, discriminator = ordinary(config)
+    generator, discriminator = make_networks(config)
     for i, layer in enumerate(discriminator.convolutions):
         pooling = nn.MaxPool2d(2, ceil_mode=True)
         discriminator.convolutions[i] = nn.Sequential(_unstrided(layer), pooling)
@@ -78,7 +78,7 @@ def not_normalised(
     config: ModelConfig, in_g: bool = False, in_d: bool = False
 ) -> tuple[Generator, Discriminator]:
     """Batch normalisation in G, in D or in neither; elsewhere its gains and biases remain."""
-    generator, discriminator = ordinary(config)
+    generator, discriminator = make_networks(config)
     for network, normalised in ((generator, in_g), (discriminator, in_d)):
         for i, norm in enumerate([] if normalised else network.norms):
             if isinstance(norm, nn.BatchNorm2d):
@@ -88,7 +88,7 @@ def not_normalised(
 
 def all_normalised(config: ModelConfig) -> tuple[Generator, Discriminator]:
     """Batch normalisation also of G's last convolution, before tanh, and of D's first."""
-    generator, discriminator = ordinary(config)
+    generator, discriminator = make_networks(config)
     generator.norms.append(_norm(config, config.channels))
     discriminator.norms[0] = _norm(config, config.discriminator_widths[0])
     return generator, discriminator
@@ -96,12 +96,12 @@ def all_normalised(config: ModelConfig) -> tuple[Generator, Discriminator]:
 
 def with_hidden_dense(config: ModelConfig) -> tuple[Generator, Discriminator]:
     """A normalised dense layer between z and G's projection, and one after D's convolutions."""
-    return ordinary(dataclasses.replace(config, hidden_dense=HIDDEN))
+    return make_networks(dataclasses.replace(config, hidden_dense=HIDDEN))
 
 
 def rectified(config: ModelConfig) -> tuple[Generator, Discriminator]:
     """ReLU in D: what it leaves, the LeakyReLU behind it leaves alone."""
-    generator, discriminator = ordinary(config)
+    generator, discriminator = make_networks(config)
     for i, norm in enumerate(discriminator.norms):
         discriminator.norms[i] = nn.Sequential(norm, nn.ReLU())
     return generator, discriminator
@@ -114,8 +114,8 @@ def bounded(
     return _Activated(config, activation), Discriminator(config)
 
 
-ROWS: dict[str, Networks] = {
-    "the full net": ordinary,
+ROWS: dict[str, NetworkFactory] = {
+    "the full net": make_networks,
     "pooling, no strides": pooled,
     "no batch norm": not_normalised,
     "no batch norm in G": partial(not_normalised, in_d=True),
@@ -141,7 +141,7 @@ def run(
     """The paper's architecture guidelines, one changed at a time."""
     found = FACES.pictures(data)
     pictures = Images(_halved(found.train), _halved(found.held_out[:COMPARED]))
-    distance = Distance(pictures.held_out)
+    distance = Evaluator(pictures.held_out)
     conditions = {
         "pictures": len(pictures.train),
         "images": images,
@@ -149,14 +149,16 @@ def run(
         "precision": best_precision(),
     }
 
-    def train(networks: Networks, seed: int) -> dict[str, Any]:
+    def train(networks: NetworkFactory, seed: int) -> dict[str, Any]:
         recipe = dataclasses.replace(RECIPE, seed=seed)
-        return ablation.measure(
+        return ablation.train_and_measure(
             recipe, pictures, images, distance, networks=networks, points=POINTS
         )
 
     data_of = {"training": len(pictures.train), "held-out": distance.count}
-    facts = ablation.run(ROWS, seeds, conditions, data_of, out, train, typer.echo, processes)
+    facts = ablation.run_variants(
+        ROWS, seeds, conditions, data_of, out, train, typer.echo, processes
+    )
     typer.echo(report(facts))
 
 
@@ -167,7 +169,7 @@ def report(facts: dict[str, Any]) -> str:
     return (
         f"KID (n = {facts['kid_n']:,}) along {facts['images']:,} of {facts['pictures']:,} pictures "
         f"of 32x32, in {facts['precision']}. The paper gives no figures."
-        f"{partly}\n\n{ablation.table(facts['trained'])}"
+        f"{partly}\n\n{ablation.summary_table(facts['trained'])}"
     )
 
 

@@ -15,10 +15,10 @@ import torch
 import typer
 
 from dcgan.models.networks import Discriminator
-from training.data.sampler import random, some_of_each
-from training.experiments.supervised import Labelled, Setting, learned
+from training.data.sampler import random_generator, sample_per_class
+from training.experiments.supervised import Hyperparameters, LabelledImages, fine_tune
 from training.metrics import linear_svm
-from training.metrics.linear_svm import LinearSVM, Rows
+from training.metrics.linear_svm import LabelledFeatures, LinearSVM
 
 SEED = 12
 CLASSES, PER_CLASS, DRAWS, CHOOSING = 10, 400, 10, 2
@@ -26,7 +26,9 @@ VALIDATION = 0.2
 RATES, TUNING_EPOCHS = (1e-4, 3e-4), 12
 
 
-def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, float], LinearSVM]:
+def accuracy_all_labels(
+    rows: LabelledFeatures, aside: LabelledFeatures, cs: Sequence[float]
+) -> tuple[dict[str, float], LinearSVM]:
     """C by a part of the rows, then all of them: accuracy on those aside, and what was fitted."""
     kept = len(rows.labels) - int(VALIDATION * len(rows.labels))
     part, rest = rows[:kept], rows[kept:]
@@ -36,36 +38,42 @@ def everything(rows: Rows, aside: Rows, cs: Sequence[float]) -> tuple[dict[str, 
         fitted.append(part.fit(c, fitted[-1] if fitted else None))
         return rest.accuracy(fitted[-1])
 
-    c, accuracy = linear_svm.chosen(cs, validation)
+    c, accuracy = linear_svm.choose_c(cs, validation)
     best = fitted[cs.index(c)]
-    final = linear_svm.fit(
+    final = linear_svm.fit_svm(
         rows.features, rows.labels, c, classes=CLASSES, start=best
     )  # axes pay for many
     return {"c": c, "validation": accuracy, "accuracy": aside.accuracy(final)}, final
 
 
-def few(rows: Rows, aside: Rows, cs: Sequence[float]) -> dict[str, float]:
+def accuracy_few_labels(
+    rows: LabelledFeatures, aside: LabelledFeatures, cs: Sequence[float]
+) -> dict[str, float]:
     """From 400 pictures a class, C by pictures that are in none of the draws it is chosen over."""
-    choosing, other = to_choose_by(rows.labels)
+    choosing, other = validation_draws(rows.labels)
     validation, parts = rows[other], [rows[drawn] for drawn in choosing]
-    c, _ = linear_svm.chosen(cs, lambda c: mean(validation.accuracy(part.fit(c)) for part in parts))
-    drawn = (rows[part] for part in reported(rows.labels, DRAWS))
-    return {"c": c, **spread(aside.accuracy(part.fit(c)) for part in drawn)}
+    c, _ = linear_svm.choose_c(
+        cs, lambda c: mean(validation.accuracy(part.fit(c)) for part in parts)
+    )
+    drawn = (rows[part] for part in reported_draws(rows.labels, DRAWS))
+    return {"c": c, **mean_and_deviation(aside.accuracy(part.fit(c)) for part in drawn)}
 
 
-def fine_tuned(
-    network: Discriminator, known: Labelled, asked: Labelled, draws: int
+def accuracy_fine_tuned(
+    network: Discriminator, known: LabelledImages, asked: LabelledImages, draws: int
 ) -> dict[str, Any]:
     """Accuracy from 400 pictures a class of D with all its weights trained on, and of the same
     network from random weights, which sees only the first of the draws."""
     torch.manual_seed(SEED)
-    (choosing, *_), other = to_choose_by(known.labels)
-    parts = reported(known.labels, draws)
+    (choosing, *_), other = validation_draws(known.labels)
+    parts = reported_draws(known.labels, draws)
 
-    def accuracy(begun: Discriminator, rate: float, drawn: np.ndarray, aside: Labelled) -> float:
-        setting = Setting(rate, decay=1e-2, batch=64, dropped=0.0)
+    def accuracy(
+        begun: Discriminator, rate: float, drawn: np.ndarray, aside: LabelledImages
+    ) -> float:
+        setting = Hyperparameters(rate, decay=1e-2, batch=64, dropped=0.0)
         with typer.progressbar(length=TUNING_EPOCHS, label="fine-tuning") as shown:
-            error = learned(
+            error = fine_tune(
                 copy.deepcopy(begun), CLASSES, setting, TUNING_EPOCHS, known[drawn], aside,
                 lambda: shown.update(1),
             )  # fmt: skip
@@ -73,7 +81,10 @@ def fine_tuned(
 
     def row(begun: Discriminator, parts: Sequence[np.ndarray]) -> dict[str, float]:
         rate = max(RATES, key=lambda rate: accuracy(begun, rate, choosing, known[other]))
-        return {"rate": rate, **spread(accuracy(begun, rate, part, asked) for part in parts)}
+        return {
+            "rate": rate,
+            **mean_and_deviation(accuracy(begun, rate, part, asked) for part in parts),
+        }
 
     return {
         **row(network, parts),
@@ -82,24 +93,26 @@ def fine_tuned(
     }
 
 
-def to_choose_by(labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+def validation_draws(labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """The draws that settings are chosen over, and as many rows that are in none of them."""
     choosing = [draw(labels, number) for number in range(CHOOSING)]
     other = np.setdiff1d(np.arange(len(labels)), np.concatenate(choosing))
     return choosing, other[: CLASSES * PER_CLASS]
 
 
-def reported(labels: np.ndarray, draws: int) -> list[np.ndarray]:
+def reported_draws(labels: np.ndarray, draws: int) -> list[np.ndarray]:
     """The draws after those."""
     return [draw(labels, CHOOSING + number) for number in range(draws)]
 
 
 def draw(labels: np.ndarray, number: int) -> np.ndarray:
     """Sorted rows of draw `number`: `PER_CLASS` of each class."""
-    return np.sort(some_of_each(labels, CLASSES, PER_CLASS, random(SEED, "labels", number)))
+    return np.sort(
+        sample_per_class(labels, CLASSES, PER_CLASS, random_generator(SEED, "labels", number))
+    )
 
 
-def spread(accuracies: Iterable[float]) -> dict[str, float]:
+def mean_and_deviation(accuracies: Iterable[float]) -> dict[str, float]:
     """Of some draws the mean and, of more than one, the standard deviation."""
     found = list(accuracies)
     deviation = {"deviation": round(stdev(found), 4)} if len(found) > 1 else {}

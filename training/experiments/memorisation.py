@@ -41,21 +41,21 @@ from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
 from dcgan.rendering.engine import Model
-from training.data.datasets import shown
+from training.data.datasets import to_channels_last
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.experiments import figures
 from training.metrics import evaluation
-from training.metrics.distances import Features
+from training.metrics.distances import EfficientNetFeatures
 from training.metrics.nearest_neighbours import (
-    NEAREST,
+    NEIGHBOURS,
     SPACES,
     Comparison,
-    Nearest,
-    Pictures,
-    compare,
-    nearer,
-    nearest,
+    ImageSet,
+    NearestImages,
+    compare_to_training,
+    find_nearest,
+    probability_nearer,
 )
 from training.recipes import RECIPES
 
@@ -77,7 +77,7 @@ def run(
     recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "faces",
     samples: Annotated[int, typer.Option(min=10, help="And as many held-out pictures.")] = 500,
     among: Annotated[
-        int | None, typer.Option(min=NEAREST, help="Training pictures searched; all by default.")
+        int | None, typer.Option(min=NEIGHBOURS, help="Training pictures searched; all by default.")
     ] = None,
     walks: Annotated[int, typer.Option(min=1, help="Between random z's.")] = 64,
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
@@ -97,20 +97,20 @@ def run(
             f"{data} has {len(pictures.held_out)} held-out pictures to compare {samples} samples "
             "with: give --samples at most that many, or the data that it was trained on"
         )
-    order = random(SEED, "neighbours", 0).permutation(len(pictures.train))
-    features = Features()
+    order = random_generator(SEED, "neighbours", 0).permutation(len(pictures.train))
+    features = EfficientNetFeatures()
     drawn = evaluation.sample(opened.generator(), samples, SEED)
     trained, held_out, sampled = (
-        Pictures(pixels, features(pixels))
+        ImageSet(pixels, features(pixels))
         for pixels in (
-            shown(pictures.train[order[:among]]),
-            shown(pictures.held_out[:samples]),
+            to_channels_last(pictures.train[order[:among]]),
+            to_channels_last(pictures.held_out[:samples]),
             drawn,
         )
     )
     copied = copies(trained.pixels[:COPIES])
-    found = compare(sampled, held_out, trained)
-    near_copies = nearest(Pictures(copied, features(copied)), trained)
+    found = compare_to_training(sampled, held_out, trained)
+    near_copies = find_nearest(ImageSet(copied, features(copied)), trained)
     walked = walk(opened, walks)
     changes = np.stack([images.frame_differences(frames) for frames in walked])
     facts = {
@@ -125,7 +125,7 @@ def run(
     }
     typer.echo(report(facts))
     counts = {"training": len(pictures.train), "held-out": len(pictures.held_out)}
-    figures.keep(out, facts, started, counts)
+    figures.write_result(out, facts, started, counts)
     if figure:
         checkpoint.write_atomically(figure, images.encode_png(draw(found, walked, changes)))
 
@@ -139,24 +139,26 @@ def copies(pictures: np.ndarray) -> np.ndarray:
     return np.stack(copied)
 
 
-def distances(found: Comparison, near_copies: dict[str, Nearest], space: str) -> dict[str, Any]:
+def distances(
+    found: Comparison, near_copies: dict[str, NearestImages], space: str
+) -> dict[str, Any]:
     """What is stated of the distances to the nearest training picture in one space."""
     ours = found.near_samples[space].distances[:, 0]
     theirs = found.near_held_out[space].distances[:, 0]
     copied = near_copies[space]
     return {
-        "samples": _spread(ours),
-        "held_out": _spread(theirs),
-        "copies": _spread(copied.distances[:, 0]),
+        "samples": _quartiles(ours),
+        "held_out": _quartiles(theirs),
+        "copies": _quartiles(copied.distances[:, 0]),
         # chance that a sample lies nearer than a held-out picture: 0.5 where they are alike
-        "sample_nearer": round(nearer(ours, theirs), 4),
+        "sample_nearer": round(probability_nearer(ours, theirs), 4),
         # of the samples, nearer than all but 1 in 100 held-out pictures: 0.01 where alike
         "suspicious": round(float((ours < np.quantile(theirs, 0.01)).mean()), 4),
         "copies_found": round(float((copied.rows[:, 0] == np.arange(len(copied.rows))).mean()), 4),
     }
 
 
-def _spread(values: np.ndarray) -> dict[str, float]:
+def _quartiles(values: np.ndarray) -> dict[str, float]:
     return {
         "least": round(float(values.min()), 2),
         "median": round(float(np.median(values)), 2),
@@ -185,9 +187,9 @@ def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
         "steps": STEPS,
         "mean_change": round(float(changes.mean()), 3),
         "largest_change": round(float(changes.max()), 3),
-        "largest_to_mean": _spread(ratios),
+        "largest_to_mean": _quartiles(ratios),
         # the largest step as a part of the way between the ends: 1 would be a cut
-        "largest_to_ends": _spread(changes.max(axis=1) / ends),
+        "largest_to_ends": _quartiles(changes.max(axis=1) / ends),
     }
 
 
@@ -215,11 +217,13 @@ def report(facts: dict[str, Any]) -> str:
     walked = facts["walks"]
     return "\n\n".join(
         [
-            figures.table(
+            figures.markdown_table(
                 ["how often", *(f"in {space}" for space in facts["nearest"]), "if alike"],
                 shares,
             ),
-            figures.table([f"distance {searched}", "least", "median", "largest"], nearest_ones),
+            figures.markdown_table(
+                [f"distance {searched}", "least", "median", "largest"], nearest_ones
+            ),
             "The paper's authors doubt nearest neighbours; they look for jumps along walks, and "
             f"give no number. {walked['walks']} walks of {walked['steps']} steps: a step changes a "
             f"picture by {walked['mean_change']:.2f} of 255 on average; the largest step of a walk "

@@ -33,8 +33,8 @@ import typer
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.models.networks import Generator
-from training.data.datasets import Attributed, load_attributes
-from training.data.readers import DataError, file_of_test
+from training.data.datasets import AttributeDataset, load_attributes
+from training.data.readers import DataError, find_test_file
 from training.experiments import figures
 from training.metrics import evaluation
 
@@ -99,7 +99,7 @@ def run(
             "that the recipe mnist has trained"
         )
     generator = opened.generator()
-    tested = read(str(test or file_of_test(data)), generator)
+    tested = read(str(test or find_test_file(data)), generator)
     real = read(data, generator)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     facts = {
@@ -111,10 +111,10 @@ def run(
         "generated": from_generated(generator.to(device), tested, minutes, typer.echo),
     }
     typer.echo(report(facts))
-    figures.keep(out, facts, started, facts["pictures"])
+    figures.write_result(out, facts, started, facts["pictures"])
 
 
-def read(data: str, generator: Generator) -> Attributed:
+def read(data: str, generator: Generator) -> AttributeDataset:
     """Digits as large as G's. Raises DataError where a label is none of G's classes."""
     config = generator.config
     found = load_attributes(data, config.image_size, config.channels, ["label"])
@@ -126,7 +126,9 @@ def read(data: str, generator: Generator) -> Attributed:
     return found
 
 
-def from_real(real: Attributed, tested: Attributed, device: torch.device) -> list[dict[str, Any]]:
+def from_real(
+    real: AttributeDataset, tested: AttributeDataset, device: torch.device
+) -> list[dict[str, Any]]:
     """The error from so many real digits, those that the recipe does not hold out first."""
     order = np.argsort(-real.places)
     nearest, found, start = Nearest(tested.pictures[:, 0], device), [], 0
@@ -139,7 +141,7 @@ def from_real(real: Attributed, tested: Attributed, device: torch.device) -> lis
 
 
 def from_generated(
-    generator: Generator, tested: Attributed, minutes: float, say: Callable[[str], None]
+    generator: Generator, tested: AttributeDataset, minutes: float, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """The error after each of COUNTS, and when the time is up."""
     nearest = Nearest(tested.pictures[:, 0], next(generator.parameters()).device)
@@ -158,8 +160,8 @@ def from_generated(
     return found
 
 
-def _error(nearest: Nearest, tested: Attributed) -> dict[str, float]:
-    return figures.rate(nearest.labels != tested.labels[:, 0])
+def _error(nearest: Nearest, tested: AttributeDataset) -> dict[str, float]:
+    return figures.wilson_rate(nearest.labels != tested.labels[:, 0])
 
 
 def _flat(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -170,7 +172,10 @@ def _flat(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
 def report(facts: dict[str, Any]) -> str:
     """What is printed, as Markdown."""
     ours = {
-        name: {row["digits"]: f"{row['rate']:.2%} ({figures.interval(row)})" for row in facts[name]}
+        name: {
+            row["digits"]: f"{row['rate']:.2%} ({figures.interval_text(row)})"
+            for row in facts[name]
+        }
         for name in ("generated", "real")
     }
     quoted = {
@@ -185,5 +190,5 @@ def report(facts: dict[str, Any]) -> str:
     return (
         f"Error of the nearest neighbour on {facts['pictures']['test']:,} test digits, with its "
         f"95% interval.\n\n"
-        f"{figures.table(['digits', *columns], rows)}"
+        f"{figures.markdown_table(['digits', *columns], rows)}"
     )

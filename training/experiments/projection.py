@@ -38,10 +38,10 @@ from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from dcgan.tasks import run_to_end
-from training.data.datasets import shown
-from training.data.parallel import in_processes
+from training.data.datasets import to_channels_last
+from training.data.parallel import run_in_processes
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.experiments import figures
 from training.recipes import RECIPES
 
@@ -87,9 +87,9 @@ def run(
         raise DataError(
             f"{data} has {len(held_out)} held-out pictures: give --count at most that many"
         )
-    chosen = random(SEED, "photographs", 0).permutation(len(held_out))[:count]
+    chosen = random_generator(SEED, "photographs", 0).permutation(len(held_out))[:count]
     specs = [model.spec(Draw(SEED, index)) for index in range(count)]
-    pictures = {"photographs": shown(held_out[chosen]), "samples": model.render(specs)}
+    pictures = {"photographs": to_channels_last(held_out[chosen]), "samples": model.render(specs)}
     zs = {"samples": np.stack([model.z(spec) for spec in specs])}
     base = [model.spec(Draw(BASE_SEED, index)) for index in range(AMONG)]
     drawn = model.render(base)
@@ -122,7 +122,7 @@ def run(
         found = model.render([parse(row["text"]) for row in ways["search"][:ROWS]])
         rows += [given[:ROWS], found, drawn[nearest[:ROWS]]]
     typer.echo(report(facts))
-    figures.keep(out, facts, started, {"held-out": count})
+    figures.write_result(out, facts, started, {"held-out": count})
     if figure:
         sheet = images.make_grid(np.concatenate(rows), ROWS)
         checkpoint.write_atomically(figure, images.encode_png(images.enlarge(sheet, 2)))
@@ -133,7 +133,7 @@ def _searched(
 ) -> list[dict[str, Any]]:
     parts = np.split(pictures, range(PART, len(pictures), PART))
     calls = (delayed(_search)(weights, part, guessed) for part in parts)
-    return [row for part in in_processes(calls, processes, 1) for row in part]
+    return [row for part in run_in_processes(calls, processes, 1) for row in part]
 
 
 def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
@@ -179,21 +179,21 @@ def _nearest(pictures: np.ndarray, among: np.ndarray) -> np.ndarray:
 def _summary(found: Sequence[dict[str, Any]], true: np.ndarray | None) -> dict[str, Any]:
     """Of some pictures, the first of those whose z's are `true`."""
     pixels = np.array([row["pixels"] for row in found])
-    told: dict[str, Any] = {"count": len(found), "pixels": _spread(pixels)}
+    told: dict[str, Any] = {"count": len(found), "pixels": _quartiles(pixels)}
     for name in ("features", "start", "seconds"):
         if name in found[0]:
-            told[name] = _spread(np.array([row[name] for row in found]))
+            told[name] = _quartiles(np.array([row[name] for row in found]))
     if true is not None:
         z = np.stack([row["z"] for row in found])
         goal = true[: len(z)]
         error = np.linalg.norm(z - goal, axis=1) / np.linalg.norm(goal, axis=1)
-        told["relative_error"] = _spread(error)
+        told["relative_error"] = _quartiles(error)
         told["correlation"] = round(float(np.corrcoef(z.ravel(), goal.ravel())[0, 1]), 4)
-        told["found_again"] = figures.rate((pixels <= NEAR) & (error <= EXACT))
+        told["found_again"] = figures.wilson_rate((pixels <= NEAR) & (error <= EXACT))
     return told
 
 
-def _spread(values: np.ndarray) -> dict[str, float]:
+def _quartiles(values: np.ndarray) -> dict[str, float]:
     low, median, high = np.quantile(values, (0.1, 0.5, 0.9))
     return {
         "median": round(float(median), 3),
@@ -224,10 +224,10 @@ def report(facts: dict[str, Any]) -> str:
                     row += [
                         f"{told['relative_error']['median']:.2f}",
                         f"{told['correlation']:.2f}",
-                        figures.text(told["found_again"]),
+                        figures.rate_text(told["found_again"]),
                     ]
                 rows.append(row)
-        parts.append(figures.table(head, rows))
+        parts.append(figures.markdown_table(head, rows))
     photographs, samples = facts["kinds"]["photographs"], facts["kinds"]["samples"]["search"]
     seconds = photographs["search"]["seconds"]
     parts.append(
@@ -235,7 +235,8 @@ def report(facts: dict[str, Any]) -> str:
         "what its first layers make of a picture, as a share of what it is between two samples. "
         f"Found again: at most {bounds['pixels']:g} grey levels away, with an error in z of at "
         f"most {bounds['relative_error']:g} of its length "
-        f"(95% interval {figures.interval(samples['found_again'])}). Of nine photographs in ten "
+        f"(95% interval {figures.interval_text(samples['found_again'])}). Of nine photographs in "
+        "ten "
         f"the picture found is at most {photographs['search']['pixels']['nine_tenths']:.1f} grey "
         f"levels away; the best of its starts was {photographs['search']['start']['median']:.1f} "
         f"away (median). To search for a photograph took {seconds['median']:.1f} seconds of the "

@@ -25,7 +25,7 @@ import typer
 
 from dcgan.models import checkpoint
 from training.experiments import ablation
-from training.metrics.evaluation import Distance
+from training.metrics.evaluation import Evaluator
 from training.recipes import ROOMS, Recipe
 
 
@@ -57,7 +57,7 @@ def run(
     """Variants of the recipe `rooms`, all from the same weights on, several seeds of each."""
     weights = checkpoint.load(init)
     kinds = {str(recipe.keep): recipe.pictures(data) for recipe in (ROOMS, _with(keep={}))}
-    distance = Distance(kinds[str(ROOMS.keep)].held_out)
+    distance = Evaluator(kinds[str(ROOMS.keep)].held_out)
     conditions = {
         "weights": weights.hash,
         "images_seen": weights.metadata.get("images_seen"),
@@ -67,14 +67,16 @@ def run(
 
     def train(recipe: Recipe, seed: int) -> dict[str, Any]:
         recipe = dataclasses.replace(recipe, seed=seed)
-        return ablation.measure(recipe, kinds[str(recipe.keep)], images, distance, init=weights)
+        return ablation.train_and_measure(
+            recipe, kinds[str(recipe.keep)], images, distance, init=weights
+        )
 
     data_of = {
         "training": len(kinds[str(ROOMS.keep)].train),
         "of all kinds": len(kinds[str({})].train),
         "held-out": distance.count,
     }
-    facts = ablation.run(VARIANTS, seeds, conditions, data_of, out, train, typer.echo)
+    facts = ablation.run_variants(VARIANTS, seeds, conditions, data_of, out, train, typer.echo)
     typer.echo(report(facts))
 
 
@@ -82,5 +84,5 @@ def report(facts: dict[str, Any]) -> str:
     """What is printed, as Markdown."""
     return (
         f"KID after {facts['images']:,} more pictures (n = {facts['kid_n']:,}). The paper compares "
-        f"no recipes.\n\n{ablation.table(facts['trained'])}"
+        f"no recipes.\n\n{ablation.summary_table(facts['trained'])}"
     )

@@ -25,7 +25,7 @@ from dcgan.media import images
 from dcgan.models.networks import Discriminator
 from training.core.matmul_convolution import use_matrix_products
 from training.core.trainer import best_precision
-from training.data.sampler import random
+from training.data.sampler import random_generator
 
 BATCH = 128
 """Of pictures that are only looked at."""
@@ -35,7 +35,7 @@ CHECKS = (15, 30)
 
 
 @dataclass(frozen=True)
-class Setting:
+class Hyperparameters:
     """What is drawn at random: rate and decay evenly on a logarithmic scale."""
 
     rate: float
@@ -64,20 +64,20 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImages:
     """Pictures (N, C, H, W) uint8 and their classes (N,)."""
 
     pictures: np.ndarray
     labels: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray | slice) -> Labelled:
-        return Labelled(self.pictures[rows], self.labels[rows])
+    def __getitem__(self, rows: np.ndarray | slice) -> LabelledImages:
+        return LabelledImages(self.pictures[rows], self.labels[rows])
 
 
-def draw(seed: int, number: int) -> Setting:
+def draw_hyperparameters(seed: int, number: int) -> Hyperparameters:
     """Setting `number` of a search."""
-    chance = random(seed, "supervised setting", number)
-    return Setting(
+    chance = random_generator(seed, "supervised setting", number)
+    return Hyperparameters(
         rate=float(10 ** chance.uniform(-4, -2)),
         decay=float(10 ** chance.uniform(-6, -2)),
         batch=int(chance.choice([32, 64, 128])),
@@ -85,8 +85,12 @@ def draw(seed: int, number: int) -> Setting:
     )
 
 
-def epochs(
-    network: Classifier, setting: Setting, part: Labelled, seed: int, count: int = EPOCHS
+def train_epochs(
+    network: Classifier,
+    setting: Hyperparameters,
+    part: LabelledImages,
+    seed: int,
+    count: int = EPOCHS,
 ) -> Iterator[int]:
     """Train for `count` epochs, and yield the number of each, from 1, when it has ended."""
     optimizer = torch.optim.AdamW(
@@ -95,7 +99,9 @@ def epochs(
     inputs, labels = _inputs(network, part), torch.from_numpy(part.labels.astype(np.int64))
     for epoch in range(count):
         network.train()
-        order = torch.from_numpy(random(seed, "supervised order", epoch).permutation(len(labels)))
+        order = torch.from_numpy(
+            random_generator(seed, "supervised order", epoch).permutation(len(labels))
+        )
         for rows in order.split(setting.batch):
             with autocast():
                 logits = network(inputs[rows])
@@ -107,7 +113,7 @@ def epochs(
 
 
 @torch.inference_mode()
-def error_of(network: Classifier, part: Labelled) -> float:
+def error_rate(network: Classifier, part: LabelledImages) -> float:
     """The share that it gets wrong, on fixed statistics."""
     network.eval()
     with autocast():
@@ -115,13 +121,13 @@ def error_of(network: Classifier, part: Labelled) -> float:
     return float((torch.cat(said).numpy() != part.labels).mean())
 
 
-def learned(
+def fine_tune(
     network: Discriminator,
     classes: int,
-    setting: Setting,
+    setting: Hyperparameters,
     count: int,
-    part: Labelled,
-    aside: Labelled,
+    part: LabelledImages,
+    aside: LabelledImages,
     after: Callable[[], None],
 ) -> float:
     """The error on those aside of what begins with D's weights, changed in place, and learns.
@@ -129,15 +135,15 @@ def learned(
     after: called after each of `count` epochs.
     """
     classifier = Classifier(network, classes, setting.dropped)
-    for _ in epochs(classifier, setting, part, 0, count):
+    for _ in train_epochs(classifier, setting, part, 0, count):
         after()
-    return error_of(classifier, aside)
+    return error_rate(classifier, aside)
 
 
-def search(
+def random_search(
     config: ModelConfig,
     classes: int,
-    parts: dict[str, Labelled],
+    parts: dict[str, LabelledImages],
     settings: int,
     seed: int,
     say: Callable[[str], None],
@@ -150,20 +156,20 @@ def search(
     before: dict[int, list[float]] = {epoch: [] for epoch in (*CHECKS, EPOCHS)}
     best: dict[str, Any] = {"validation": 1.0}
     for number in range(settings):
-        setting = draw(seed, number)
+        setting = draw_hyperparameters(seed, number)
         torch.manual_seed(number)
         network = Classifier(Discriminator(config), classes, setting.dropped)
-        for epoch in epochs(network, setting, parts["train"], number):
+        for epoch in train_epochs(network, setting, parts["train"], number):
             if epoch not in before:
                 continue
-            error = error_of(network, parts["validation"])
+            error = error_rate(network, parts["validation"])
             say(f"setting {number + 1}, epoch {epoch}: validation error {error:.2%}")
             hopeless = epoch < EPOCHS and error > median(before[epoch] or [error])
             before[epoch].append(error)
             if hopeless:
                 break
             if epoch == EPOCHS and error < best["validation"]:
-                tested = error_of(network, parts["test"])
+                tested = error_rate(network, parts["test"])
                 best = {"validation": error, "error": tested, "setting": asdict(setting)}
     return {**best, "tried": settings, "stopped": settings - len(before[EPOCHS])}
 
@@ -173,7 +179,7 @@ def channels_last(network: Discriminator) -> Discriminator:
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
 
 
-def _inputs(network: Classifier, part: Labelled) -> Tensor:
+def _inputs(network: Classifier, part: LabelledImages) -> Tensor:
     return torch.from_numpy(images.from_uint8(part.pictures, network.config.output))
 
 

@@ -38,12 +38,12 @@ from dcgan.analysis import features
 from dcgan.analysis.features import FeatureError
 from dcgan.models import checkpoint
 from dcgan.models.networks import Discriminator
-from training.data.datasets import Attributed, load_attributes
+from training.data.datasets import AttributeDataset, load_attributes
 from training.data.readers import DataError
-from training.data.sampler import random, some_of_each
+from training.data.sampler import random_generator, sample_per_class
 from training.experiments import figures
-from training.experiments.supervised import Labelled, search
-from training.metrics.linear_svm import Rows
+from training.experiments.supervised import LabelledImages, random_search
+from training.metrics.linear_svm import LabelledFeatures
 from training.recipes import SVHN_RECIPE
 
 SEED = 11
@@ -79,7 +79,7 @@ COUNTERPARTS = {
 class Split:
     """Rows of one pool of labelled pictures: to draw from, to choose by, to test on."""
 
-    pool: Attributed
+    pool: AttributeDataset
     drawn_from: np.ndarray
     validation: np.ndarray
     test: np.ndarray
@@ -90,8 +90,8 @@ class Split:
 
     def draw(self, number: int) -> np.ndarray:
         """The rows of draw `number`: `PER_CLASS` of each class."""
-        chance, labels = random(SEED, "labels", number), self.labels[self.drawn_from]
-        return self.drawn_from[some_of_each(labels, CLASSES, PER_CLASS, chance)]
+        chance, labels = random_generator(SEED, "labels", number), self.labels[self.drawn_from]
+        return self.drawn_from[sample_per_class(labels, CLASSES, PER_CLASS, chance)]
 
 
 def run(
@@ -138,7 +138,7 @@ def run(
         "rows": rows,
     }
     typer.echo(report(facts))
-    figures.keep(out, facts, started, facts["pictures"])
+    figures.write_result(out, facts, started, facts["pictures"])
 
 
 def read(data: str, size: int, channels: int) -> Split:
@@ -173,9 +173,9 @@ def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any
     """An L2-SVM on rows (N, features) of the pool."""
 
     @functools.lru_cache(CHOOSING)
-    def part(number: int) -> Rows:
+    def part(number: int) -> LabelledFeatures:
         drawn = split.draw(number)
-        return Rows(rows[drawn], split.labels[drawn])
+        return LabelledFeatures(rows[drawn], split.labels[drawn])
 
     def wrong(c: float, number: int, on: np.ndarray) -> np.ndarray:
         return part(number).fit(c).predict(rows[on]) != split.labels[on]
@@ -212,7 +212,7 @@ def protocol(
     best = min(errors, key=lambda choice: errors[choice])
     draws = range(CHOOSING, CHOOSING + REPORTED)
     tested = [float(wrong(best, number, split.test).mean()) for number in draws]
-    return {name: best, "validation": round(errors[best], 4), **spread(tested)}
+    return {name: best, "validation": round(errors[best], 4), **error_interval(tested)}
 
 
 def self_trained(rows: np.ndarray, split: Split) -> dict[str, Any]:
@@ -229,19 +229,20 @@ def self_trained(rows: np.ndarray, split: Split) -> dict[str, Any]:
         regression = LogisticRegression(C=1e-3, max_iter=300)
         found = SelfTrainingClassifier(regression, threshold=0.75).fit(rows[seen], known[seen])
         errors.append(float((found.predict(rows[split.test]) != split.labels[split.test]).mean()))
-    return spread(errors)
+    return error_interval(errors)
 
 
 def supervised(split: Split, settings: int) -> dict[str, Any]:
     """The best of a random search; it learns from the first draw alone."""
     rows = {"train": split.draw(0), "validation": split.validation, "test": split.test}
     parts = {
-        name: Labelled(split.pool.pictures[part], split.labels[part]) for name, part in rows.items()
+        name: LabelledImages(split.pool.pictures[part], split.labels[part])
+        for name, part in rows.items()
     }
-    return search(SVHN_RECIPE.model, CLASSES, parts, settings, SEED, typer.echo)
+    return random_search(SVHN_RECIPE.model, CLASSES, parts, settings, SEED, typer.echo)
 
 
-def spread(errors: Sequence[float]) -> dict[str, Any]:
+def error_interval(errors: Sequence[float]) -> dict[str, Any]:
     """Their mean, 1.96 standard deviations, and how many there are."""
     return {
         "error": round(float(np.mean(errors)), 4),
@@ -262,7 +263,8 @@ def report(facts: dict[str, Any]) -> str:
     rows += [[f"{name} (quoted)", "", "", "", f"{error:.2f}%"] for name, error in left.items()]
     head = [f"{CLASSES * PER_CLASS:,} labels", "test error", "draws", "chosen", "the paper"]
     return (
-        f"{figures.table(head, rows)}\n\nOurs is of {facts['pictures']['test']:,} pictures, the "
+        f"{figures.markdown_table(head, rows)}\n\nOurs is of {facts['pictures']['test']:,} "
+        "pictures, the "
         "paper's of SVHN's own test set. The authors' own weights may have seen these pictures, "
         "without labels."
     )

@@ -37,9 +37,9 @@ from dcgan.latents.spec import Draw, Mean, Turn, Z
 from dcgan.models import checkpoint
 from dcgan.paths import REPOSITORY, require_clone
 from dcgan.rendering.engine import Model
-from training.attributes.exemplars import SIDES, TURNED, ExemplarError, exemplar
+from training.attributes.exemplars import MIN_YAW, SIDES, ExemplarError, exemplar_mean
 from training.attributes.landmarks import Landmarks
-from training.data.datasets import load_attributes, shown
+from training.data.datasets import load_attributes, to_channels_last
 from training.data.readers import DataError
 from training.experiments import figures
 
@@ -74,7 +74,7 @@ def run(
     vectors: dict[str, tuple[Z, Z]] = {"picked": pick(model, yaw, pool)}
     exemplars = model.checkpoint.sets["exemplars"]
     if exemplars.keys() >= set(SIDES):
-        left, right = (exemplar(exemplars[side]) for side in SIDES)
+        left, right = (exemplar_mean(exemplars[side]) for side in SIDES)
         vectors["shipped"] = (left, right)
     zs = [Draw(HEAD_SEED, index) for index in range(heads)]
     length = _length(model, *vectors["picked"])
@@ -91,7 +91,7 @@ def run(
         "positions": POSITIONS.tolist(),
         "length": round(length, 3),
         "turns": {name: summary(yaws) for name, yaws in turned.items()},
-        "picked_and_control": figures.paired(
+        "picked_and_control": figures.mcnemar(
             correlations(turned["picked"]) >= TURNS,
             np.abs(correlations(turned["control"])) >= TURNS,
         ),
@@ -102,7 +102,7 @@ def run(
         facts["detector"] |= by_hand(yaw, data)
         sorted_by_hand = facts["detector"]["by_hand"]["sorted"]
     typer.echo(report(facts))
-    figures.keep(out, facts, started, sorted_by_hand)
+    figures.write_result(out, facts, started, sorted_by_hand)
 
 
 def pick(model: Model, yaw: Yaw, count: int) -> tuple[Mean, Mean]:
@@ -111,7 +111,7 @@ def pick(model: Model, yaw: Yaw, count: int) -> tuple[Mean, Mean]:
     yaws = np.nan_to_num(yaw(model.render([model.spec(z) for z in zs])))
     order = np.argsort(yaws, kind="stable")
     left, right = order[:4], order[-4:]
-    if yaws[left].max() > -TURNED or yaws[right].min() < TURNED:
+    if yaws[left].max() > -MIN_YAW or yaws[right].min() < MIN_YAW:
         raise ExemplarError(
             f"of {count} samples fewer than four look far enough to each side: give a larger "
             "--pool, or a model of faces"
@@ -160,11 +160,11 @@ def summary(yaws: np.ndarray) -> dict[str, Any]:
     """What is stated of the yaws (heads, positions) along one kind of vector."""
     correlation = correlations(yaws)
     return {
-        "turned": figures.rate(correlation >= TURNS),
-        "either_way": figures.rate(np.abs(correlation) >= TURNS),
+        "turned": figures.wilson_rate(correlation >= TURNS),
+        "either_way": figures.wilson_rate(np.abs(correlation) >= TURNS),
         "median_correlation": round(float(np.median(correlation)), 4),
         "mean_yaw": np.nanmean(yaws, axis=0).round(3).tolist(),
-        "faces_found": figures.rate(~np.isnan(yaws).ravel()),
+        "faces_found": figures.wilson_rate(~np.isnan(yaws).ravel()),
     }
 
 
@@ -174,9 +174,9 @@ def mirrored(yaw: Yaw, pictures: np.ndarray) -> dict[str, Any]:
     both = ~np.isnan(here + there)
     here, there = here[both], there[both]
     return {
-        "faces_found": figures.rate(both),
+        "faces_found": figures.wilson_rate(both),
         "mirror_correlation": round(float(np.corrcoef(here, -there)[0, 1]), 4),
-        "sign_flips": figures.rate(here * there < 0),
+        "sign_flips": figures.wilson_rate(here * there < 0),
     }
 
 
@@ -193,7 +193,8 @@ def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
             "give the faces that they are from"
         )
     pictures = {
-        side: shown(real.pictures[[rows[name] for name in names]]) for side, names in sides.items()
+        side: to_channels_last(real.pictures[[rows[name] for name in names]])
+        for side, names in sides.items()
     }
     found = {side: yaw(part) for side, part in pictures.items()}
     found = {side: values[~np.isnan(values)] for side, values in found.items()}
@@ -202,7 +203,7 @@ def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
         "by_hand": {
             "sorted": {side: len(names) for side, names in sides.items()},
             "mean_yaw": {side: round(float(v.mean()), 3) for side, v in found.items()},
-            "right_side": figures.rate(np.concatenate([left < 0, right > 0])),
+            "right_side": figures.wilson_rate(np.concatenate([left < 0, right > 0])),
             # chance that of two faces, one sorted to each, the yaws are in that order
             "left_before_right": _order(left, right),
             "left_before_ahead": _order(left, ahead),
@@ -224,7 +225,7 @@ def report(facts: dict[str, Any]) -> str:
     detector, turns = facts["detector"], facts["turns"]
     measured = {label: turns[name] for name, label in VECTORS.items() if name in turns}
     turned = [
-        [label, figures.text(found["turned"]), figures.text(found["either_way"])]
+        [label, figures.rate_text(found["turned"]), figures.rate_text(found["either_way"])]
         for label, found in measured.items()
     ]
     yaws = [
@@ -234,20 +235,22 @@ def report(facts: dict[str, Any]) -> str:
     detected = [
         [
             label,
-            figures.text(found["faces_found"]),
+            figures.rate_text(found["faces_found"]),
             f"{found['mirror_correlation']:.3f}",
-            figures.text(found["sign_flips"]),
+            figures.rate_text(found["sign_flips"]),
         ]
         for name, label in (("samples", "samples"), ("real", "photographs"))
         if (found := detector.get(name))
     ]
     parts = [
-        figures.table(["along", "heads turned", "either way"], turned),
+        figures.markdown_table(["along", "heads turned", "either way"], turned),
         f"Picked exemplars against random ones, either way: p = "
         f"{facts['picked_and_control']['p']:.2g}. The paper shows some rows of faces and gives no "
         "number.",
-        figures.table(["mean yaw at", *(f"{place:g}" for place in facts["positions"])], yaws),
-        figures.table(
+        figures.markdown_table(
+            ["mean yaw at", *(f"{place:g}" for place in facts["positions"])], yaws
+        ),
+        figures.markdown_table(
             ["landmarks on", "faces found", "mirrored yaw correlates", "its sign flips"], detected
         ),
     ]
@@ -255,7 +258,7 @@ def report(facts: dict[str, Any]) -> str:
         counts = ", ".join(f"{count} {side}" for side, count in hand["sorted"].items())
         parts.append(
             f"Photographs sorted by hand ({counts}): of the turned ones on the right side "
-            f"{figures.text(hand['right_side'])}; in order: left and right "
+            f"{figures.rate_text(hand['right_side'])}; in order: left and right "
             f"{hand['left_before_right']:.1%}, left and ahead {hand['left_before_ahead']:.1%}, "
             f"ahead and right {hand['ahead_before_right']:.1%}."
         )

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from training.data.readers import DataError
 
 INPUT_SIZE = 128
-BATCH = 50
+BATCH_SIZE = 50
 NEIGHBOURS = 3
 """A picture lies among others where it is as near to one as its third nearest (Kynkäänniemi et al.
 2019)."""
@@ -31,13 +31,13 @@ _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
-class Measure(Protocol):
+class FeatureExtractor(Protocol):
     """Pictures (N, H, W, 3) uint8 -> features (N, d) float32."""
 
     def __call__(self, pictures: np.ndarray) -> Tensor: ...
 
 
-class Features:
+class EfficientNetFeatures:
     """Pictures (N, H, W, 3) uint8 -> features (N, 1280) float32 of efficientnet-lite0."""
 
     name = "efficientnet-lite0"
@@ -54,7 +54,7 @@ class Features:
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> Tensor:
         features = []
-        for part in torch.from_numpy(pictures).split(BATCH):
+        for part in torch.from_numpy(pictures).split(BATCH_SIZE):
             x = part.permute(0, 3, 1, 2).float() / 255
             x = F.interpolate(x, (INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True)
             maps = self.network.extract_features((x - _MEAN) / _STD)
@@ -62,7 +62,7 @@ class Features:
         return torch.cat(features)
 
 
-class Inception:
+class InceptionFeatures:
     """Pictures (N, H, W, 3) uint8 -> features (N, 2048) float32 of FID's Inception, downloaded."""
 
     name = "inception"
@@ -76,16 +76,18 @@ class Inception:
         except ModuleNotFoundError:
             raise DataError(
                 f"Inception's features take torch-fidelity (pip install torch-fidelity), which "
-                f"downloads its weights; {Features.name} needs neither"
+                f"downloads its weights; {EfficientNetFeatures.name} needs neither"
             ) from None
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> Tensor:
-        parts = torch.from_numpy(pictures).permute(0, 3, 1, 2).split(BATCH)
+        parts = torch.from_numpy(pictures).permute(0, 3, 1, 2).split(BATCH_SIZE)
         return torch.cat([self.network(part) for part in parts])
 
 
-FEATURES: dict[str, Callable[[], Measure]] = {kind.name: kind for kind in (Features, Inception)}
+FEATURES: dict[str, Callable[[], FeatureExtractor]] = {
+    kind.name: kind for kind in (EfficientNetFeatures, InceptionFeatures)
+}
 
 
 def kernel_distance(generated: Tensor, real: Tensor) -> float:
@@ -103,7 +105,7 @@ def frechet_distance(generated: Tensor, real: Tensor) -> float:
     """Of the normal distributions with the means and covariances of features (n, d) and (m, d)."""
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    distance = FrechetInceptionDistance(feature=_AsTheyAre(real.shape[1]))
+    distance = FrechetInceptionDistance(feature=_PrecomputedFeatures(real.shape[1]))
     distance.update(real, real=True)
     distance.update(generated, real=False)
     return float(distance.compute())
@@ -114,10 +116,10 @@ def precision_and_recall(generated: Tensor, real: Tensor) -> tuple[float, float]
 
     Precision falls with pictures that look like none, recall with kinds that are never drawn.
     """
-    return _among(generated, real), _among(real, generated)
+    return _share_within_reach(generated, real), _share_within_reach(real, generated)
 
 
-def _among(features: Tensor, others: Tensor) -> float:
+def _share_within_reach(features: Tensor, others: Tensor) -> float:
     """The share of features within reach of one of the others: its NEIGHBOURSth nearest other."""
     from sklearn.metrics import pairwise_distances_chunked
     from sklearn.neighbors import NearestNeighbors
@@ -130,7 +132,7 @@ def _among(features: Tensor, others: Tensor) -> float:
     return float(np.concatenate(list(within)).mean())
 
 
-class _AsTheyAre(nn.Identity):
+class _PrecomputedFeatures(nn.Identity):
     """Lets torchmetrics take features for pictures."""
 
     def __init__(self, numbers: int) -> None:

@@ -21,20 +21,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.data.sampler import random
+from training.data.sampler import random_generator
 
-SIDE = 6
+PATCH_SIDE = 6
 PATCHES = 400_000
-ROWS = 2048
+ROWS_PER_BATCH = 2048
 """Features standardised at a time."""
-PASSES, CLUSTERED = 10, 10_000
+CLUSTERING_PASSES, PATCHES_PER_PASS = 10, 10_000
 """Times through the patches, and patches a step."""
-CONTRAST, WHITENING, SPREAD = 10.0, 0.1, 0.01
+CONTRAST_EPSILON, WHITENING_EPSILON, STANDARDISE_EPSILON = 10.0, 0.1, 0.01
 """Added to variances, of grey levels of 255, before dividing by them: the authors' values."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class KMeansLayer:
     """mean (P,), whitening (P, P) and centroids (K, P) float32 of patches of P numbers."""
 
     mean: Tensor
@@ -54,8 +54,8 @@ class Layer:
         return torch.stack([self._of_one(picture) for picture in torch.from_numpy(pictures)])
 
     def _of_one(self, picture: Tensor) -> Tensor:
-        rows, columns = (size - SIDE + 1 for size in picture.shape[1:])
-        patches = self.whitened(F.unfold(picture[None].float(), SIDE)[0].T)
+        rows, columns = (size - PATCH_SIDE + 1 for size in picture.shape[1:])
+        patches = self.whitened(F.unfold(picture[None].float(), PATCH_SIDE)[0].T)
         places = patches.view(rows, columns, -1)
         quadrants = [  # one at a time: its distances fit into a processor's cache
             self._sum_of_answers(part.flatten(0, 1))
@@ -70,15 +70,17 @@ class Layer:
 
     def whitened(self, patches: Tensor) -> Tensor:
         """(N, P) grey levels -> (N, P): normalised for contrast, then whitened."""
-        return (_contrasted(patches) - self.mean) @ self.whitening
+        return (_normalise_contrast(patches) - self.mean) @ self.whitening
 
 
-def learn(pictures: np.ndarray, centroids: int, seed: int) -> Layer:
+def train_layer(pictures: np.ndarray, centroids: int, seed: int) -> KMeansLayer:
     """A layer for pictures (N, C, H, W) uint8, from patches at random places of random ones."""
     from sklearn.cluster import MiniBatchKMeans
 
-    chance = random(seed, "patches", 0)
-    windows = np.lib.stride_tricks.sliding_window_view(pictures, (SIDE, SIDE), axis=(2, 3))
+    chance = random_generator(seed, "patches", 0)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        pictures, (PATCH_SIDE, PATCH_SIDE), axis=(2, 3)
+    )
     count, _, rows, columns = windows.shape[:4]
     drawn = windows[
         chance.integers(count, size=PATCHES),
@@ -86,19 +88,19 @@ def learn(pictures: np.ndarray, centroids: int, seed: int) -> Layer:
         chance.integers(rows, size=PATCHES),
         chance.integers(columns, size=PATCHES),
     ]
-    found = _contrasted(torch.from_numpy(drawn.reshape(PATCHES, -1).astype(np.float32)))
+    found = _normalise_contrast(torch.from_numpy(drawn.reshape(PATCHES, -1).astype(np.float32)))
     values, axes = torch.linalg.eigh(found.T.cov().double())
-    whitening = ((axes / (values + WHITENING).sqrt()) @ axes.T).float()
-    layer = Layer(found.mean(0), whitening, torch.empty(0))
+    whitening = ((axes / (values + WHITENING_EPSILON).sqrt()) @ axes.T).float()
+    layer = KMeansLayer(found.mean(0), whitening, torch.empty(0))
     clustered = MiniBatchKMeans(
         centroids,
         init="random",  # no worse here than k-means++, which takes minutes for thousands
-        batch_size=min(CLUSTERED, PATCHES),
-        max_iter=PASSES,
+        batch_size=min(PATCHES_PER_PASS, PATCHES),
+        max_iter=CLUSTERING_PASSES,
         max_no_improvement=40,  # steps without, about once through the patches: it ends earlier
         random_state=seed,
     ).fit(((found - layer.mean) @ whitening).numpy())
-    return Layer(layer.mean, whitening, torch.from_numpy(clustered.cluster_centers_))
+    return KMeansLayer(layer.mean, whitening, torch.from_numpy(clustered.cluster_centers_))
 
 
 def standardise(files: Sequence[Path]) -> list[np.ndarray]:
@@ -109,18 +111,18 @@ def standardise(files: Sequence[Path]) -> list[np.ndarray]:
     from sklearn.preprocessing import StandardScaler
 
     scale, maps = StandardScaler(), [np.load(path, mmap_mode="r+") for path in files]
-    for start in range(0, len(maps[0]), ROWS):
-        scale.partial_fit(maps[0][start : start + ROWS].astype(np.float32))
+    for start in range(0, len(maps[0]), ROWS_PER_BATCH):
+        scale.partial_fit(maps[0][start : start + ROWS_PER_BATCH].astype(np.float32))
     mean = np.asarray(scale.mean_, np.float32)
-    spread = np.sqrt(np.asarray(scale.var_, np.float32) + SPREAD)
+    spread = np.sqrt(np.asarray(scale.var_, np.float32) + STANDARDISE_EPSILON)
     for rows in maps:
-        for start in range(0, len(rows), ROWS):
-            part = rows[start : start + ROWS]
+        for start in range(0, len(rows), ROWS_PER_BATCH):
+            part = rows[start : start + ROWS_PER_BATCH]
             part[...] = (part - mean) / spread
     return [np.load(path, mmap_mode="r") for path in files]
 
 
-def _contrasted(patches: Tensor) -> Tensor:
+def _normalise_contrast(patches: Tensor) -> Tensor:
     """(N, P): each patch's mean is 0, and its variance about 1 where there is something in it."""
     variance, mean = torch.var_mean(patches, dim=1, keepdim=True)
-    return (patches - mean) / (variance + CONTRAST).sqrt()
+    return (patches - mean) / (variance + CONTRAST_EPSILON).sqrt()

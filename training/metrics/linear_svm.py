@@ -27,11 +27,11 @@ import torch
 from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
-NUMBERS = 2**20
+NUMBERS_IN_MEMORY = 2**20
 """Read at a time: so few stay in a processor's cache, which doubles the speed."""
 COLUMNS = 2048
 """Read at a time, of all rows."""
-SAMPLE, DIRECTIONS = 2000, 500
+PRECONDITIONER_ROWS, PRECONDITIONER_DIRECTIONS = 2000, 500
 """Rows that the steep directions are found from, and how many are kept."""
 RIDGE = 1e-5
 """Added to the rows' squared lengths, as a share of their mean: repeated rows span no more axes."""
@@ -57,26 +57,26 @@ class LinearSVM:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledFeatures:
     """Features (N, length), also a map of a file, and labels (N,), all classes among them."""
 
     features: np.ndarray
     labels: np.ndarray
 
-    def __getitem__(self, rows: np.ndarray | slice) -> Rows:
+    def __getitem__(self, rows: np.ndarray | slice) -> LabelledFeatures:
         """Some of them, in memory; of a slice as much as is read."""
-        return Rows(self.features[rows], self.labels[rows])
+        return LabelledFeatures(self.features[rows], self.labels[rows])
 
     def fit(self, c: float, start: LinearSVM | None = None) -> LinearSVM:
-        """As `fit`; of few rows every C but the first takes a fraction of its time."""
+        """As `fit_svm`; of few rows every C but the first takes a fraction of its time."""
         classes = int(self.labels.max()) + 1
         if len(self.labels) >= self.features.shape[1]:
-            return fit(self.features, self.labels, c, classes=classes, start=start)
+            return fit_svm(self.features, self.labels, c, classes=classes, start=start)
         if start is not None:
             inner = torch.from_numpy(start.scores(self.features) - start.intercepts).double()
             turned = torch.linalg.solve_triangular(self._axes, inner, upper=False)
             start = replace(start, weights=turned.T.float().numpy())
-        found = fit(self._axes.float().numpy(), self.labels, c, classes=classes, start=start)
+        found = fit_svm(self._axes.float().numpy(), self.labels, c, classes=classes, start=start)
         turned = torch.from_numpy(found.weights.T).double()
         pull = torch.linalg.solve_triangular(self._axes.T, turned, upper=True).float()
         weights = torch.zeros(found.weights.shape[0], self.features.shape[1])
@@ -100,7 +100,7 @@ class Rows:
         return round(float((fitted.predict(self.features) == self.labels).mean()), 4)
 
 
-def chosen(cs: Sequence[float], accuracy: Callable[[float], float]) -> tuple[float, float]:
+def choose_c(cs: Sequence[float], accuracy: Callable[[float], float]) -> tuple[float, float]:
     """Of rising C's that of the highest accuracy, with it.
 
     The first fall ends the search: accuracy rises to one peak, and fits beyond it are the slowest.
@@ -114,7 +114,7 @@ def chosen(cs: Sequence[float], accuracy: Callable[[float], float]) -> tuple[flo
     return best
 
 
-def fit(
+def fit_svm(
     rows: np.ndarray,
     labels: np.ndarray,
     c: float,
@@ -131,14 +131,14 @@ def fit(
     `tolerance` of the function's value, relative to it. progress: called after each step.
     """
     wanted = torch.from_numpy(np.where(labels[:, None] == np.arange(classes), 1, -1)).float()
-    steep = _Steep.of(rows, c)
+    steep = _Preconditioner.of(rows, c)
     first = torch.zeros(classes, rows.shape[1] + 1)
     if start is not None:
         first = torch.from_numpy(np.column_stack([start.weights, start.intercepts]))
     step = 0
 
     def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = steep.shrunk(torch.from_numpy(flat).view(first.shape).float())
+        weights = steep.apply(torch.from_numpy(flat).view(first.shape).float())
         value, slope = 0.5 * float(weights.double().square().sum()), weights.clone()
         for part, y in zip(_parts(rows), wanted.split(_together(rows)), strict=True):
             short = (1 - y * (part @ weights[:, :-1].T + weights[:, -1])).clamp_(min=0)
@@ -146,7 +146,7 @@ def fit(
             pull = -2 * c * (short * y).T
             slope[:, :-1].addmm_(pull, part)
             slope[:, -1] += pull.sum(dim=1)
-        return value, steep.shrunk(slope).double().flatten().numpy()
+        return value, steep.apply(slope).double().flatten().numpy()
 
     def after(intermediate_result: OptimizeResult) -> None:  # scipy looks for this very name
         nonlocal step
@@ -155,18 +155,18 @@ def fit(
 
     found = minimize(
         value_and_slope,
-        steep.stretched(first).double().flatten().numpy(),
+        steep.invert(first).double().flatten().numpy(),
         jac=True,
         method="L-BFGS-B",
         callback=after,
         options={"maxiter": steps, "ftol": tolerance, "gtol": 0.0, "maxcor": 20},
     )
-    weights = steep.shrunk(torch.from_numpy(found.x).view(first.shape).float()).numpy()
+    weights = steep.apply(torch.from_numpy(found.x).view(first.shape).float()).numpy()
     return LinearSVM(weights[:, :-1], weights[:, -1], float(found.fun), int(found.nit))
 
 
 @dataclass(frozen=True)
-class _Steep:
+class _Preconditioner:
     """directions (K, features + 1), orthonormal, and the square roots of the function's curvature
     along them (K,), were all rows within the margin."""
 
@@ -174,24 +174,27 @@ class _Steep:
     curvature: Tensor
 
     @classmethod
-    def of(cls, rows: np.ndarray, c: float) -> _Steep:
+    def of(cls, rows: np.ndarray, c: float) -> _Preconditioner:
         """By some rows, evenly spread: as if all were like them."""
-        some = torch.tensor(rows[:: -(-len(rows) // SAMPLE)], dtype=torch.float32)
+        some = torch.tensor(rows[:: -(-len(rows) // PRECONDITIONER_ROWS)], dtype=torch.float32)
         some = torch.cat([some, torch.ones(len(some), 1)], dim=1)
         squares, ways = torch.linalg.eigh((some @ some.T).double())
         kept = squares > RIDGE * squares.mean()
-        squares, ways = squares[kept][-DIRECTIONS:], ways[:, kept][:, -DIRECTIONS:]
+        squares, ways = (
+            squares[kept][-PRECONDITIONER_DIRECTIONS:],
+            ways[:, kept][:, -PRECONDITIONER_DIRECTIONS:],
+        )
         directions = (ways / squares.sqrt()).T.float() @ some
         return cls(directions, (1 + 2 * c * squares * len(rows) / len(some)).sqrt().float())
 
-    def shrunk(self, weights: Tensor) -> Tensor:
+    def apply(self, weights: Tensor) -> Tensor:
         """(classes, features + 1): what one unit of curvature is a unit of, as weights."""
         return (
             weights + ((weights @ self.directions.T) * (1 / self.curvature - 1)) @ self.directions
         )
 
-    def stretched(self, weights: Tensor) -> Tensor:
-        """The inverse of `shrunk`."""
+    def invert(self, weights: Tensor) -> Tensor:
+        """The inverse of `apply`."""
         return weights + ((weights @ self.directions.T) * (self.curvature - 1)) @ self.directions
 
 
@@ -201,4 +204,4 @@ def _parts(rows: np.ndarray) -> Iterator[Tensor]:
 
 
 def _together(rows: np.ndarray) -> int:
-    return max(1, NUMBERS // rows.shape[1])
+    return max(1, NUMBERS_IN_MEMORY // rows.shape[1])

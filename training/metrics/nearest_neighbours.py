@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dcgan.media import images
 
-NEAREST = 3
+NEIGHBOURS = 3
 SPACES = ("features", "pixels")
 CHUNK = 1000
 """Pictures at a time: 12,288 float64 each at 64x64."""
@@ -24,34 +24,34 @@ TILE, GAP, BREAK, TEXT = 64, 4, 16, 11
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageSet:
     """Pictures (N, H, W, 3) uint8 and their features (N, d)."""
 
     pixels: np.ndarray
     features: Tensor
 
-    def first(self, count: int) -> Pictures:
-        return Pictures(self.pixels[:count], self.features[:count])
+    def first(self, count: int) -> ImageSet:
+        return ImageSet(self.pixels[:count], self.features[:count])
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """For each of N pictures the nearest others, nearest first; both arrays (N, NEAREST)."""
+class NearestImages:
+    """For each of N pictures the nearest others, nearest first; both arrays (N, NEIGHBOURS)."""
 
     rows: np.ndarray
     distances: np.ndarray
 
 
-def nearest(pictures: Pictures, others: Pictures) -> dict[str, Nearest]:
-    """The nearest others in each of `SPACES`; there must be at least `NEAREST` of them."""
+def find_nearest(pictures: ImageSet, others: ImageSet) -> dict[str, NearestImages]:
+    """The nearest others in each of `SPACES`; there must be at least `NEIGHBOURS` of them."""
     spaces = (
         feature_distances(pictures.features, others.features),
         pixel_distances(pictures.pixels, others.pixels),
     )
     found = {}
     for space, distances in zip(SPACES, spaces, strict=True):
-        rows = distances.argsort(axis=1, kind="stable")[:, :NEAREST]
-        found[space] = Nearest(rows, np.take_along_axis(distances, rows, axis=1))
+        rows = distances.argsort(axis=1, kind="stable")[:, :NEIGHBOURS]
+        found[space] = NearestImages(rows, np.take_along_axis(distances, rows, axis=1))
     return found
 
 
@@ -60,7 +60,7 @@ def feature_distances(features: Tensor, others: Tensor) -> np.ndarray:
     return torch.cdist(features.double(), others.double()).numpy()
 
 
-def nearer(ours: np.ndarray, theirs: np.ndarray) -> float:
+def probability_nearer(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Of distances (N,) and (M,) the chance that one of ours is the shorter: 0.5 where alike."""
     return float((ours[:, None] < theirs).mean())
 
@@ -81,11 +81,11 @@ def pixel_distances(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
 class Comparison:
     """Samples and held-out pictures beside the same training pictures."""
 
-    samples: Pictures
-    held_out: Pictures
-    trained: Pictures
-    near_samples: dict[str, Nearest]
-    near_held_out: dict[str, Nearest]
+    samples: ImageSet
+    held_out: ImageSet
+    trained: ImageSet
+    near_samples: dict[str, NearestImages]
+    near_held_out: dict[str, NearestImages]
 
     def figure(self, rows: int) -> np.ndarray:
         """The first samples and held-out pictures, each with its nearest and their distances.
@@ -98,8 +98,8 @@ class Comparison:
         return np.asarray(sheet.image)
 
 
-def compare(samples: Pictures, held_out: Pictures, trained: Pictures) -> Comparison:
-    near_samples, near_held_out = nearest(samples, trained), nearest(held_out, trained)
+def compare_to_training(samples: ImageSet, held_out: ImageSet, trained: ImageSet) -> Comparison:
+    near_samples, near_held_out = find_nearest(samples, trained), find_nearest(held_out, trained)
     return Comparison(samples, held_out, trained, near_samples, near_held_out)
 
 
@@ -111,18 +111,18 @@ class _Sheet:
         self.scale = max(1, TILE // others.shape[1])
         self.tile = others.shape[1] * self.scale + GAP
         self.row = self.tile + TEXT + GAP
-        self.block = NEAREST * self.tile + BREAK
+        self.block = NEIGHBOURS * self.tile + BREAK
         width = self.tile + BREAK + len(SPACES) * self.block + BREAK
         self.groups = iter(range(GAP, 2 * width, width))
         self.image = Image.new("RGB", (2 * width, BREAK + TEXT + rows * self.row), "white")
         self.draw, self.font = ImageDraw.Draw(self.image), ImageFont.load_default(TEXT)
 
-    def group(self, heading: str, pictures: np.ndarray, near: dict[str, Nearest]) -> None:
+    def group(self, heading: str, pictures: np.ndarray, near: dict[str, NearestImages]) -> None:
         left = next(self.groups)
         self._column(left, heading, pictures)
         for start, space in enumerate(SPACES):
             x = left + self.tile + BREAK + start * self.block
-            for place in range(NEAREST):
+            for place in range(NEIGHBOURS):
                 rows, distances = near[space].rows[:, place], near[space].distances[:, place]
                 shown = self.others[rows[: len(pictures)]]
                 heading = "" if place else f"nearest in {space}"

@@ -25,9 +25,9 @@ from training.core import run_log
 from training.data.datasets import Images
 from training.metrics.distances import INPUT_SIZE
 from training.metrics.nearest_neighbours import SPACES, Comparison
-from training.recipes import RECIPES, WORDS, Recipe, flat
+from training.recipes import RECIPES, TEXT_FIELDS, Recipe, flatten
 
-GRID, GRID_SEED, GRID_FILE = 64, 0, "grid.png"
+GRID_SAMPLES, GRID_SEED, GRID_FILE = 64, 0, "grid.png"
 
 
 class ShipError(ValueError):
@@ -114,7 +114,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Picked:
+class ChosenByFeatures:
     """The checkpoint whose D gives the best features, as `run cifar10 --along` has found it.
 
     validation, test: accuracies of a linear classifier that was taught `labels` pictures.
@@ -126,7 +126,7 @@ class Picked:
     labels: int
 
     @classmethod
-    def read(cls, path: Path) -> Picked:
+    def read(cls, path: Path) -> ChosenByFeatures:
         """Of the curve in the file of --json. Raises ShipError for anything else."""
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
@@ -153,7 +153,7 @@ class Measured:
     neighbours: Comparison
 
 
-def card(
+def write_card(
     name: str,
     recipe_name: str,
     recipe: Recipe,
@@ -163,7 +163,7 @@ def card(
     curve: list[dict[str, Any]],
     chosen: dict[str, Any],
     measured: Measured,
-    picked: Picked | None,
+    picked: ChosenByFeatures | None,
     baseline: Baseline | None,
     weaknesses: str,
 ) -> str:
@@ -184,11 +184,11 @@ def card(
         "Known weaknesses": weaknesses,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text)
-    front = _front(sources_of(pictures, data), chosen, measured)
+    front = _front(count_sources(pictures, data), chosen, measured)
     return f"{front}\n\n# {name}\n\n{body}\n"
 
 
-def sources_of(pictures: Images, data: str) -> dict[str, int]:
+def count_sources(pictures: Images, data: str) -> dict[str, int]:
     """Pictures by the name of their source; those of a set that names none are the folder's."""
     return pictures.sources or {Path(data).resolve().name: len(pictures.train)}
 
@@ -219,10 +219,11 @@ def _what(name: str, recipe: Recipe) -> str:
         1511.06434). z has {model.z_size} numbers, {model.prior}; G's normalisation statistics are
         fixed, so that a z always gives the same picture. The folders beside this file are
         generators from earlier in the same run.""",
-        f"![{GRID} samples]({GRID_FILE})",
-        f"""The first {GRID} z of seed {GRID_SEED}, chosen before looking. The same, and as many as
-        you like:""",
-        f"    python -m dcgan sample weights/{name} --count {GRID} --seed {GRID_SEED} --grid a.png",
+        f"![{GRID_SAMPLES} samples]({GRID_FILE})",
+        f"""The first {GRID_SAMPLES} z of seed {GRID_SEED}, chosen before looking. The same, and as
+        many as you like:""",
+        f"    python -m dcgan sample weights/{name} --count {GRID_SAMPLES} --seed {GRID_SEED} "
+        "--grid a.png",
     )
 
 
@@ -230,7 +231,7 @@ def _data(pictures: Images, data: str, recipe: Recipe) -> str:
     total = len(pictures.train)
     left_out = ", ".join(f"{len(names):,} {reason}" for reason, names in pictures.skipped.items())
     about, labels = [], []
-    for key, count in sorted(sources_of(pictures, data).items(), key=lambda item: -item[1]):
+    for key, count in sorted(count_sources(pictures, data).items(), key=lambda item: -item[1]):
         source = SOURCES.get(key, Source(key, "", "not known here"))
         link = f"[{source.name}]({source.address})" if source.address else source.name
         about.append((link, f"{count:,}", f"{count / total:.1%}", source.shows))
@@ -278,11 +279,11 @@ def _changed(name: str, recipe: Recipe) -> list[tuple[str, str, str]]:
     since."""
     if name not in RECIPES:
         return []
-    now = flat(RECIPES[name])
+    now = flatten(RECIPES[name])
     return [
         (f"`{field}`", _value(value), _value(now[field]))
-        for field, value in flat(recipe).items()
-        if field not in WORDS and value != now[field]
+        for field, value in flatten(recipe).items()
+        if field not in TEXT_FIELDS and value != now[field]
     ]
 
 
@@ -326,7 +327,7 @@ def _quality(
     curve: list[dict[str, Any]],
     chosen: dict[str, Any],
     measured: Measured,
-    picked: Picked | None,
+    picked: ChosenByFeatures | None,
     baseline: Baseline | None,
 ) -> str:
     candidates = [entry for entry in curve if "kid" in entry]
@@ -406,7 +407,7 @@ def _value(value: object) -> str:
         return ", ".join(map(str, value))
     if dataclasses.is_dataclass(value):
         return (
-            ", ".join(f"{name} {_value(part)}" for name, part in flat(value).items() if part)
+            ", ".join(f"{name} {_value(part)}" for name, part in flatten(value).items() if part)
             or "none"
         )
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

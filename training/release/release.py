@@ -25,36 +25,36 @@ from dcgan.rendering import onnx_export
 from training.core import run_checkpoints, run_log
 from training.core.loop import Budget
 from training.core.state import StateError, newest_facts
-from training.data.datasets import Images, shown
+from training.data.datasets import Images, to_channels_last
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.directions.principal import principal_directions
 from training.metrics import evaluation
-from training.metrics.distances import Features, kernel_distance
-from training.metrics.nearest_neighbours import Pictures, compare
-from training.recipes import RECIPES, Recipe, RecipeError, from_facts
+from training.metrics.distances import EfficientNetFeatures, kernel_distance
+from training.metrics.nearest_neighbours import ImageSet, compare_to_training
+from training.recipes import RECIPES, Recipe, RecipeError, recipe_from_json
 from training.release.model_card import (
-    GRID,
     GRID_FILE,
+    GRID_SAMPLES,
     GRID_SEED,
     Baseline,
+    ChosenByFeatures,
     Measured,
-    Picked,
     ShipError,
-    card,
+    write_card,
 )
 
-STAGES = 5
-AMONG = 5000
+MAX_STAGES = 5
+NEIGHBOURS_SEARCHED = 5000
 """Training pictures searched for neighbours: their features take 3 minutes of CPU time."""
-SEARCHED = 500
+NEIGHBOUR_QUERIES = 500
 """Samples, and held-out pictures, whose neighbours are searched."""
-ROWS = 8
+FIGURE_ROWS = 8
 """Of them in the figure."""
 NEIGHBOURS_FILE = "neighbours.png"
 
 
-def ship(
+def release_run(
     run: Path,
     out: Path,
     data: str,
@@ -63,13 +63,13 @@ def ship(
     by: Path | None = None,
     baseline: Path | None = None,
     weaknesses: Path | None = None,
-    earlier: int = STAGES,
-    among: int = AMONG,
+    earlier: int = MAX_STAGES,
+    among: int = NEIGHBOURS_SEARCHED,
 ) -> Checkpoint:
     """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
 
     recipe: the name of the run's recipe; needed for runs of earlier versions only, see
-    `trained_with`.
+    `recipe_of_run`.
     by: JSON of `run cifar10 --along RUN`, to ship its checkpoint of highest validation accuracy
     instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the
     card. earlier: at most so many stages of the run, each as large as G. among: how many training
@@ -77,17 +77,18 @@ def ship(
     Raises ShipError, RecordError, StateError, DataError, CheckpointError, and OSError (`out` not
     empty, too).
     """
-    record = run_log.read(run)
-    picked = Picked.read(by) if by else None
+    record = run_log.read_record(run)
+    picked = ChosenByFeatures.read(by) if by else None
     best = run_checkpoints.best_entry(run, picked.images if picked else None)
     source = checkpoint.load(run_checkpoints.checkpoint_folder(run, best["images"]))
-    recipe_name, trained = trained_with(run, source.config, recipe)
+    recipe_name, trained = recipe_of_run(run, source.config, recipe)
     compared = Baseline.read(baseline) if baseline else None
     faults = weaknesses.read_text(encoding="utf-8").strip() if weaknesses else ""
     pictures = trained.pictures(data)
-    if len(pictures.held_out) < ROWS:
+    if len(pictures.held_out) < FIGURE_ROWS:
         raise DataError(
-            f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows {ROWS}: give "
+            f"{data} has {len(pictures.held_out)} held-out pictures, and a card shows "
+            f"{FIGURE_ROWS}: give "
             "the data that the run was trained on"
         )
     if record.pictures and record.pictures.digest not in (None, pictures.digest()):
@@ -96,13 +97,13 @@ def ship(
             f"{record.pictures.train:,} from {record.data or 'a source that was not noted down'}"
         )
     weights, chosen = run_checkpoints.copy_best(run, out, best["images"])
-    curve = run_log.curve(run)
+    curve = run_log.read_curve(run)
     onnx_export.write_graph(weights)
     generator = weights.generator()
     directions = principal_directions(generator)
     checkpoint.save_directions(out, directions)
     shape = len(pictures.train), trained.batch_size
-    for name, entry in stages(curve, chosen, *shape, earlier).items():
+    for name, entry in choose_stages(curve, chosen, *shape, earlier).items():
         earlier_card = (
             f"The generator of [{out.name}](../README.md) after {entry['images']:,} images; data "
             "and terms stand there."
@@ -115,11 +116,11 @@ def ship(
         )
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
-    samples = evaluation.sample(generator, GRID, GRID_SEED)
+    samples = evaluation.sample(generator, GRID_SAMPLES, GRID_SEED)
     checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.make_grid(samples)))
-    figure = measured.neighbours.figure(ROWS)  # of people: not for publishing
+    figure = measured.neighbours.figure(FIGURE_ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
-    text = card(
+    text = write_card(
         out.name,
         recipe_name,
         trained,
@@ -137,14 +138,14 @@ def ship(
     return weights
 
 
-def trained_with(run: Path, model: ModelConfig, given: str | None = None) -> tuple[str, Recipe]:
+def recipe_of_run(run: Path, model: ModelConfig, given: str | None = None) -> tuple[str, Recipe]:
     """Name and content of the recipe that a run was trained with, as far as its folder has them.
 
     model: the network of the run's checkpoints. given: the name, where run.json has none; without
     it the recipe is the only one that has this network.
     Raises ShipError where the name is missing or another one, RecordError.
     """
-    record = run_log.read(run)
+    record = run_log.read_record(run)
     kept = record.recipe_name
     if given not in (None, kept, *RECIPES):
         raise ShipError(f"there is no recipe {given!r}; choose {', '.join(RECIPES)}")
@@ -154,18 +155,20 @@ def trained_with(run: Path, model: ModelConfig, given: str | None = None) -> tup
         )
     name = kept or given or _only_recipe(run, model)
     try:
-        recipe = from_facts(record.recipe) if record.recipe else _recipe_of_state(run, name)
+        recipe = recipe_from_json(record.recipe) if record.recipe else _recipe_of_state(run, name)
     except RecipeError as error:
         raise ShipError(f"the recipe that {run} keeps can't be read: {error}") from None
     if recipe.model != model and kept:
         raise ShipError(
-            f"the recipe in {run / run_log.FACTS} has another network than the run's checkpoints: "
-            f"restore the {run_log.FACTS} of this run"
+            f"the recipe in {run / run_log.RECORD_FILE} has another network than the run's "
+            "checkpoints: "
+            f"restore the {run_log.RECORD_FILE} of this run"
         )
     described = _described_alike(recipe) if record.recipe and not kept else []
     if described and name not in described:
         raise ShipError(
-            f"{run} was trained with the recipe {described[0]!r}, as its {run_log.FACTS} describes "
+            f"{run} was trained with the recipe {described[0]!r}, as its {run_log.RECORD_FILE} "
+            "describes "
             f"it, not {name!r}: give --recipe {described[0]}"
         )
     # --set may have given the network of a recipe another shape
@@ -183,7 +186,8 @@ def _only_recipe(run: Path, model: ModelConfig) -> str:
         return names[0]
     alike = f"the recipes {', '.join(names)} have" if names else "no recipe has"
     raise ShipError(
-        f"the {run_log.FACTS} of {run} does not name its recipe, and {alike} its network: give the "
+        f"the {run_log.RECORD_FILE} of {run} does not name its recipe, and {alike} its network: "
+        "give the "
         "name of the one that it was trained with (--recipe)"
     )
 
@@ -193,7 +197,7 @@ def _recipe_of_state(run: Path, name: str) -> Recipe:
     and none of the words."""
     if name not in RECIPES:
         raise RecipeError(
-            f"{run_log.FACTS} has its name {name!r} only, and there is no such recipe"
+            f"{run_log.RECORD_FILE} has its name {name!r} only, and there is no such recipe"
         )
     now = RECIPES[name]
     try:
@@ -202,7 +206,7 @@ def _recipe_of_state(run: Path, name: str) -> Recipe:
         settings = None
     if not settings:
         return now
-    then = from_facts({**settings, "description": now.description})
+    then = recipe_from_json({**settings, "description": now.description})
     reasons = {
         field: reason
         for field, reason in now.deviations.items()
@@ -216,12 +220,12 @@ def _described_alike(recipe: Recipe) -> list[str]:
     return [name for name, each in RECIPES.items() if each.description == recipe.description]
 
 
-def stages(
+def choose_stages(
     curve: Sequence[dict[str, Any]],
     chosen: dict[str, Any],
     pictures: int,
     batch_size: int,
-    count: int = STAGES,
+    count: int = MAX_STAGES,
 ) -> dict[str, dict[str, Any]]:
     """Up to `count` entries of the curve before the chosen one, by name, in order.
 
@@ -250,14 +254,14 @@ def stages(
 
 
 def _measure(generator: Generator, pictures: Images, among: int) -> Measured:
-    features = Features()
-    order = random(GRID_SEED, "neighbours", 0).permutation(len(pictures.train))
-    parts = pictures.train[order[:among]], pictures.held_out[: evaluation.COUNT]
-    trained, real = (Pictures(pixels, features(pixels)) for pixels in map(shown, parts))
-    held_out = real.first(SEARCHED)
+    features = EfficientNetFeatures()
+    order = random_generator(GRID_SEED, "neighbours", 0).permutation(len(pictures.train))
+    parts = pictures.train[order[:among]], pictures.held_out[: evaluation.COMPARED_IMAGES]
+    trained, real = (ImageSet(pixels, features(pixels)) for pixels in map(to_channels_last, parts))
+    held_out = real.first(NEIGHBOUR_QUERIES)
     drawn = evaluation.sample(generator, len(held_out.pixels), GRID_SEED)
     return Measured(
         kernel_distance(trained.features, real.features),
         min(len(trained.pixels), len(real.pixels)),
-        compare(Pictures(drawn, features(drawn)), held_out, trained),
+        compare_to_training(ImageSet(drawn, features(drawn)), held_out, trained),
     )

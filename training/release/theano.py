@@ -19,9 +19,9 @@ from dcgan.latents import operations
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import Discriminator, Generator
-from training.core.batch_norm import COUNT, SEED, fix_statistics
+from training.core.batch_norm import STATISTICS_SAMPLES, STATISTICS_SEED, fix_statistics
 
-BATCH = 128
+BATCH_SIZE = 128
 
 _GENERATOR = "200_gen_params.jl_{:02}.npy", (
     "project.weight", "norms.0.weight", "norms.0.bias",
@@ -52,9 +52,9 @@ authors in 2015 on 32x32 house numbers (SVHN). Source: <https://github.com/Newmu
 ## Deviations
 
 - Batch normalisation: the authors normalise with the statistics of each batch and store none. Here
-  they are fixed, as averages of per-batch means and (unbiased) variances: G's over {COUNT:,} z, D's
-  over the {COUNT:,} pictures that G draws from them, in batches of {BATCH}. With these D's scores
-  of photographs are too low; for features of photographs (section 5) the authors estimate D's
+  they are fixed, as averages of per-batch means and (unbiased) variances: G's over
+  {STATISTICS_SAMPLES:,} z, D's over the images of these, in batches of {BATCH_SIZE}. With these
+  D's scores of photographs are too low; for features of photographs (section 5) the authors estimate D's
   statistics over the photographs: do so as well.
 - Weights are rounded to half precision.
 
@@ -87,7 +87,7 @@ def import_theano(source: Path, out: Path) -> Checkpoint:
     Raises CheckpointError for a file that is missing, damaged or of another shape.
     """
     generator, discriminator = read_networks(source)
-    fix_statistics(generator, COUNT, BATCH)
+    fix_statistics(generator, STATISTICS_SAMPLES, BATCH_SIZE)
     _fix_discriminator(discriminator, generator)
     return checkpoint.save(out, generator, discriminator, _CARD)
 
@@ -137,5 +137,7 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 @torch.no_grad()
 def _fix_discriminator(discriminator: Discriminator, generator: Generator) -> None:
     """D's running statistics over the pictures of the z's that G's were estimated on."""
-    z = operations.draw_latents(SEED, 0, COUNT, SVHN.z_size, SVHN.prior).astype(np.float32)
-    update_bn([generator(part) for part in torch.from_numpy(z).split(BATCH)], discriminator)
+    z = operations.draw_latents(
+        STATISTICS_SEED, 0, STATISTICS_SAMPLES, SVHN.z_size, SVHN.prior
+    ).astype(np.float32)
+    update_bn([generator(part) for part in torch.from_numpy(z).split(BATCH_SIZE)], discriminator)

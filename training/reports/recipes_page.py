@@ -35,9 +35,9 @@ from training.recipes import Recipe
 WEIGHTS = REPOSITORY / "weights"
 SPEEDS = REPOSITORY / "docs" / "recipes.json"
 """What --timed measured: the machine, and images a second by recipe."""
-TIMED = 5
+TIMED_STEPS = 5
 """Steps, or pairs of them where the networks take turns, behind a first one that is not timed."""
-COUNTED = (8, 16)
+COUNTED_BATCHES = (8, 16)
 """Batches that are counted: the difference is what pictures take, the rest what a step takes."""
 GPU, OPERATIONS, BANDWIDTH = "A100 (80 GB)", 312e12, 2.0e12
 """Its operations a second in bfloat16 and bytes a second of its memory, as its maker states."""
@@ -159,7 +159,7 @@ class _Moved(TorchDispatchMode):
         return given
 
 
-def counted(recipe: Recipe, batch: int) -> Cost:
+def count_operations(recipe: Recipe, batch: int) -> Cost:
     """A step of both networks with so many pictures; where they alternate, a step of each."""
     model = recipe.model
     size = (batch, model.channels, model.image_size, model.image_size)
@@ -193,10 +193,10 @@ def counted(recipe: Recipe, batch: int) -> Cost:
     return Cost(operations.get_total_flops(), moved.bytes, sum(kept.values()), (g, d))
 
 
-def cost(recipe: Recipe) -> Cost:
+def step_cost(recipe: Recipe) -> Cost:
     """Of a step with the recipe's batch."""
-    few, more = (counted(recipe, batch) for batch in COUNTED)
-    times = (recipe.batch_size - COUNTED[0]) / (COUNTED[1] - COUNTED[0])
+    few, more = (count_operations(recipe, batch) for batch in COUNTED_BATCHES)
+    times = (recipe.batch_size - COUNTED_BATCHES[0]) / (COUNTED_BATCHES[1] - COUNTED_BATCHES[0])
 
     def scaled(name: str) -> float:
         return getattr(few, name) + times * (getattr(more, name) - getattr(few, name))
@@ -204,11 +204,11 @@ def cost(recipe: Recipe) -> Cost:
     return Cost(scaled("operations"), scaled("moved"), scaled("kept"), few.parameters)
 
 
-def guide(recipes: Mapping[str, Recipe]) -> str:
+def recipes_page(recipes: Mapping[str, Recipe]) -> str:
     """docs/RECIPES.md."""
-    rows = [row(name, recipe) for name, recipe in recipes.items()]
-    sections = [section(name, recipe) for name, recipe in recipes.items()]
-    return "\n\n".join([HEAD, figures.table(COLUMNS, rows), MANY, *sections]) + "\n"
+    rows = [table_row(name, recipe) for name, recipe in recipes.items()]
+    sections = [recipe_section(name, recipe) for name, recipe in recipes.items()]
+    return "\n\n".join([HEAD, figures.markdown_table(COLUMNS, rows), MANY, *sections]) + "\n"
 
 
 COLUMNS = (
@@ -226,8 +226,9 @@ COLUMNS = (
 )
 
 
-def timed(recipe: Recipe) -> float:
-    """Images a second on this machine: the median of TIMED steps, in the best precision it has."""
+def images_per_second(recipe: Recipe) -> float:
+    """Images a second on this machine: the median of TIMED_STEPS steps, in the best precision it
+    has."""
     model = recipe.model
     size = (4 * recipe.batch_size, model.channels, model.image_size, model.image_size)
     pictures = np.random.default_rng(0).integers(0, 256, size, np.uint8)
@@ -235,7 +236,7 @@ def timed(recipe: Recipe) -> float:
     given = Images(pictures, pictures[:0], labels=labels)
     trainer = Trainer(recipe, given, Accelerator(mixed_precision=best_precision()))
     taken = []
-    for _ in range(1 + TIMED):
+    for _ in range(1 + TIMED_STEPS):
         started = time.perf_counter()
         for _ in range(trainer.steps_per_batch):
             trainer.train_step()
@@ -243,16 +244,16 @@ def timed(recipe: Recipe) -> float:
     return round(recipe.batch_size / median(taken[1:]), 1)
 
 
-def keep_speeds(recipes: Mapping[str, Recipe]) -> None:
+def write_speeds(recipes: Mapping[str, Recipe]) -> None:
     """Write SPEEDS."""
-    found = {name: timed(recipe) for name, recipe in recipes.items()}
+    found = {name: images_per_second(recipe) for name, recipe in recipes.items()}
     records.write(SPEEDS, {"machine": records.machine(), "images_per_second": found})
 
 
-def row(name: str, recipe: Recipe) -> list[str]:
+def table_row(name: str, recipe: Recipe) -> list[str]:
     """Of the table."""
     speed = records.read(SPEEDS, dict[str, Any])["images_per_second"][name]
-    found = cost(recipe)
+    found = step_cost(recipe)
     g, d = found.parameters
     seconds = max(found.operations / OPERATIONS, found.moved / 2 / BANDWIDTH)
     memory = 16 * (g + d) + (4 * g if recipe.average else 0) + found.kept / 2
@@ -278,7 +279,7 @@ def _trained(name: str) -> list[str]:
     return [f"{facts['images_seen']:,}", f"{facts['minutes']:.0f}", kid]
 
 
-def section(name: str, recipe: Recipe) -> str:
+def recipe_section(name: str, recipe: Recipe) -> str:
     """What is trained, on what, and how it differs from the paper."""
     model = recipe.model
     network = (

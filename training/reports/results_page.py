@@ -22,7 +22,7 @@ Written by `python -m training results` from the files that the experiments keep
 is marked as quoted, or stands under "the paper", is the paper's and was not measured here."""
 
 
-def results(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> str:
+def results_page(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> str:
     """Markdown. Of each experiment with a file NAME.json in `folder`: what `report(facts)` makes of
     the file, and what its module says of it, folded."""
     sections = [HEAD]

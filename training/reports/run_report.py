@@ -22,11 +22,11 @@ from PIL import Image
 from dcgan.paths import WEB
 from training.core import run_log
 from training.core.state import StateError, newest_facts
-from training.recipes import WORDS
+from training.recipes import TEXT_FIELDS
 
 HERE = Path(__file__).parent
 CHART = WEB / "widgets" / "chart.js"
-FRAMES, POINTS = 120, 150
+MAX_FRAMES, MAX_POINTS = 120, 150
 """Of the film and of a line of the log, at most."""
 EPOCHS = (1, 5)
 """Of which the paper shows samples (figures 2 and 3)."""
@@ -71,20 +71,20 @@ class Chart:
     """So many points that their marks would hide the line."""
 
 
-def report(run: Path) -> str:
+def run_report(run: Path) -> str:
     """The HTML of a run's report, of what its folder holds by now.
 
     A run without run.json, grids or checkpoints gets a report that says what is missing. Raises
     RecordError for a damaged run.json, StateError for a folder without a log, a state or a curve.
     """
     numbers, events = _log(run)
-    record = run_log.read(run)
+    record = run_log.read_record(run)
     try:
         facts = newest_facts(run)
     except StateError:
         if not numbers and not record.curve:
             raise StateError(
-                f"{run} is no run: it has neither a {run_log.LOG} nor a saved state; give the "
+                f"{run} is no run: it has neither a {run_log.LOG_FILE} nor a saved state; give the "
                 "--out of a training run"
             ) from None
         facts = {}
@@ -113,12 +113,14 @@ def report(run: Path) -> str:
         curve=curve,
         columns={key: _name(key) for key in _columns(curve)},
         best=min((entry for entry in curve if "kid" in entry), key=itemgetter("kid"), default=None),
-        film=[{"images": images, "src": _source(grids[images])} for images in _spread(grids)],
+        film=[
+            {"images": images, "src": _source(grids[images])} for images in _evenly_spaced(grids)
+        ],
         size=_size(grids),
         epochs=_epochs(made, recipe, before, grids),
         charts=[asdict(chart) for chart in _charts(numbers, curve, before)],
         lines=len(numbers),
-        points=POINTS,
+        points=MAX_POINTS,
         events=events,
         chart_js=CHART.read_text(encoding="utf-8"),
     )
@@ -133,7 +135,7 @@ def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
     After a kill and --resume, and after a roll back, steps are taken again: of the numbers those
     that were written last remain. Of the events all do: the one that says so comes before.
     """
-    path = run / run_log.LOG
+    path = run / run_log.LOG_FILE
     numbers: list[Entry] = []
     events: dict[tuple[int, str], Entry] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
@@ -173,11 +175,11 @@ def _grids(run: Path, seen: int) -> dict[int, Path]:
 # --- pictures
 
 
-def _spread(grids: dict[int, Path]) -> list[int]:
-    """At most FRAMES of them, evenly, the first and the last among them."""
+def _evenly_spaced(grids: dict[int, Path]) -> list[int]:
+    """At most MAX_FRAMES of them, evenly, the first and the last among them."""
     all_of_them = list(grids)
     last = len(all_of_them) - 1
-    count = min(FRAMES, len(all_of_them))
+    count = min(MAX_FRAMES, len(all_of_them))
     return [all_of_them[round(index * last / max(1, count - 1))] for index in range(count)]
 
 
@@ -245,7 +247,7 @@ def _parts(parts: Sequence[Entry], numbers: Sequence[Entry]) -> list[Entry]:
 def _settings(recipe: Entry) -> list[tuple[str, str, str]]:
     """(field, value, why it is not the paper's) of the recipe and its model."""
     reasons = recipe.get("deviations", {})
-    fields = {k: v for k, v in recipe.items() if k not in (*WORDS, "model")}
+    fields = {k: v for k, v in recipe.items() if k not in (*TEXT_FIELDS, "model")}
     fields |= {f"model.{name}": value for name, value in recipe.get("model", {}).items()}
     return [(name, _words(value), reasons.get(name, "")) for name, value in fields.items()]
 
@@ -273,7 +275,7 @@ def _charts(numbers: Sequence[Entry], curve: Sequence[Entry], before: int) -> li
     ]
     charts = [_chart(_name(line[0][0]), line, curve, before) for line in alone]
     charts.append(_chart("Precision and recall", PRECISION, curve, before))
-    charts += [_chart(title, lines, numbers, before, POINTS) for title, lines in OF_LOG.items()]
+    charts += [_chart(title, lines, numbers, before, MAX_POINTS) for title, lines in OF_LOG.items()]
     return [chart for chart in charts if chart.lines]
 
 

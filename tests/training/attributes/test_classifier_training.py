@@ -15,8 +15,19 @@ from dcgan.analysis import classifiers
 from dcgan.analysis.classifiers import AttributeClassifier, ClassifierConfig, classify_images
 from tests.training import small
 from training.attributes import classifiers as training
-from training.attributes.classifiers import JUDGES, report, train, train_judges
-from training.data.datasets import HELD_OUT, Attributed, load_attributes, place, shown
+from training.attributes.classifiers import (
+    CLASSIFIERS,
+    train_classifier,
+    train_classifiers,
+    validation_report,
+)
+from training.data.datasets import (
+    DEFAULT_HELD_OUT,
+    AttributeDataset,
+    hash_position,
+    load_attributes,
+    to_channels_last,
+)
 from training.data.readers import DataError
 
 COLUMNS = ("smiling", "male")
@@ -32,10 +43,10 @@ def faces(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return pictures.astype(np.uint8), labels
 
 
-def part(count: int, seed: int = 0) -> Attributed:
+def part(count: int, seed: int = 0) -> AttributeDataset:
     pictures, labels = faces(count, seed)
     places = np.linspace(0, 1, count, endpoint=False)
-    return Attributed(pictures, labels, places, [str(number) for number in range(count)])
+    return AttributeDataset(pictures, labels, places, [str(number) for number in range(count)])
 
 
 def write_parquet(folder: Path, count: int) -> list[bytes]:
@@ -71,8 +82,8 @@ def test_attributes_come_with_the_pictures_their_places_and_names(tmp_path: Path
     assert read.names == [hashlib.sha256(file).hexdigest()[:16] for file in files]
     assert len(set(read.places[:10])) == 1
     assert len(set(read.places)) == 31
-    held_out = [place(file, {}) < HELD_OUT for file in files[10:]]
-    assert ((read.places < HELD_OUT)[10:] == held_out).all()
+    held_out = [hash_position(file, {}) < DEFAULT_HELD_OUT for file in files[10:]]
+    assert ((read.places < DEFAULT_HELD_OUT)[10:] == held_out).all()
     some = read[read.labels[:, 1] == 1]
     assert len(some.names) == len(some.pictures) == labels[:, 1].sum()
     with pytest.raises(DataError, match="has no column 'hat'"):
@@ -84,29 +95,31 @@ def test_attributes_come_with_the_pictures_their_places_and_names(tmp_path: Path
 def test_a_judge_learns_what_the_labels_say_and_not_the_unknown() -> None:
     learned = part(256)
     learned.labels[::3, 0] = -1
-    judge = train(ClassifierConfig("plain", COLUMNS, (8, 8, 8)), learned, 0, 6, lambda line: None)
+    judge = train_classifier(
+        ClassifierConfig("plain", COLUMNS, (8, 8, 8)), learned, 0, 6, lambda line: None
+    )
     assert not judge.training
     pictures, labels = faces(100, seed=1)
-    logits = classify_images(judge, shown(pictures))
+    logits = classify_images(judge, to_channels_last(pictures))
     for column, name in enumerate(COLUMNS):
         assert ((logits[name] > 0) == labels[:, column]).mean() > 0.9
 
 
 def test_training_again_gives_the_same_judge() -> None:
     config = ClassifierConfig("residual", COLUMNS, (4, 4))
-    once, again = (train(config, part(128), 3, 1, lambda line: None) for _ in range(2))
+    once, again = (train_classifier(config, part(128), 3, 1, lambda line: None) for _ in range(2))
     for one, other in zip(once.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
 def test_both_sides_of_a_column_weigh_the_same() -> None:
     labels = np.array([[1, -1], [0, 1], [0, 1], [0, 0]], np.int8)
-    weights = training._weights(labels).numpy()
+    weights = training._label_weights(labels).numpy()
     assert weights[0, 0] == pytest.approx(2.0)
     assert weights[1:, 0] == pytest.approx([2 / 3] * 3)
     assert weights[:, 1] == pytest.approx([0, 0.75, 0.75, 1.5])
     with pytest.raises(DataError, match="both 0 and 1"):
-        training._weights(np.array([[1], [-1]], np.int8))
+        training._label_weights(np.array([[1], [-1]], np.int8))
 
 
 def test_a_report_counts_what_is_right() -> None:
@@ -117,7 +130,9 @@ def test_a_report_counts_what_is_right() -> None:
     pictures, _ = faces(6)
     labels = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1], [-1, 0, 1]], np.int8)
     labels = np.concatenate([labels, np.tile([[0, 1], [1, 0]], (3, 1)).astype(np.int8)], axis=1)
-    found = report(judge.eval(), Attributed(pictures, labels, np.zeros(6), [""] * 6))
+    found = validation_report(
+        judge.eval(), AttributeDataset(pictures, labels, np.zeros(6), [""] * 6)
+    )
     assert found["smiling"] == {"accuracy": 0.6, "balanced": 0.5, "yes": 3, "no": 2}
     assert found["eyeglasses"] == {"accuracy": 0.6667, "balanced": 0.5, "yes": 2, "no": 4}
     assert found["cells"]["smiling woman"] == {"found": 3, "of": 3}
@@ -129,25 +144,29 @@ def test_two_judges_are_trained_on_disjoint_halves_and_scored_on_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_parquet(tmp_path / "data", 400)
-    monkeypatch.setattr(training, "BATCH", 32)
+    monkeypatch.setattr(training, "BATCH_SIZE", 32)
     given = {}
-    real = training.train
+    real = training.train_classifier
 
-    def noted(config: ClassifierConfig, part: Attributed, *rest: object) -> AttributeClassifier:
+    def noted(
+        config: ClassifierConfig, part: AttributeDataset, *rest: object
+    ) -> AttributeClassifier:
         given[config.kind] = set(part.names)
         return real(config, part, *rest)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(training, "train", noted)
+    monkeypatch.setattr(training, "train_classifier", noted)
     lines: list[str] = []
-    worth = train_judges(str(tmp_path / "data"), tmp_path / "out", lines.append, epochs=1)
+    worth = train_classifiers(str(tmp_path / "data"), tmp_path / "out", lines.append, epochs=1)
     assert lines[0].startswith("a: epoch 1 of 1, loss")
     first, second = given["plain"], given["residual"]
     read = load_attributes(tmp_path / "data", 64, 3, COLUMNS)
-    held_out = {n for n, place in zip(read.names, read.places, strict=True) if place < HELD_OUT}
+    held_out = {
+        n for n, place in zip(read.names, read.places, strict=True) if place < DEFAULT_HELD_OUT
+    }
     assert not first & second
     assert not (first | second) & held_out
     assert len(first | second | held_out) == 400
-    for name, config in JUDGES.items():
+    for name, config in CLASSIFIERS.items():
         judge, facts = classifiers.load_classifier(tmp_path / "out", name)
         assert judge.config == config
         assert json.loads(json.dumps(worth[name])) == facts

@@ -24,10 +24,10 @@ from training.attributes.exemplars import (
     SUMMANDS,
     ExemplarError,
     Samples,
-    add,
-    exemplar,
-    pick,
-    sheet,
+    add_latents,
+    exemplar_mean,
+    exemplar_sheet,
+    pick_exemplars,
 )
 from training.attributes.landmarks import Landmarks
 
@@ -65,12 +65,12 @@ def test_the_surest_come_first_and_the_unsure_not_at_all(
     )
     level = float(np.median(logits["male"]))
     samples.logits = {name: values - level for name, values in samples.logits.items()}
-    rows = samples.surest({"male": True})
+    rows = samples.most_confident({"male": True})
     margins = logits["male"] - level
-    assert set(rows) == set(np.flatnonzero(margins > exemplars.SURE))
+    assert set(rows) == set(np.flatnonzero(margins > exemplars.MIN_LOGIT))
     assert (np.diff(margins[rows]) <= 0).all()
-    both = samples.surest({"male": True, "smiling": False})
-    expected = (margins > exemplars.SURE) & (level - logits["smiling"] > exemplars.SURE)
+    both = samples.most_confident({"male": True, "smiling": False})
+    expected = (margins > exemplars.MIN_LOGIT) & (level - logits["smiling"] > exemplars.MIN_LOGIT)
     assert set(both) == set(np.flatnonzero(expected))
 
 
@@ -78,23 +78,23 @@ def test_samples_that_do_not_show_it_are_a_sentence(
     model: Model, judge: AttributeClassifier
 ) -> None:
     with pytest.raises(ExemplarError, match=r"of 4 samples surely show '.*', and \d are needed"):
-        pick(model, judge, count=4)
+        pick_exemplars(model, judge, count=4)
 
 
 def test_the_sheet_shows_pictures_means_and_sums(model: Model) -> None:
     names = ("a", "b", "c")
     texts = {name: [f"z(1,{3 * n + i})" for i in range(3)] for n, name in enumerate(names)}
-    drawn = sheet(model, {"exemplars": texts, "sums": [list(names)], "turns": []})
+    drawn = exemplar_sheet(model, {"exemplars": texts, "sums": [list(names)], "turns": []})
     assert drawn.shape == (4 * 128, 4 * 128, 3)
     means = [Mean(tuple(map(parse_latent, texts[name]))) for name in names]
-    mean, result = model.render([model.spec(means[1]), model.spec(add(*means))])
+    mean, result = model.render([model.spec(means[1]), model.spec(add_latents(*means))])
     assert (drawn[128:256:2, 384::2] == mean).all()
     assert (drawn[384::2, 384::2] == result).all()
 
 
 def test_an_exemplar_of_one_is_itself() -> None:
-    assert exemplar(["z(1,2)"]) == Draw(1, 2)
-    assert str(exemplar(["z(1,2)", "z(1,3)"])) == "mean(z(1,2),z(1,3))"
+    assert exemplar_mean(["z(1,2)"]) == Draw(1, 2)
+    assert str(exemplar_mean(["z(1,2)", "z(1,3)"])) == "mean(z(1,2),z(1,3))"
 
 
 def test_the_shipped_exemplars_show_what_they_are_called() -> None:
@@ -115,4 +115,4 @@ def test_the_shipped_exemplars_show_what_they_are_called() -> None:
     for name, sign in zip(SIDES, (-1, 1), strict=True):
         assert len(sets[name]) == 4
         drawn = model.render([model.spec(parse_latent(z)) for z in sets[name]])
-        assert (sign * yaw(drawn) > exemplars.TURNED).all()
+        assert (sign * yaw(drawn) > exemplars.MIN_YAW).all()

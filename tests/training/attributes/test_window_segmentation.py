@@ -18,15 +18,15 @@ from dcgan.models.checkpoint import CheckpointError
 from tests.training import small
 from training.attributes import window_segmentation
 from training.attributes.window_segmentation import (
-    FOUND,
-    KEPT,
-    WindowJudge,
-    agreement,
-    softened,
-    train,
-    train_windows,
+    COVERAGE_THRESHOLD,
+    HELD_OUT,
+    WindowSegmenter,
+    box_blur,
+    mask_agreement,
+    train_decoder,
+    train_segmenter,
 )
-from training.data.datasets import Masked, load_masks, place
+from training.data.datasets import MaskDataset, hash_position, load_masks
 from training.data.readers import DataError
 
 SHIPPED = Path(__file__).parents[3] / "weights" / "judges"
@@ -62,8 +62,8 @@ def write_rooms(folder: Path, count: int, room: str = "bedroom") -> list[bytes]:
     return files
 
 
-def masked(count: int, seed: int = 0) -> Masked:
-    return Masked(*rooms(count, seed), np.linspace(0, 1, count, endpoint=False))
+def masked(count: int, seed: int = 0) -> MaskDataset:
+    return MaskDataset(*rooms(count, seed), np.linspace(0, 1, count, endpoint=False))
 
 
 def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
     pictures, masks = rooms(40)
     assert (read.pictures == pictures[:30]).all()
     assert (read.masks == masks[:30]).all()
-    assert read.places.tolist() == [place(file, {}) for file in files[:30]]
+    assert read.places.tolist() == [hash_position(file, {}) for file in files[:30]]
     part = read[read.places < 0.5]
     assert len(part.pictures) == len(part.masks) == (read.places < 0.5).sum() > 0
     with pytest.raises(DataError, match="has no column 'door_mask'"):
@@ -84,7 +84,7 @@ def test_masks_come_with_their_pictures(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_judge_learns_where_windows_are() -> None:
     said: list[str] = []
-    judge = WindowJudge(train(masked(64), 4, said.append))
+    judge = WindowSegmenter(train_decoder(masked(64), 4, said.append))
     assert [line.split(",")[0] for line in said] == [f"epoch {i} of 4" for i in (1, 2, 3, 4)]
     pictures, masks = rooms(24, seed=1)
     coverage, features = judge(pictures.transpose(0, 2, 3, 1))
@@ -99,11 +99,11 @@ def test_a_judge_learns_where_windows_are() -> None:
 @pytest.mark.long
 def test_training_writes_what_can_be_read_back(tmp_path: Path) -> None:
     files = write_rooms(tmp_path / "data", 260)
-    worth = train_windows(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
-    kept = sum(place(file, {}) < KEPT for file in files[:250])
+    worth = train_segmenter(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
+    kept = sum(hash_position(file, {}) < HELD_OUT for file in files[:250])
     assert worth["held_out"]["pictures"] == kept
     assert worth["trained_on"] == 250 - kept
-    judge, facts = window_segmentation.load(tmp_path)
+    judge, facts = window_segmentation.load_segmenter(tmp_path)
     assert facts == worth == json.loads(json.dumps(worth))
     pictures = rooms(2)[0].transpose(0, 2, 3, 1)
     coverage, features = judge(pictures)
@@ -114,9 +114,9 @@ def test_training_writes_what_can_be_read_back(tmp_path: Path) -> None:
 def test_what_can_not_be_learned_or_read_is_said(tmp_path: Path) -> None:
     write_rooms(tmp_path / "data", 60)
     with pytest.raises(DataError, match="too few pictures with a window_mask"):
-        train_windows(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
+        train_segmenter(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
     with pytest.raises(CheckpointError, match="python -m training windows makes"):
-        window_segmentation.load(tmp_path)
+        window_segmentation.load_segmenter(tmp_path)
     classifiers.save_classifier(
         tmp_path,
         window_segmentation.NAME,
@@ -126,15 +126,15 @@ def test_what_can_not_be_learned_or_read_is_said(tmp_path: Path) -> None:
     path = tmp_path / "windows.json"
     path.write_text(path.read_text().replace('"width": 8', '"width": 16'))
     with pytest.raises(CheckpointError, match=r"has shape .* asks for"):
-        window_segmentation.load(tmp_path)
+        window_segmentation.load_segmenter(tmp_path)
 
 
 def test_agreement_is_that_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     _, masks = rooms(12)
     coverage = np.clip(masks / 255 * 0.3 + random.uniform(0, 0.6, masks.shape), 0, 1)
-    found = agreement(coverage, masks)
-    true, said = (masks >= 128).ravel(), (coverage >= FOUND).ravel()
+    found = mask_agreement(coverage, masks)
+    true, said = (masks >= 128).ravel(), (coverage >= COVERAGE_THRESHOLD).ravel()
     assert found["iou"] == pytest.approx(jaccard_score(true, said), abs=1e-4)
     assert found["iou_at_half"] == pytest.approx(
         jaccard_score(true, coverage.ravel() >= 0.5), abs=1e-4
@@ -144,19 +144,19 @@ def test_agreement_is_that_of_scikit_learn() -> None:
     assert found["true_share"] == pytest.approx(masks.mean() / 255, abs=1e-4)
     assert found["share_without_window"] == pytest.approx(coverage[1::2].mean(), abs=1e-4)
     assert found["has_window_auc"] == 1
-    assert agreement(masks / 255, masks)["iou"] == 1
+    assert mask_agreement(masks / 255, masks)["iou"] == 1
 
 
 def test_softened_is_the_mean_of_nine() -> None:
     pictures = rooms(2)[0]
     padded = F.pad(torch.from_numpy(pictures).float(), (1, 1, 1, 1), mode="replicate")
     expected = F.avg_pool2d(padded, 3, 1).numpy().transpose(0, 2, 3, 1)
-    soft = softened(pictures.transpose(0, 2, 3, 1))
+    soft = box_blur(pictures.transpose(0, 2, 3, 1))
     assert soft == pytest.approx(expected, abs=0.501)
 
 
 def test_the_shipped_judge_is_worth_something() -> None:
-    judge, facts = window_segmentation.load(SHIPPED)
+    judge, facts = window_segmentation.load_segmenter(SHIPPED)
     assert facts["held_out"]["sharp"]["iou"] > 0.3
     assert facts["held_out"]["sharp"]["has_window_auc"] > 0.75
     size = (SHIPPED / "windows.safetensors").stat().st_size

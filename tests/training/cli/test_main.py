@@ -158,8 +158,8 @@ def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     weights = tiny.save(tmp_path / "weights")
     data = small.write_folder(tmp_path / "data", 200)
     assert "takes 500 held-out pictures" in refused("evaluate", weights.folder, "--real", data)
-    monkeypatch.setattr(evaluation, "COUNT", 8)
-    monkeypatch.setattr(evaluation, "MINIMUM", 8)
+    monkeypatch.setattr(evaluation, "COMPARED_IMAGES", 8)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 8)
     measured = json.loads(done("evaluate", weights.folder, "--real", data).splitlines()[-1])
     assert measured["weights"] == weights.hash
     assert measured["features"] == "efficientnet-lite0"
@@ -181,8 +181,8 @@ def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_best_copies_the_checkpoint_of_a_real_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "COUNT", 8)
-    monkeypatch.setattr(evaluation, "MINIMUM", 8)
+    monkeypatch.setattr(evaluation, "COMPARED_IMAGES", 8)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 8)
     data, out = small.write_folder(tmp_path / "data", 200), tmp_path / "run"
     done("train", "small", "--data", data, "--out", out, "--steps", 26, "--precision", "no")
     curve = newest_facts(out)["curve"]

@@ -24,7 +24,7 @@ from training.core.loop import Budget, Run, TrainingError
 from training.core.state import StateError, newest_facts
 from training.core.trainer import Trainer
 from training.data.readers import DataError
-from training.data.sampler import Ahead, Batches
+from training.data.sampler import BatchSampler, Prefetcher
 from training.recipes import Option, Recipe
 
 COMPILED = dataclasses.replace(small.RECIPE, compile=True)
@@ -72,7 +72,7 @@ def test_the_next_batch_is_made_while_nobody_asks_for_it() -> None:
             second.set()
         return 10 * number
 
-    with Ahead(make) as ahead:
+    with Prefetcher(make) as ahead:
         assert ahead.at(0) == 0
         assert second.wait(10)
         assert [ahead.at(number) for number in (0, 1, 1, 7)] == [0, 10, 10, 70]
@@ -93,14 +93,14 @@ def test_an_error_in_a_batch_ends_the_run_at_its_step(
     error: Exception,
     seen: type[Exception],
 ) -> None:
-    at = Batches.at
+    at = BatchSampler.at
 
-    def broken(self: Batches, step: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def broken(self: BatchSampler, step: int) -> tuple[np.ndarray, np.ndarray | None]:
         if step == 6:
             raise error
         return at(self, step)
 
-    monkeypatch.setattr(Batches, "at", broken)
+    monkeypatch.setattr(BatchSampler, "at", broken)
     run = Run(recipe, small.images(), tmp_path, "no")
     with pytest.raises(seen, match=str(error)):
         run.train(Budget(steps=9, checkpoint_epochs=()), lambda _: None)
@@ -131,14 +131,14 @@ def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Makes runs scale their losses in float32, as they would in float16 on a GPU."""
 
     def scale(start: float) -> None:
-        original = loop.accelerator
+        original = loop.make_accelerator
 
         def with_scaler(*arguments: Any) -> Accelerator:
             accelerator = original(*arguments)
             accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=start, growth_interval=9)
             return accelerator
 
-        monkeypatch.setattr(loop, "accelerator", with_scaler)
+        monkeypatch.setattr(loop, "make_accelerator", with_scaler)
 
     return scale
 
@@ -206,13 +206,13 @@ def test_synchronised_normalisation_keeps_names_and_is_looked_at_by_one_process(
         assert list(ours) == list(theirs)
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     z = torch.rand(4, 8)
-    assert torch.equal(trainer.looked_at()(z), plain.looked_at()(z))
+    assert torch.equal(trainer.generator_to_inspect()(z), plain.generator_to_inspect()(z))
     synchronised = [
-        isinstance(module, nn.SyncBatchNorm) for module in trainer.looked_at().modules()
+        isinstance(module, nn.SyncBatchNorm) for module in trainer.generator_to_inspect().modules()
     ]
     assert not any(synchronised), "one process would wait for the others"
-    assert plain.looked_at() is plain.generator
-    torch.testing.assert_close(trainer.exported()(z), plain.exported()(z))
+    assert plain.generator_to_inspect() is plain.generator
+    torch.testing.assert_close(trainer.export_generator()(z), plain.export_generator()(z))
 
 
 @torch_warns

@@ -10,7 +10,7 @@ import pytest
 from tests.training import small
 from training.cli.overrides import SET_BY_HAND, OverrideError, field_types, override
 from training.data.augmentation import Augmentation
-from training.recipes import MAY_CHANGE, RECIPES, Recipe, RecipeError
+from training.recipes import CHANGEABLE_FIELDS, RECIPES, Recipe, RecipeError
 
 
 def test_each_kind_of_field_is_converted_to_its_type() -> None:
@@ -105,7 +105,7 @@ def test_every_field_that_decides_what_is_learned_can_be_set() -> None:
         part = getattr(small.RECIPE, field.name)
         if dataclasses.is_dataclass(part):
             assert {f"{field.name}.{f.name}" for f in dataclasses.fields(part)} <= names
-        elif field.name not in MAY_CHANGE:
+        elif field.name not in CHANGEABLE_FIELDS:
             assert field.name in names
 
 

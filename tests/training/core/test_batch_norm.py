@@ -11,7 +11,7 @@ from dcgan.config import ModelConfig
 from dcgan.latents import operations
 from dcgan.models.networks import Generator
 from tests.training import small
-from training.core.batch_norm import SEED, fix_statistics
+from training.core.batch_norm import STATISTICS_SEED, fix_statistics
 
 CONDITIONAL = ModelConfig(
     image_size=8,
@@ -59,7 +59,7 @@ def test_the_z_are_the_prior_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     generator.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     fix_statistics(generator, count=20, batch=16)
     assert [len(z) for z in seen] == [16, 4]
-    expected = operations.draw_latents(SEED, 0, 20, 8, "uniform").astype(np.float32)
+    expected = operations.draw_latents(STATISTICS_SEED, 0, 20, 8, "uniform").astype(np.float32)
     np.testing.assert_array_equal(torch.cat(seen).numpy(), expected)
 
 

@@ -23,7 +23,7 @@ from training.core import distributed
 from training.core.loop import Run, TrainingError
 from training.core.state import newest_facts
 from training.data.datasets import load_images
-from training.data.sampler import Batches, random
+from training.data.sampler import BatchSampler, random_generator
 from training.recipes import Recipe
 
 ROOT = Path(__file__).parents[3]
@@ -57,13 +57,13 @@ def alone(recipe: Recipe) -> list[Players]:
         for network in first
     ]
     images = pair.pictures(recipe)
-    batches = Batches(images.train, 8, recipe.seed, mirror=True, labels=images.labels)
+    batches = BatchSampler(images.train, 8, recipe.seed, mirror=True, labels=images.labels)
     turns = 2 if recipe.updates == "alternating" else 1
     for step in range(pair.STEPS):
         pictures, classes = batches.at(step // turns)
         real = torch.from_numpy(pictures.astype(np.float32) / 127.5 - 1)
         labels = None if classes is None else torch.from_numpy(classes)
-        z = random(recipe.seed, "z", step).uniform(-1, 1, (8, 8)).astype(np.float32)
+        z = random_generator(recipe.seed, "z", step).uniform(-1, 1, (8, 8)).astype(np.float32)
         mine = [
             (
                 real[half::2],
@@ -224,7 +224,7 @@ def test_a_launched_run_that_is_to_stop_saves_in_both_processes(tmp_path: Path) 
 def refused(monkeypatch: pytest.MonkeyPatch, recipe: Recipe, processes: int) -> str:
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     with pytest.raises(TrainingError) as refusal:
-        distributed.check(recipe, "no")
+        distributed.check_feasible(recipe, "no")
     return str(refusal.value)
 
 
@@ -236,4 +236,4 @@ def test_what_several_processes_can_not_do_is_refused(monkeypatch: pytest.Monkey
         monkeypatch, synchronised, 2
     )
     monkeypatch.setenv("WORLD_SIZE", "1")
-    distributed.check(synchronised, "no")
+    distributed.check_feasible(synchronised, "no")

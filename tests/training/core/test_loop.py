@@ -24,7 +24,7 @@ from training.core.loop import Budget, Run, TrainingError
 from training.core.state import StateError, newest_facts
 from training.data.datasets import Images, load_images
 from training.metrics import evaluation
-from training.recipes import Recipe, from_facts
+from training.recipes import Recipe, recipe_from_json
 
 ROOT = Path(__file__).parents[3]
 ALTERNATING = dataclasses.replace(small.RECIPE, updates="alternating")
@@ -161,15 +161,15 @@ def test_run_json_has_all_that_a_release_needs(tmp_path: Path) -> None:
     read: list[run_log.Record] = []
     run.train(
         Budget(steps=8, checkpoint_epochs=(1,)),
-        lambda line: read.append(run_log.read(tmp_path)) if "checkpoint" in line else None,
+        lambda line: read.append(run_log.read_record(tmp_path)) if "checkpoint" in line else None,
     )
     assert [[entry["images"] for entry in record.curve or []] for record in read] == [
         [40],
         [40, 64],
     ]
-    record = run_log.read(tmp_path)
+    record = run_log.read_record(tmp_path)
     assert record.curve == run.curve == newest_facts(tmp_path)["curve"]
-    assert from_facts(record.recipe or {}) == recipe
+    assert recipe_from_json(record.recipe or {}) == recipe
     assert (record.recipe_name, record.data, record.init) == ("small", "some/data", None)
     assert record.pictures == run_log.Pictures(40, 3, pictures.digest())
     [part] = record.parts
@@ -178,7 +178,7 @@ def test_run_json_has_all_that_a_release_needs(tmp_path: Path) -> None:
     again = Run(recipe, pictures, tmp_path, "no", name="small", data="moved/data")
     again.resume()
     again.train(Budget(steps=9, checkpoint_epochs=()), lambda _: None)
-    record = run_log.read(tmp_path)
+    record = run_log.read_record(tmp_path)
     assert [entry["images"] for entry in record.curve or []] == [40, 64, 72]
     assert record.data == "moved/data"
     assert [part.from_step for part in record.parts] == [0, 8]
@@ -187,7 +187,7 @@ def test_run_json_has_all_that_a_release_needs(tmp_path: Path) -> None:
 def test_a_checkpoint_that_a_kill_took_from_the_state_is_not_in_run_json(tmp_path: Path) -> None:
     """run.json is written before the state; what is gone on with is the state."""
     train(tmp_path, 12, checkpoint_epochs=(1,))
-    curve = run_log.curve(tmp_path)
+    curve = run_log.read_curve(tmp_path)
     (tmp_path / ".run.json.a1b2").write_bytes(b"half of")
     small.change_facts(tmp_path, lambda facts: facts | {"curve": curve[:1]})
     run = Run(small.RECIPE, small.images(), tmp_path, "no")
@@ -195,7 +195,9 @@ def test_a_checkpoint_that_a_kill_took_from_the_state_is_not_in_run_json(tmp_pat
     read: list[list[dict[str, Any]]] = []
     run.train(
         Budget(steps=12),
-        lambda line: read.append(run_log.curve(tmp_path)) if "training on" not in line else None,
+        lambda line: (
+            read.append(run_log.read_curve(tmp_path)) if "training on" not in line else None
+        ),
     )
     assert read[0][0] == curve[0]
     assert [len(found) for found in read] == [2, 2]
@@ -204,12 +206,12 @@ def test_a_checkpoint_that_a_kill_took_from_the_state_is_not_in_run_json(tmp_pat
 
 def test_a_run_of_before_run_json_had_the_curve_gets_it_when_it_goes_on(tmp_path: Path) -> None:
     train(tmp_path, 12, checkpoint_epochs=(1,))
-    whole = run_log.read(tmp_path)
+    whole = run_log.read_record(tmp_path)
     small.forget_new_facts(tmp_path)
-    assert run_log.read(tmp_path).curve is None
-    assert run_log.curve(tmp_path) == whole.curve
+    assert run_log.read_record(tmp_path).curve is None
+    assert run_log.read_curve(tmp_path) == whole.curve
     train(tmp_path, 12, resume=True)
-    assert run_log.read(tmp_path).curve == whole.curve
+    assert run_log.read_record(tmp_path).curve == whole.curve
 
 
 def test_init_adds_up_the_images(tmp_path: Path) -> None:
@@ -220,14 +222,14 @@ def test_init_adds_up_the_images(tmp_path: Path) -> None:
     run.train(Budget(steps=3), lambda _: None)
     assert newest_facts(tmp_path / "second")["curve"][-1]["images"] == 32 + 3 * 8
     start = run_log.Start(weights.hash, 32)
-    assert run_log.read(tmp_path / "second").init == start
+    assert run_log.read_record(tmp_path / "second").init == start
 
     again = Run(small.RECIPE, small.images(), tmp_path / "second", "no")
     again.resume()
     assert again.trainer.images_seen == 32 + 3 * 8
     assert again.trainer.step == 3
     again.train(Budget(steps=4), lambda _: None)
-    assert run_log.read(tmp_path / "second").init == start
+    assert run_log.read_record(tmp_path / "second").init == start
 
 
 def test_losses_that_are_no_numbers_stop_the_run(tmp_path: Path) -> None:
@@ -278,7 +280,7 @@ def test_batch_statistics_are_for_sampling_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The checkpoint of a recipe that samples in training mode has fixed statistics too."""
-    monkeypatch.setattr(evaluation, "MINIMUM", 16)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 16)
     recipe = dataclasses.replace(small.RECIPE, statistics="batch")
     run = Run(recipe, small.images(held_out=16), tmp_path, "no")
     run.train(Budget(steps=2), lambda _: None)
@@ -288,9 +290,9 @@ def test_batch_statistics_are_for_sampling_only(
     assert np.isfinite(entry["kid"])
 
     stored = checkpoint.load(tmp_path / "checkpoints" / "000000016").generator()
-    for name, buffer in run.trainer.exported().named_buffers():
+    for name, buffer in run.trainer.export_generator().named_buffers():
         if not name.endswith("num_batches_tracked"):
             torch.testing.assert_close(stored.get_buffer(name), buffer)
-    generator = run.trainer.exported()
+    generator = run.trainer.export_generator()
     fixed = evaluation.sample(generator, 8, 0)
     assert (fixed != evaluation.sample(generator.train(), 8, 0)).any()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.core.matmul_convolution import MEDIUM, use_matrix_products
+from training.core.matmul_convolution import MEDIUM_SIDE, use_matrix_products
 
 KERNELS = [3, 4]
 LAYERS = [nn.Conv2d, nn.ConvTranspose2d]
@@ -101,7 +101,7 @@ def test_other_layers_stay_as_they_are() -> None:
 
 
 def test_networks_keep_their_parameters() -> None:
-    assert small.RECIPE.model.image_size <= MEDIUM
+    assert small.RECIPE.model.image_size <= MEDIUM_SIDE
     for network in Generator(small.RECIPE.model), Discriminator(small.RECIPE.model):
         before = {name: value.clone() for name, value in network.state_dict().items()}
         use_matrix_products(network)

@@ -18,7 +18,13 @@ from dcgan.models.networks import Generator
 from tests.training import small
 from training.core import mode_collapse, run_log
 from training.core.loop import Budget, OnCollapse, Run, TrainingError
-from training.core.mode_collapse import Survey, Watch, idle, spread, survey
+from training.core.mode_collapse import (
+    CollapseMonitor,
+    Survey,
+    dead_and_duplicated,
+    mean_pairwise_distance,
+    measure_collapse,
+)
 from training.core.state import newest_facts
 from training.recipes import FACES
 
@@ -31,20 +37,20 @@ WIDE = dataclasses.replace(
 
 def test_maps_that_hardly_vary_are_dead_and_those_that_follow_others_duplicated() -> None:
     maps = torch.rand(16, 10, 4, 4, generator=torch.manual_seed(0))
-    assert idle(maps) == (0, 0)
+    assert dead_and_duplicated(maps) == (0, 0)
     maps[:, 3] = 0
     maps[:, 4] = 7  # says as little
     maps[:, 5] = 2 * maps[:, 0] + 1
     maps[:, 9] = maps[:, 0] + 0.01 * maps[:, 1]
-    assert idle(maps) == pytest.approx((0.2, 0.2))
-    assert idle(torch.zeros(16, 10, 4, 4)) == (1, 0)
+    assert dead_and_duplicated(maps) == pytest.approx((0.2, 0.2))
+    assert dead_and_duplicated(torch.zeros(16, 10, 4, 4)) == (1, 0)
 
 
 def test_large_maps_are_looked_at_in_some_places() -> None:
     maps = torch.rand(4, 3, 64, 32, generator=torch.manual_seed(0))
     maps[:, 1] = 0
     maps[:, 2, ::8, ::4] = maps[:, 0, ::8, ::4]
-    assert idle(maps) == pytest.approx((1 / 3, 1 / 3))
+    assert dead_and_duplicated(maps) == pytest.approx((1 / 3, 1 / 3))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,7 @@ def test_a_collapse_is_named(found: Survey, words: str | None) -> None:
     ["faces", "faces/epoch-1", "faces/epoch-5", "rooms", "rooms/epoch-5", "imagenet32", "mnist"],
 )
 def test_what_is_shipped_has_not_collapsed(name: str) -> None:
-    found = survey(checkpoint.load(WEIGHTS / name).generator(), 1.0)
+    found = measure_collapse(checkpoint.load(WEIGHTS / name).generator(), 1.0)
     assert max(found.dead) < 0.1
     assert max(found.duplicated) < 0.1
 
@@ -74,7 +80,7 @@ def test_what_is_shipped_has_not_collapsed(name: str) -> None:
 def test_a_look_leaves_g_as_it_is() -> None:
     generator = Generator(small.RECIPE.model)
     before = {name: value.clone() for name, value in generator.state_dict().items()}
-    assert survey(generator, 1.0) == survey(generator, 1.0)
+    assert measure_collapse(generator, 1.0) == measure_collapse(generator, 1.0)
     assert generator.training
     for name, value in generator.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
@@ -82,16 +88,18 @@ def test_a_look_leaves_g_as_it_is() -> None:
 
 def test_one_picture_for_every_z_is_no_spread() -> None:
     generator = Generator(small.RECIPE.model)
-    real = spread(small.pictures(64).transpose(0, 2, 3, 1))
+    real = mean_pairwise_distance(small.pictures(64).transpose(0, 2, 3, 1))
     torch.nn.init.zeros_(generator.project.weight)
-    assert survey(generator, real).spread < 0.01
+    assert measure_collapse(generator, real).spread < 0.01
 
 
 def test_a_watch_wants_to_see_it_twice_and_says_it_once() -> None:
     healthy, ill = Generator(WIDE.model), Generator(WIDE.model)
     kill(ill)
-    watch = Watch(np.zeros((8, 16, 16, 3), np.uint8))  # real ones that are all alike
-    said = [watch.look(generator) for generator in (ill, healthy, ill, ill, ill, healthy, ill, ill)]
+    watch = CollapseMonitor(np.zeros((8, 16, 16, 3), np.uint8))  # real ones that are all alike
+    said = [
+        watch.check(generator) for generator in (ill, healthy, ill, ill, ill, healthy, ill, ill)
+    ]
     assert [bool(words) for words in said] == [False, False, False, True, False, False, False, True]
 
 
@@ -114,9 +122,9 @@ def duplicate(generator: Generator) -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks every second step from the start; noise, not alike, is what these nets draw."""
-    monkeypatch.setattr(mode_collapse, "EVERY", 2)
-    monkeypatch.setattr(mode_collapse, "FROM", 2)
-    monkeypatch.setattr(mode_collapse, "COLLAPSED", 0.0)
+    monkeypatch.setattr(mode_collapse, "CHECK_INTERVAL", 2)
+    monkeypatch.setattr(mode_collapse, "FIRST_CHECK", 2)
+    monkeypatch.setattr(mode_collapse, "MIN_DIVERSITY", 0.0)
 
 
 def trained(
@@ -159,7 +167,7 @@ def test_a_run_whose_maps_die_or_repeat_each_other_warns(
     assert warning.startswith("G has collapsed at step 8: of layer ")
     assert [entry["step"] for entry in log(tmp_path) if "event" in entry] == [8]
     [at] = [entry for entry in log(tmp_path) if entry["step"] == 8 and "event" not in entry]
-    assert at["dead"] + at["duplicated"] > mode_collapse.SHARE
+    assert at["dead"] + at["duplicated"] > mode_collapse.MAX_BAD_SHARE
     assert newest_facts(tmp_path)["step"] == 12
 
 
@@ -196,17 +204,17 @@ def test_checkpoints_of_a_way_that_was_left_are_not_in_run_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[list[int]] = []
-    write = run_log.write
+    write = run_log.append_to_log
 
     def noted(run: Path, entry: dict[str, Any]) -> None:
         if "event" in entry:
-            kept.append([entry["images"] for entry in run_log.curve(run)])
+            kept.append([entry["images"] for entry in run_log.read_curve(run)])
         write(run, entry)
 
-    monkeypatch.setattr(run_log, "write", noted)
+    monkeypatch.setattr(run_log, "append_to_log", noted)
     trained(tmp_path, 12, "rollback", {5: kill}, epochs=(1,))  # an epoch is 5 steps
     assert kept == [[]]
-    assert [entry["images"] for entry in run_log.curve(tmp_path)] == [40, 96]
+    assert [entry["images"] for entry in run_log.read_curve(tmp_path)] == [40, 96]
 
 
 @pytest.mark.usefixtures("eager")
@@ -245,5 +253,5 @@ def test_a_healthy_run_of_20_minutes_is_silent(tmp_path: Path, shared: Path) -> 
     run = Run(FACES, pictures, tmp_path, on_collapse="stop")
     run.train(Budget(minutes=20, checkpoint_epochs=()), lambda line: None)
     looks = [entry for entry in log(tmp_path) if "dead" in entry]
-    assert len({entry["step"] // mode_collapse.EVERY for entry in looks}) >= 5
+    assert len({entry["step"] // mode_collapse.CHECK_INTERVAL for entry in looks}) >= 5
     assert not [entry for entry in log(tmp_path) if "event" in entry]

@@ -18,7 +18,7 @@ from training.core.loop import Budget, Run
 from training.core.state import newest_facts
 from training.data import readers
 from training.data.datasets import load_images
-from training.data.readers import DataError, rows
+from training.data.readers import DataError, read_rows
 
 ROOT = Path(__file__).parents[3]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -113,9 +113,9 @@ def test_a_shard_that_vanishes_while_it_trains_is_not_missed(tmp_path: Path) -> 
 def test_a_shard_that_vanishes_while_it_is_read_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "TOGETHER", 5)
+    monkeypatch.setattr(readers, "ROWS_PER_READ", 5)
     _, second = shards(tmp_path / "data")
-    found = rows(tmp_path / "data")
+    found = read_rows(tmp_path / "data")
     next(found)
     second.unlink()
     with pytest.raises(DataError, match=r"data is no folder of pictures.*train-00001\.parquet"):

@@ -17,15 +17,23 @@ from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.core.trainer import WARM_UP, Networks, Trainer, best_precision, ordinary
+from training.core.trainer import (
+    WARM_UP_STEPS,
+    NetworkFactory,
+    Trainer,
+    best_precision,
+    make_networks,
+)
 from training.data.datasets import Images
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.recipes import Recipe
 
 
 def make(
-    recipe: Recipe = small.RECIPE, pictures: Images | None = None, networks: Networks = ordinary
+    recipe: Recipe = small.RECIPE,
+    pictures: Images | None = None,
+    networks: NetworkFactory = make_networks,
 ) -> Trainer:
     accelerator = Accelerator(mixed_precision="no")
     return Trainer(recipe, pictures or small.images(), accelerator, networks)
@@ -73,7 +81,7 @@ def test_a_step_equals_the_formulae() -> None:
         for network in (g, d)
     )
     real = torch.from_numpy(game.batches.at(0)[0] / np.float32(127.5) - 1)
-    z = random(small.RECIPE.seed, "z", 0).uniform(-1, 1, (8, 8)).astype(np.float32)
+    z = random_generator(small.RECIPE.seed, "z", 0).uniform(-1, 1, (8, 8)).astype(np.float32)
     losses = game.train_step()
 
     fake = g(torch.from_numpy(z))
@@ -103,16 +111,18 @@ def test_the_average_follows_ever_more_slowly() -> None:
         expected = decay * expected + (1 - decay) * weight
     averaged = game.average.get_parameter("module.project.weight")
     torch.testing.assert_close(averaged, expected)
-    torch.testing.assert_close(game.exported().project.weight, averaged)
+    torch.testing.assert_close(game.export_generator().project.weight, averaged)
     plain = make(dataclasses.replace(small.RECIPE, average=0.0))
     plain.train_step()
-    torch.testing.assert_close(plain.exported().project.weight, plain.generator.project.weight)
+    torch.testing.assert_close(
+        plain.export_generator().project.weight, plain.generator.project.weight
+    )
 
 
 def test_exported_is_a_copy_with_fixed_statistics() -> None:
     game = make()
     game.train_step()
-    exported = game.exported()
+    exported = game.export_generator()
     assert not exported.training
     before = {name: value.clone() for name, value in exported.state_dict().items()}
     game.train_step()
@@ -123,7 +133,7 @@ def test_exported_is_a_copy_with_fixed_statistics() -> None:
 
 def test_other_networks_are_trained_averaged_and_exported() -> None:
     def with_output_norm(config: ModelConfig) -> tuple[Generator, Discriminator]:
-        generator, discriminator = ordinary(config)
+        generator, discriminator = make_networks(config)
         generator.norms.append(torch.nn.BatchNorm2d(config.channels))
         return generator, discriminator
 
@@ -132,7 +142,7 @@ def test_other_networks_are_trained_averaged_and_exported() -> None:
     for averaged, source in ((True, game.average.module), (False, game.generator)):
         trained = source.get_parameter("norms.2.weight")
         assert not torch.equal(trained, torch.ones(3))
-        exported = game.exported(averaged)
+        exported = game.export_generator(averaged)
         assert torch.equal(exported.get_parameter("norms.2.weight"), trained)
         pictures = torch.atanh(exported(torch.rand(64, 8) * 2 - 1).double())
         assert pictures.std((0, 2, 3)).sub(1).abs().max() < 0.2  # normalised, not as small as ever
@@ -143,7 +153,7 @@ def test_init_takes_the_weights_and_warms_up(tmp_path: Path) -> None:
     for _ in range(5):
         first.train_step()
     card = "---\nimages_seen: 1234\n---\n"
-    weights = checkpoint.save(tmp_path, first.exported(), first.discriminator, card)
+    weights = checkpoint.save(tmp_path, first.export_generator(), first.discriminator, card)
 
     game = make(dataclasses.replace(small.RECIPE, seed=7))
     assert game.images_seen == 0
@@ -158,11 +168,18 @@ def test_init_takes_the_weights_and_warms_up(tmp_path: Path) -> None:
         return game.optimisers["adam_g"].param_groups[0]["lr"]
 
     rates = []
-    for step in (0, 1, WARM_UP // 2 - 1, WARM_UP - 1, WARM_UP, WARM_UP + 50):
+    for step in (
+        0,
+        1,
+        WARM_UP_STEPS // 2 - 1,
+        WARM_UP_STEPS - 1,
+        WARM_UP_STEPS,
+        WARM_UP_STEPS + 50,
+    ):
         game.step = step
         game.train_step()
         rates.append(rate() / small.RECIPE.learning_rate)
-    assert rates == pytest.approx([1 / WARM_UP, 2 / WARM_UP, 0.5, 1, 1, 1])
+    assert rates == pytest.approx([1 / WARM_UP_STEPS, 2 / WARM_UP_STEPS, 0.5, 1, 1, 1])
 
     fresh = make()
     fresh.train_step()
@@ -172,7 +189,7 @@ def test_init_takes_the_weights_and_warms_up(tmp_path: Path) -> None:
 def test_init_warms_up_from_a_card_without_a_count(tmp_path: Path) -> None:
     first = make()
     game = make()
-    game.start_from(checkpoint.save(tmp_path, first.exported(), first.discriminator, ""))
+    game.start_from(checkpoint.save(tmp_path, first.export_generator(), first.discriminator, ""))
     game.train_step()
     assert game.images_seen == 8
     assert game.optimisers["adam_d"].param_groups[0]["lr"] < small.RECIPE.learning_rate
@@ -180,7 +197,7 @@ def test_init_warms_up_from_a_card_without_a_count(tmp_path: Path) -> None:
 
 def test_init_wants_the_recipe_s_network(tmp_path: Path) -> None:
     game = make()
-    weights = checkpoint.save(tmp_path, game.exported(), game.discriminator, "")
+    weights = checkpoint.save(tmp_path, game.export_generator(), game.discriminator, "")
     other = dataclasses.replace(small.RECIPE.model, norm_eps=1e-8)
     with pytest.raises(CheckpointError, match="another network than the recipe's; compare"):
         make(dataclasses.replace(small.RECIPE, model=other)).start_from(weights)
@@ -208,7 +225,7 @@ def test_class_conditional_networks_get_their_labels() -> None:
     game.train_step()
     losses = game.train_step()
     assert all(torch.isfinite(value) for value in losses.values())
-    drawn = game.exported()(torch.zeros(3, 4), torch.arange(3))
+    drawn = game.export_generator()(torch.zeros(3, 4), torch.arange(3))
     assert (drawn[0] != drawn[1]).any()
     assert drawn.min() >= 0
 

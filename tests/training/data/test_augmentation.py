@@ -12,8 +12,8 @@ from accelerate import Accelerator
 
 from tests.training import small
 from training.core.trainer import Trainer
-from training.data.augmentation import DRAWS, Augmentation, augment
-from training.data.sampler import random
+from training.data.augmentation import DRAWS_PER_IMAGE, Augmentation, augment
+from training.data.sampler import random_generator
 
 ALL = Augmentation(brightness=0.25, saturation=0.5, contrast=0.25, translation=0.125, cutout=0.5)
 
@@ -24,7 +24,7 @@ def images(count: int = 6, size: int = 16) -> torch.Tensor:
 
 
 def draws(count: int = 6, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((count, DRAWS))
+    return np.random.default_rng(seed).random((count, DRAWS_PER_IMAGE))
 
 
 def test_colour_equals_the_formulae() -> None:
@@ -121,9 +121,11 @@ def test_both_of_d_s_batches_and_g_s_are_augmented() -> None:
     game = Trainer(recipe, small.images(), Accelerator(mixed_precision="no"))
     g, d = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
     real = torch.from_numpy(game.batches.at(0)[0] / np.float32(127.5) - 1)
-    z = random(recipe.seed, "z", 0).uniform(-1, 1, (8, 8)).astype(np.float32)
+    z = random_generator(recipe.seed, "z", 0).uniform(-1, 1, (8, 8)).astype(np.float32)
     seen = {
-        purpose: random(recipe.seed, f"augmentation of {purpose}", 0).random((8, DRAWS))
+        purpose: random_generator(recipe.seed, f"augmentation of {purpose}", 0).random(
+            (8, DRAWS_PER_IMAGE)
+        )
         for purpose in ("real", "fake", "fake for G")
     }
     losses = game.train_step()

@@ -20,9 +20,9 @@ from PIL import ExifTags, Image
 from tests.training import small
 from tests.training.hub import serve
 from training.data import datasets
-from training.data.datasets import HELD_OUT, Images, load_images, place
-from training.data.readers import DataError, decode
-from training.data.sampler import Batches
+from training.data.datasets import DEFAULT_HELD_OUT, Images, hash_position, load_images
+from training.data.readers import DataError, decode_image
+from training.data.sampler import BatchSampler
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -108,7 +108,7 @@ def test_jpegs_are_decoded_as_pillow_does(subsampling: int, turned: bool) -> Non
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=80, subsampling=subsampling, exif=exif)
     expected = np.asarray(Image.open(content)).transpose(2, 0, 1)
-    np.testing.assert_array_equal(decode(content.getvalue(), 64, 3), expected)
+    np.testing.assert_array_equal(decode_image(content.getvalue(), 64, 3), expected)
 
 
 def test_jpegs_that_are_cut_off_or_grey_are_left_out() -> None:
@@ -117,10 +117,10 @@ def test_jpegs_that_are_cut_off_or_grey_are_left_out() -> None:
     picture.save(content, "JPEG", quality=95)
     picture.convert("L").save(grey, "JPEG", quality=95)
     picture.convert("CMYK").save(cmyk, "JPEG", quality=95)
-    assert decode(content.getvalue()[:-200], 16, 3) == "broken"
-    assert decode(grey.getvalue(), 16, 3) == "grey"
+    assert decode_image(content.getvalue()[:-200], 16, 3) == "broken"
+    assert decode_image(grey.getvalue(), 16, 3) == "grey"
     expected = np.asarray(Image.open(cmyk).convert("RGB")).transpose(2, 0, 1)
-    np.testing.assert_array_equal(decode(cmyk.getvalue(), 16, 3), expected)
+    np.testing.assert_array_equal(decode_image(cmyk.getvalue(), 16, 3), expected)
 
 
 def test_a_jpeg_that_claims_to_be_gigantic_is_left_out() -> None:
@@ -129,14 +129,14 @@ def test_a_jpeg_that_claims_to_be_gigantic_is_left_out() -> None:
     damaged = bytearray(content.getvalue())
     sides = damaged.index(b"\xff\xc0") + 5  # of the frame's header
     damaged[sides : sides + 4] = b"\xff\xdc\xff\xdc"
-    assert decode(bytes(damaged), 16, 3) == "broken"
+    assert decode_image(bytes(damaged), 16, 3) == "broken"
 
 
 def test_one_coloured_pixel_is_enough() -> None:
     picture = np.zeros((3, 16, 16), np.uint8)
-    assert isinstance(decode(small.png(picture), 16, 3), str)
+    assert isinstance(decode_image(small.png(picture), 16, 3), str)
     picture[0, 3, 3] = 1
-    np.testing.assert_array_equal(decode(small.png(picture), 16, 3), picture)
+    np.testing.assert_array_equal(decode_image(small.png(picture), 16, 3), picture)
 
 
 def test_large_sets_are_decoded_by_several_processes_alike(
@@ -145,8 +145,8 @@ def test_large_sets_are_decoded_by_several_processes_alike(
     folder = small.write_folder(tmp_path, 40)
     (folder / "020 text.jpg").write_text("not a picture at all")
     alone = load_images(folder, 16, 3)
-    monkeypatch.setattr(datasets, "TOGETHER", 3)
-    monkeypatch.setattr(datasets, "ALONE", 2)
+    monkeypatch.setattr(datasets, "IMAGES_PER_TASK", 3)
+    monkeypatch.setattr(datasets, "MIN_TASKS_FOR_PROCESSES", 2)
     together = load_images(folder, 16, 3)
     np.testing.assert_array_equal(together.train, alone.train)
     np.testing.assert_array_equal(together.held_out, alone.held_out)
@@ -156,8 +156,8 @@ def test_large_sets_are_decoded_by_several_processes_alike(
 def test_a_source_that_breaks_off_is_an_error_in_several_processes_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "TOGETHER", 3)
-    monkeypatch.setattr(datasets, "ALONE", 2)
+    monkeypatch.setattr(datasets, "IMAGES_PER_TASK", 3)
+    monkeypatch.setattr(datasets, "MIN_TASKS_FOR_PROCESSES", 2)
 
     def rows(*_: object) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         for number, picture in enumerate(small.pictures(30)):
@@ -165,7 +165,7 @@ def test_a_source_that_breaks_off_is_an_error_in_several_processes_too(
                 raise DataError("a shard is gone")
             yield f"{number}", small.png(picture), {}
 
-    monkeypatch.setattr(datasets, "rows", rows)
+    monkeypatch.setattr(datasets, "read_rows", rows)
     with pytest.raises(DataError, match="a shard is gone"):
         load_images(tmp_path, 16, 3)
 
@@ -186,7 +186,7 @@ def test_memory_is_flat_over_a_million_pictures(monkeypatch: pytest.MonkeyPatch)
                 resident.append(process.memory_info().rss / 2**20)
             yield f"{number}", contents[number % 500], {}
 
-    monkeypatch.setattr(datasets, "rows", rows)
+    monkeypatch.setattr(datasets, "read_rows", rows)
     found = load_images("a million", 16, 3)
     assert len(found.train) + len(found.held_out) == 1_000_000
     assert max(resident) - resident[1] < 20, resident
@@ -278,7 +278,7 @@ def test_a_data_set_that_the_hub_has_not_is_a_sentence(tmp_path: Path) -> None:
 
 def test_one_in_twelve_is_held_out_wherever_it_is_found() -> None:
     contents = [f"picture {i}".encode() for i in range(6000)]
-    sides = [place(content, {}) < HELD_OUT for content in contents]
+    sides = [hash_position(content, {}) < DEFAULT_HELD_OUT for content in contents]
     assert 430 < sum(sides) < 570
     assert [i for i in range(60) if sides[i]] == [8, 14, 33, 58]
 
@@ -286,13 +286,17 @@ def test_one_in_twelve_is_held_out_wherever_it_is_found() -> None:
 def test_a_person_is_on_one_side_only() -> None:
     contents = [f"picture {i}".encode() for i in range(300)]
     for person in range(40):
-        sides = {place(content, {"person": person}) < HELD_OUT for content in contents}
+        sides = {
+            hash_position(content, {"person": person}) < DEFAULT_HELD_OUT for content in contents
+        }
         assert len(sides) == 1
-    people = [place(b"", {"person": person}) < HELD_OUT for person in range(6000)]
+    people = [hash_position(b"", {"person": person}) < DEFAULT_HELD_OUT for person in range(6000)]
     assert 430 < sum(people) < 570
     for unknown in -1, None:
-        sides = [place(content, {"person": unknown}) < HELD_OUT for content in contents]
-        assert sides == [place(content, {}) < HELD_OUT for content in contents]
+        sides = [
+            hash_position(content, {"person": unknown}) < DEFAULT_HELD_OUT for content in contents
+        ]
+        assert sides == [hash_position(content, {}) < DEFAULT_HELD_OUT for content in contents]
 
 
 def test_real_faces_are_split_by_person(shared: Path) -> None:
@@ -301,15 +305,15 @@ def test_real_faces_are_split_by_person(shared: Path) -> None:
     sides: dict[int, set[bool]] = {}
     for entry in table.to_pylist():
         if entry["person"] >= 0:
-            side = place(entry["image"]["bytes"], entry) < HELD_OUT
+            side = hash_position(entry["image"]["bytes"], entry) < DEFAULT_HELD_OUT
             sides.setdefault(entry["person"], set()).add(side)
     assert len(sides) > 500
     assert all(len(side) == 1 for side in sides.values())
 
 
-def batches(count: int = 40, **options: Any) -> Batches:
+def batches(count: int = 40, **options: Any) -> BatchSampler:
     defaults: dict[str, Any] = {"batch_size": 8, "seed": 3, "mirror": False}
-    return Batches(small.pictures(count), **(defaults | options))
+    return BatchSampler(small.pictures(count), **(defaults | options))
 
 
 def test_a_batch_is_a_function_of_seed_and_step() -> None:

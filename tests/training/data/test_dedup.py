@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import app
 from training.data import dedup, semantic_hash
-from training.data.readers import rows
+from training.data.readers import read_rows
 from training.data.semantic_hash import BITS, SIDE
 
 COUNT = 300
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(semantic_hash, "STEPS", 200)
+    monkeypatch.setattr(semantic_hash, "TRAINING_STEPS", 200)
 
 
 def scene(seed: int) -> Pillow.Image:
@@ -87,7 +87,7 @@ def test_the_first_of_each_group_is_kept_with_its_columns(folder: Path, tmp_path
     assert facts["groups"] == [[seed, COUNT + seed] for seed in range(4)]
     with Pillow.open(out / dedup.SHEET) as sheet:
         assert sheet.width > sheet.height > SIDE
-    originals, kept = list(rows(folder)), list(rows(out))
+    originals, kept = list(read_rows(folder)), list(read_rows(out))
     assert [row["label"] for *_, row in kept] == [*range(COUNT), COUNT + 4]
     assert kept[7] == originals[7]
     assert list(kept[0][2]) == ["label", "note"]
@@ -105,13 +105,19 @@ def test_a_second_run_leaves_out_what_the_first_found(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    dedup.dedup(str(folder), whole, dedup.ALIKE, False, processes=1, say=lambda text: None)
+    dedup.deduplicate(
+        str(folder), whole, dedup.MIN_CORRELATION, False, processes=1, say=lambda text: None
+    )
     with monkeypatch.context() as context:
         context.setattr(dedup, "write_shards", _killed)
         with pytest.raises(KeyboardInterrupt):
-            dedup.dedup(str(folder), out, dedup.ALIKE, False, processes=1, say=lambda text: None)
-    monkeypatch.setattr(dedup, "find", _killed)  # it is not asked again
-    dedup.dedup(str(folder), out, dedup.ALIKE, False, processes=1, say=lambda text: None)
+            dedup.deduplicate(
+                str(folder), out, dedup.MIN_CORRELATION, False, processes=1, say=lambda text: None
+            )
+    monkeypatch.setattr(dedup, "find_duplicates", _killed)  # it is not asked again
+    dedup.deduplicate(
+        str(folder), out, dedup.MIN_CORRELATION, False, processes=1, say=lambda text: None
+    )
     name = "train-00000.parquet"
     assert (out / name).read_bytes() == (whole / name).read_bytes()
 
@@ -134,7 +140,7 @@ def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_is_refused_before_long_work(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dedup, "thumbnails", _killed)
+    monkeypatch.setattr(dedup, "make_thumbnails", _killed)
     (tmp_path / "letter.txt").write_text("mine")
     code, _, error = command(folder, tmp_path)
     assert (code, "is not empty" in error) == (1, True)
@@ -152,7 +158,7 @@ def test_near_codes_are_found_among_many() -> None:
     apart = (BITS - signs @ signs.T) / 2
     one, other = np.nonzero(np.triu(apart <= 8, 1))
     wanted = set(zip(one.tolist(), other.tolist(), strict=True))
-    found = set(map(tuple, semantic_hash.near(codes, 8).tolist()))
+    found = set(map(tuple, semantic_hash.near_pairs(codes, 8).tolist()))
     assert len(wanted) > 400
     assert found <= wanted
     assert len(found) > 0.98 * len(wanted)
@@ -161,14 +167,16 @@ def test_near_codes_are_found_among_many() -> None:
 def test_equal_codes_hang_together() -> None:
     codes = np.packbits(np.random.default_rng(1).random((50, BITS)) < 0.5, axis=1)
     again = np.concatenate([codes, np.repeat(codes[:1], 200, axis=0)])
-    groups = dedup.groups(semantic_hash.near(again, 0), len(again))
+    groups = dedup.connected_groups(semantic_hash.near_pairs(again, 0), len(again))
     assert groups == [[0, *range(50, 250)]]
-    assert semantic_hash.near(codes, 0).shape == (0, 2)
-    assert dedup.groups(semantic_hash.near(codes, 0), len(codes)) == []
+    assert semantic_hash.near_pairs(codes, 0).shape == (0, 2)
+    assert dedup.connected_groups(semantic_hash.near_pairs(codes, 0), len(codes)) == []
 
 
 def test_a_pair_that_is_found_twice_counts_once_as_its_best() -> None:
-    pairs, alike = dedup.once(np.array([[3, 1], [1, 13], [0, 12]]), np.array([0.5, 0.9, 0.7]), 10)
+    pairs, alike = dedup.unique_pairs(
+        np.array([[3, 1], [1, 13], [0, 12]]), np.array([0.5, 0.9, 0.7]), 10
+    )
     assert pairs.tolist() == [[0, 2], [1, 3]]
     assert alike.tolist() == [0.7, 0.9]
 

@@ -24,12 +24,12 @@ from tests.training.hub import serve
 from training.__main__ import app
 from training.data.datasets import load_images
 from training.data.prepare import shards as making
-from training.data.prepare.centres import centre
+from training.data.prepare.centres import crop_centre
 from training.data.prepare.shards import REPORT, write_shards
-from training.data.readers import DataError, rows
+from training.data.readers import DataError, read_rows
 
 ROOT = Path(__file__).parents[3]
-CUT, SETTINGS = partial(centre, size=64), {"centre": 64}
+CUT, SETTINGS = partial(crop_centre, size=64), {"centre": 64}
 
 
 def webp(seed: int, width: int, height: int) -> bytes:
@@ -61,7 +61,7 @@ def shards(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_database_is_read_as_it_stands(database: Path) -> None:
-    found = list(rows(database))
+    found = list(read_rows(database))
     assert len(found) == 42
     assert found[1][0] == f"{1:040x}"
     with Image.open(io.BytesIO(found[1][1])) as picture:
@@ -133,8 +133,8 @@ def test_memory_is_flat_over_a_hundred_shards(
 ) -> None:
     content, process, resident = webp(0, 64, 64), psutil.Process(), []
     found = [(f"{number}", content, {}) for number in range(100_000)]
-    monkeypatch.setattr(making, "rows", lambda source: iter(found))
-    monkeypatch.setattr(making, "columns", lambda source: {})
+    monkeypatch.setattr(making, "read_rows", lambda source: iter(found))
+    monkeypatch.setattr(making, "column_types", lambda source: {})
 
     def say(line: str) -> None:
         resident.append(process.memory_info().rss / 2**20)
@@ -147,7 +147,7 @@ def test_memory_is_flat_over_a_hundred_shards(
 def test_nothing_to_keep_and_a_damaged_database_are_a_sentence_each(
     database: Path, tmp_path: Path
 ) -> None:
-    large = partial(centre, size=512)
+    large = partial(crop_centre, size=512)
     with pytest.raises(DataError, match=r"nothing to keep.*small"):
         write_shards(str(database), tmp_path / "a", large, {}, processes=1)
     damaged = tmp_path / "damaged"

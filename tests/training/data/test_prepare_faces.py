@@ -11,8 +11,8 @@ from PIL import Image
 
 from dcgan.media.face_alignment import LEFT_EYE, RIGHT_EYE, Box, detect_faces, find_eyes
 from training.attributes.landmarks import EYE_LEFT, EYE_RIGHT, Landmarks
-from training.data.prepare.faces import Faces
-from training.data.prepare.images import encoded
+from training.data.prepare.faces import FaceCropper
+from training.data.prepare.images import encode_image
 
 SIDE = 250
 
@@ -29,7 +29,7 @@ def opened(content: bytes) -> Image.Image:
 def right(portrait: Path) -> bool:
     """Whether it gives one face, round the middle, that fills a fair part of the photograph."""
     found = detect_faces(np.asarray(Image.open(portrait).convert("L")), 64)
-    faces, _ = Faces(64, 64)(portrait.read_bytes())
+    faces, _ = FaceCropper(64, 64)(portrait.read_bytes())
     x, y, side = found[0] if len(found) == 1 else (0, 0, 0)
     round_middle = x < SIDE / 2 < x + side and y < SIDE / 2 < y + side
     return len(faces) == 1 and round_middle and 0.2 < side / SIDE < 0.7
@@ -51,13 +51,13 @@ def test_each_kind_of_photograph_is_counted(portraits: list[Path]) -> None:
     two = Image.new("RGB", (2 * SIDE, SIDE))
     two.paste(photograph, (0, 0))
     two.paste(opened(portraits[3].read_bytes()), (SIDE, 0))
-    faces = Faces(64, 64)
+    faces = FaceCropper(64, 64)
     assert faces(content)[1] == "one face"
-    cut, outcome = faces(encoded(two))
+    cut, outcome = faces(encode_image(two))
     assert (len(cut), outcome) == (2, "several faces")
-    assert len(Faces(64, 64, largest=True)(encoded(two))[0]) == 1
-    assert faces(encoded(photograph.resize((120, 120)))) == ([], "small")
-    assert faces(encoded(Image.new("RGB", (SIDE, SIDE), "grey"))) == ([], "no face")
+    assert len(FaceCropper(64, 64, largest=True)(encode_image(two))[0]) == 1
+    assert faces(encode_image(photograph.resize((120, 120)))) == ([], "small")
+    assert faces(encode_image(Image.new("RGB", (SIDE, SIDE), "grey"))) == ([], "no face")
     assert faces(content[:1000]) == ([], "unreadable")
 
 
@@ -66,7 +66,7 @@ def test_a_large_photograph_gives_the_same_face(portraits: list[Path]) -> None:
     large = photograph.resize((8 * SIDE, 8 * SIDE), Image.Resampling.BICUBIC)
     [found], [larger] = (detect_faces(np.asarray(p.convert("L")), 64) for p in (photograph, large))
     np.testing.assert_allclose(np.array(larger) / 8, found, atol=5)
-    [[small], [same]] = (Faces(64, 64)(encoded(p))[0] for p in (photograph, large))
+    [[small], [same]] = (FaceCropper(64, 64)(encode_image(p))[0] for p in (photograph, large))
     difference = np.asarray(opened(small)).astype(float) - np.asarray(opened(same))
     assert np.abs(difference).mean() < 12
 
@@ -76,7 +76,7 @@ def test_aligned_eyes_lie_where_they_should_also_of_tilted_heads(portraits: list
     for number, portrait in enumerate(portraits[:12]):
         angle = (-12, 0, 12)[number % 3]
         tilted = opened(portrait.read_bytes()).rotate(angle, Image.Resampling.BICUBIC)
-        for face in Faces(128, 64, aligned=True)(encoded(tilted))[0]:
+        for face in FaceCropper(128, 64, aligned=True)(encode_image(tilted))[0]:
             points = landmarks(np.asarray(opened(face).resize((64, 64), Image.Resampling.BOX)))
             if points is not None:
                 eyes = points[EYE_LEFT].mean(0), points[EYE_RIGHT].mean(0)

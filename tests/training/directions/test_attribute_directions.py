@@ -12,16 +12,16 @@ from dcgan.latents import operations
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from tests import tiny
-from training.attributes.scores import Instruments, stated
+from training.attributes.scores import ScorerPair, display_scores
 from training.directions import attribute
 from training.directions.attribute import (
-    NamedError,
-    changes,
-    choose,
-    drawn,
-    fit,
-    in_spreads,
-    others,
+    DirectionError,
+    choose_directions,
+    effect_sizes,
+    fit_directions,
+    off_target_effect,
+    render_latents,
+    score_changes,
 )
 
 SIZE = tiny.CONFIG.z_size
@@ -44,9 +44,9 @@ class Known:
 
         def remember(model: Model, zs: np.ndarray) -> np.ndarray:
             self.zs = zs
-            return drawn(model, zs)
+            return render_latents(model, zs)
 
-        monkeypatch.setattr(attribute, "drawn", remember)
+        monkeypatch.setattr(attribute, "render_latents", remember)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         assert len(pictures) == len(self.zs)
@@ -60,13 +60,13 @@ TWO = np.array([3.0, 4.0, 0, 0, 0, 0, 0, 0])
 
 
 @pytest.fixture
-def seeing(monkeypatch: pytest.MonkeyPatch) -> Instruments:
+def seeing(monkeypatch: pytest.MonkeyPatch) -> ScorerPair:
     known = Known({"one": ONE, "two": TWO}, monkeypatch)
-    return Instruments(known, known, None, {}, {})
+    return ScorerPair(known, known, None, {}, {})
 
 
-def test_a_regression_finds_what_scores_are_made_of(model: Model, seeing: Instruments) -> None:
-    fitted = fit(model, seeing, 200, looked=60)
+def test_a_regression_finds_what_scores_are_made_of(model: Model, seeing: ScorerPair) -> None:
+    fitted = fit_directions(model, seeing, 200, looked=60)
     regression = fitted.ways["regression"]
     np.testing.assert_allclose(regression["one"], STEP * ONE / 2, atol=1e-3)
     np.testing.assert_allclose(regression["two"], STEP * TWO / 5, atol=1e-2)
@@ -75,8 +75,8 @@ def test_a_regression_finds_what_scores_are_made_of(model: Model, seeing: Instru
     assert "exemplars" not in fitted.ways
 
 
-def test_alone_moves_one_thing_and_no_other(model: Model, seeing: Instruments) -> None:
-    fitted = fit(model, seeing, 200, looked=60)
+def test_alone_moves_one_thing_and_no_other(model: Model, seeing: ScorerPair) -> None:
+    fitted = fit_directions(model, seeing, 200, looked=60)
     alone = fitted.ways["alone"]
     np.testing.assert_allclose(alone["one"] @ TWO, 0, atol=1e-2)
     np.testing.assert_allclose(alone["two"] @ ONE, 0, atol=1e-2)
@@ -87,44 +87,46 @@ def test_alone_moves_one_thing_and_no_other(model: Model, seeing: Instruments) -
     np.testing.assert_allclose(alone["one"][:2] / STEP, [0.8, -0.6], atol=1e-2)
 
 
-def test_changes_are_those_of_one_step_on_new_draws(model: Model, seeing: Instruments) -> None:
+def test_changes_are_those_of_one_step_on_new_draws(model: Model, seeing: ScorerPair) -> None:
     step = np.array([0.5, 0, 0, 0, 0, 0, 0, 0])
-    found = changes(model, seeing.fitting, step, 7, 6, 4)
+    found = score_changes(model, seeing.fitting, step, 7, 6, 4)
     np.testing.assert_allclose(found["one"], [1.0] * 6)
     np.testing.assert_allclose(found["two"], [1.5] * 4 + [np.nan] * 2)
-    assert in_spreads(found, {"one": 2.0, "two": 0.5}) == pytest.approx({"one": 0.5, "two": 3})
-    assert others("one", {"one": 9, "two": 3, "three": -4}) == 5
+    assert effect_sizes(found, {"one": 2.0, "two": 0.5}) == pytest.approx({"one": 0.5, "two": 3})
+    assert off_target_effect("one", {"one": 9, "two": 3, "three": -4}) == 5
 
 
 def test_the_way_that_moves_its_own_and_little_else_is_chosen(
-    model: Model, seeing: Instruments
+    model: Model, seeing: ScorerPair
 ) -> None:
-    fitted = fit(model, seeing, 200, looked=60)
-    chosen = choose(model, seeing, fitted)
+    fitted = fit_directions(model, seeing, 200, looked=60)
+    chosen = choose_directions(model, seeing, fitted)
     assert {name: way for name, (way, _) in chosen.items()} == {"one": "alone", "two": "alone"}
     np.testing.assert_array_equal(chosen["one"][1], fitted.ways["alone"]["one"])
     only = dataclasses.replace(fitted, ways={"regression": fitted.ways["regression"]})
-    assert choose(model, seeing, only)["one"][0] == "regression"
+    assert choose_directions(model, seeing, only)["one"][0] == "regression"
 
 
 def test_what_samples_do_not_show_is_a_sentence(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Known({"one": ONE, "two": 0 * TWO}, monkeypatch)
-    with pytest.raises(NamedError, match="'two' can't be told apart in the 60 samples"):
-        fit(model, Instruments(known, known, None, {}, {}), 100, looked=60)
+    with pytest.raises(DirectionError, match="'two' can't be told apart in the 60 samples"):
+        fit_directions(model, ScorerPair(known, known, None, {}, {}), 100, looked=60)
 
 
-def test_probabilities_are_told_of_logits_alone(seeing: Instruments) -> None:
+def test_probabilities_are_told_of_logits_alone(seeing: ScorerPair) -> None:
     scores = np.array([0.0, 2.0])
-    assert stated(seeing.fitting, "one", scores) == pytest.approx([0.5, 1 / (1 + np.exp(-2))])
-    assert stated(seeing.fitting, "yaw", scores) == pytest.approx(scores)
+    assert display_scores(seeing.fitting, "one", scores) == pytest.approx(
+        [0.5, 1 / (1 + np.exp(-2))]
+    )
+    assert display_scores(seeing.fitting, "yaw", scores) == pytest.approx(scores)
 
 
 def test_pictures_of_any_z_are_those_of_its_text(model: Model) -> None:
     zs = operations.draw_latents(1, 0, 3, SIZE, "uniform")
     expected = model.render([model.sample(1, index) for index in range(3)])
-    assert np.abs(drawn(model, zs).astype(int) - expected).max() <= 1
+    assert np.abs(render_latents(model, zs).astype(int) - expected).max() <= 1
 
 
 WEIGHTS = Path(__file__).parents[3] / "weights"

@@ -26,15 +26,15 @@ from training.__main__ import app
 from training.core.state import StateError
 from training.experiments import ablation, figures, rooms
 from training.metrics import evaluation
-from training.metrics.evaluation import Distance
+from training.metrics.evaluation import Evaluator
 from training.recipes import ROOMS, Recipe
 
 
 @pytest.fixture(scope="module")
-def distance() -> Distance:
+def distance() -> Evaluator:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(evaluation, "MINIMUM", 8)
-        return Distance(small.pictures(8))
+        patched.setattr(evaluation, "MIN_HELD_OUT", 8)
+        return Evaluator(small.pictures(8))
 
 
 class Playing(Generator):
@@ -57,10 +57,10 @@ class Playing(Generator):
         return self.get_buffer("pictures")[which] + 0 * super().forward(z)
 
 
-def test_a_recipe_is_trained_and_measured_with_and_without_averaging(distance: Distance) -> None:
-    [averaged] = ablation.measure(small.RECIPE, small.images(), 80, distance)["curve"]
+def test_a_recipe_is_trained_and_measured_with_and_without_averaging(distance: Evaluator) -> None:
+    [averaged] = ablation.train_and_measure(small.RECIPE, small.images(), 80, distance)["curve"]
     plain = dataclasses.replace(small.RECIPE, average=0.0)
-    [found] = ablation.measure(plain, small.images(), 80, distance)["curve"]
+    [found] = ablation.train_and_measure(plain, small.images(), 80, distance)["curve"]
     assert found["images"] == averaged["images"] == 80
     assert found["kid"] == averaged["kid_last"]  # averaging changes no step
     assert averaged["kid"] != averaged["kid_last"]
@@ -68,12 +68,12 @@ def test_a_recipe_is_trained_and_measured_with_and_without_averaging(distance: D
 
 
 def test_neither_looks_nor_figures_on_the_way_change_a_run(
-    distance: Distance, monkeypatch: pytest.MonkeyPatch
+    distance: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = dataclasses.replace(small.RECIPE, average=0.0)
-    [once] = ablation.measure(plain, small.images(), 72, distance)["curve"]
+    [once] = ablation.train_and_measure(plain, small.images(), 72, distance)["curve"]
     monkeypatch.setattr(ablation, "CHECKED", 2)
-    often = ablation.measure(plain, small.images(), 72, distance, points=2)["curve"]
+    often = ablation.train_and_measure(plain, small.images(), 72, distance, points=2)["curve"]
     assert [entry["images"] for entry in often] == [40, 72]
     assert (often[-1]["kid"], often[-1]["spread"]) == (once["kid"], once["spread"])
 
@@ -90,7 +90,7 @@ def test_neither_looks_nor_figures_on_the_way_change_a_run(
     ids=["one picture", "two pictures", "as many as real ones", "for a while", "once more"],
 )
 def test_a_generator_of_one_picture_has_collapsed(
-    distance: Distance,
+    distance: Evaluator,
     monkeypatch: pytest.MonkeyPatch,
     kinds: list[int],
     collapsed: int | None,
@@ -102,17 +102,17 @@ def test_a_generator_of_one_picture_has_collapsed(
     monkeypatch.setattr(ablation, "CHECKED", 1)
     images = len(kinds) * small.RECIPE.batch_size
     plain = dataclasses.replace(small.RECIPE, average=0.0)
-    found = ablation.measure(plain, small.images(), images, distance, networks=networks)
+    found = ablation.train_and_measure(plain, small.images(), images, distance, networks=networks)
     assert found.get("collapsed") == collapsed
     assert found["curve"][-1]["spread"] == pytest.approx(share, abs=0.05)
 
 
 def test_losses_that_are_no_numbers_end_a_run(
-    distance: Distance, monkeypatch: pytest.MonkeyPatch
+    distance: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ablation, "CHECKED", 2)
     wild = dataclasses.replace(small.RECIPE, learning_rate=1e30)
-    found = ablation.measure(wild, small.images(), 800, distance)
+    found = ablation.train_and_measure(wild, small.images(), 800, distance)
     assert found == {"curve": [], "diverged": 2}
 
 
@@ -128,16 +128,18 @@ def test_what_a_file_lacks_is_trained_and_nothing_else(
     clock = SimpleNamespace(monotonic=iter(range(0, 6000, 60)).__next__)  # a minute a look
     monkeypatch.setattr(ablation, "time", clock)
     monkeypatch.setattr(figures, "time", clock)
-    facts = ablation.run({"one": "a"}, 2, {"images": 8}, {"training": 9}, out, train, print)
+    facts = ablation.run_variants(
+        {"one": "a"}, 2, {"images": 8}, {"training": 9}, out, train, print
+    )
     assert (facts["run"]["minutes"], facts["run"]["data"]) == (2, {"training": 9})
     both = {"one": "a", "two": "bb"}
-    facts = ablation.run(both, 2, {"images": 8}, {"training": 9}, out, train, print)
+    facts = ablation.run_variants(both, 2, {"images": 8}, {"training": 9}, out, train, print)
     assert trained == [("a", 0), ("a", 1), ("bb", 0), ("bb", 1)]
     assert facts == json.loads(out.read_text())
     assert facts["trained"]["two"]["1"] == {"kid": 3}
     assert facts["run"]["minutes"] == 4  # those before and those now
     with pytest.raises(StateError, match="another images: give a new file"):
-        ablation.run(both, 2, {"images": 16}, {}, out, train, print)
+        ablation.run_variants(both, 2, {"images": 16}, {}, out, train, print)
 
 
 def test_several_processes_train_and_rows_keep_their_order(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_several_processes_train_and_rows_keep_their_order(tmp_path: Path) -> No
 
     said: list[str] = []
     rows = {"last": 2, "early": 0, "early, too": 0}
-    facts = ablation.run(rows, 1, {}, {}, out, train, said.append, processes=2)
+    facts = ablation.run_variants(rows, 1, {}, {}, out, train, said.append, processes=2)
     assert [line.partition(":")[0] for line in said][2] == "last, seed 0"
     assert list(facts["trained"]) == list(rows)
     found = [runs["0"] for runs in facts["trained"].values()]
@@ -176,7 +178,7 @@ def test_the_table_has_means_and_names_what_failed() -> None:
         "late": {"0": {"curve": curve(5), "diverged": 75}},
         "wild": {"0": {"curve": [], "diverged": 50}},
     }
-    assert small.cells(ablation.table(runs)) == [
+    assert small.cells(ablation.summary_table(runs)) == [
         ["KID after images", "1,000", "2,000", "last G", "seed 0", "seed 1"],
         ["good", "3.000", "2.000", "4.000", "1.000", "3.000, collapsed at 25"],
         ["late", "5.000", "-", "-", "diverged at 75", ""],

@@ -14,7 +14,7 @@ from tests.training import small
 from tests.training.data.test_dedup import scene
 from training.__main__ import app
 from training.data import semantic_hash
-from training.data.prepare.images import read
+from training.data.prepare.images import read_image
 from training.experiments import duplicates
 from training.experiments.duplicates import KINDS, Found, Planted
 
@@ -52,7 +52,7 @@ def test_half_of_the_pictures_have_one_copy_the_kinds_by_turns() -> None:
     planted = duplicates.planted([scene(seed) for seed in range(20)], 0)
     assert planted.origins.tolist() == [*range(20), *range(10)]
     assert planted.kinds.tolist() == [-1] * 20 + [0, 1, 2, 3, 4] * 2
-    mirrored, original = read(planted.files[24]), read(planted.files[4])
+    mirrored, original = read_image(planted.files[24]), read_image(planted.files[4])
     assert mirrored
     assert original
     assert differences(ImageOps.mirror(mirrored), original).mean() < 3
@@ -96,7 +96,7 @@ def test_the_perceptual_hash_compares_each_with_each_and_with_mirror_images(
 def test_the_command_reports_the_half_that_it_did_not_choose_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(semantic_hash, "STEPS", 200)
+    monkeypatch.setattr(semantic_hash, "TRAINING_STEPS", 200)
     monkeypatch.setattr(duplicates, "PICTURES", 600)
     sets = []
     for number in range(2):

@@ -21,7 +21,7 @@ from tests.training.attributes.test_window_segmentation import write_rooms
 from training.__main__ import app
 from training.attributes import window_segmentation
 from training.experiments import forget
-from training.experiments.forget import Point, draw_orders, dropped, fall_at, goal, in_boxes
+from training.experiments.forget import Point, ablate, draw_orders, fall_at, goal, in_boxes
 
 LAYER, MAPS = 3, 12
 CONFIG = ModelConfig(
@@ -133,8 +133,8 @@ def test_boxes_are_those_shipped_unless_given(model: Model, boxes: BoxSet, tmp_p
 
 def test_dropping_keeps_other_edits(model: Model) -> None:
     spec = model.sample(1, 0)
-    assert dropped(spec, LAYER, []) == spec
-    edited = dropped(dropped(spec, 1, [2]), LAYER, [5, 3])
+    assert ablate(spec, LAYER, []) == spec
+    edited = ablate(ablate(spec, 1, [2]), LAYER, [5, 3])
     assert edited.gains == (Gain(1, 0, (2,)), Gain(LAYER, 0, (3, 5)))
 
 

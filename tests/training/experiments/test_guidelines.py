@@ -88,7 +88,7 @@ def test_they_are_trained_in_bfloat16_and_exported(row: str) -> None:
     losses = game.train_step()
     assert all(torch.isfinite(value) for value in losses.values())
     assert not any(map(torch.equal, before, game.generator.parameters()))
-    exported = game.exported()
+    exported = game.export_generator()
     z = torch.rand(4, 8) * 2 - 1
     torch.testing.assert_close(exported(z)[:1], exported(z[:1]))  # fixed statistics
     assert type(exported) is type(game.generator)
@@ -190,7 +190,7 @@ def test_the_command_trains_what_its_file_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guidelines, "RECIPE", RECIPE)
-    monkeypatch.setattr(evaluation, "MINIMUM", 8)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 8)
     monkeypatch.setattr(guidelines, "COMPARED", 8)
     monkeypatch.setattr(guidelines, "POINTS", 2)
     for number, picture in enumerate(small.pictures(200, size=64)):

@@ -19,23 +19,25 @@ from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
 from training.__main__ import app
-from training.data.datasets import load_images, shown
+from training.data.datasets import load_images, to_channels_last
 from training.experiments import memorisation
 from training.experiments.memorisation import STEPS, copies, distances, jumps, walk
 from training.metrics import evaluation
-from training.metrics.nearest_neighbours import Pictures, compare, nearest
+from training.metrics.nearest_neighbours import ImageSet, compare_to_training, find_nearest
 
 
-def pictures(count: int, seed: int) -> Pictures:
+def pictures(count: int, seed: int) -> ImageSet:
     """Noise, whose features are its pixels."""
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (count, 8, 8, 3), np.uint8)
-    return Pictures(pixels, torch.from_numpy(pixels).flatten(1).float())
+    return ImageSet(pixels, torch.from_numpy(pixels).flatten(1).float())
 
 
-def measured(samples: Pictures, space: str) -> dict:
+def measured(samples: ImageSet, space: str) -> dict:
     trained, held_out = pictures(60, 0), pictures(40, 1)
-    return distances(compare(samples, held_out, trained), nearest(trained, trained), space)
+    return distances(
+        compare_to_training(samples, held_out, trained), find_nearest(trained, trained), space
+    )
 
 
 @pytest.mark.parametrize("space", ["pixels", "features"])
@@ -46,7 +48,7 @@ def test_copies_are_told_from_new_pictures(space: str) -> None:
     copied = measured(pictures(60, 0).first(40), space)
     assert copied["sample_nearer"] == copied["suspicious"] == 1
     assert copied["samples"]["largest"] < copied["held_out"]["least"]
-    half = Pictures(
+    half = ImageSet(
         np.concatenate([pictures(60, 0).pixels[:20], pictures(20, 2).pixels]),
         torch.cat([pictures(60, 0).features[:20], pictures(20, 2).features]),
     )
@@ -133,7 +135,7 @@ def test_the_command_prints_keeps_and_draws(
     assert facts["run"]["data"]["training"] == facts["searched"]
     assert Image.open(io.BytesIO(figure.read_bytes())).size[0] > 1000
     # a generator that has memorised is caught
-    memorised = shown(load_images(data, 16, 3).train[:10])
+    memorised = to_channels_last(load_images(data, 16, 3).train[:10])
     monkeypatch.setattr(evaluation, "sample", lambda *_: memorised)
     code, printed, _ = run(*options, "--json", json_file)
     assert code == 0

@@ -20,7 +20,7 @@ from training.__main__ import app
 from training.data.datasets import load_images
 from training.data.readers import DataError
 from training.experiments import supervised, svhn
-from training.experiments.supervised import Classifier, Labelled, Setting, error_of
+from training.experiments.supervised import Classifier, Hyperparameters, LabelledImages, error_rate
 from training.recipes import SVHN_RECIPE
 
 
@@ -129,14 +129,16 @@ def test_hopeless_settings_stop_and_the_best_is_kept(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(supervised, "EPOCHS", 10)
     monkeypatch.setattr(supervised, "CHECKS", (6,))
     rates = iter([1e-3, 1e-9, 1e-9, 2e-3])
-    monkeypatch.setattr(supervised, "draw", lambda *_: Setting(next(rates), 1e-6, 16, 0.0))
+    monkeypatch.setattr(
+        supervised, "draw_hyperparameters", lambda *_: Hyperparameters(next(rates), 1e-6, 16, 0.0)
+    )
     parts = {
-        name: Labelled(*digits(120, seed=seed))
+        name: LabelledImages(*digits(120, seed=seed))
         for seed, name in enumerate(("train", "validation", "test"))
     }
     config = dataclasses.replace(SVHN, discriminator_widths=(8, 8, 8), norm_eps=1e-5)
     said: list[str] = []
-    found = supervised.search(config, 10, parts, 4, 0, said.append)
+    found = supervised.random_search(config, 10, parts, 4, 0, said.append)
     assert (found["tried"], found["stopped"]) == (4, 2)
     assert found["setting"]["rate"] >= 1e-3
     assert found["validation"] < 0.3
@@ -147,7 +149,7 @@ def test_hopeless_settings_stop_and_the_best_is_kept(monkeypatch: pytest.MonkeyP
 def test_a_classifier_is_wrong_by_chance_before_it_has_learned() -> None:
     torch.manual_seed(0)
     untrained = Classifier(Discriminator(dataclasses.replace(SVHN, norm_eps=1e-5)), 10, 0.5)
-    assert 0.7 < error_of(untrained, Labelled(*digits(200))) <= 1
+    assert 0.7 < error_rate(untrained, LabelledImages(*digits(200))) <= 1
     assert not untrained.training
 
 

@@ -92,7 +92,7 @@ def test_mirrored_pictures_are_told_apart_from_the_same() -> None:
 def test_the_command_measures_prints_and_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "TURNED", 0.15)  # there are few samples to pick from
+    monkeypatch.setattr(turn, "MIN_YAW", 0.15)  # there are few samples to pick from
     out = tmp_path / "turn.json"
     arguments = ["run", "turn", "--weights", str(WEIGHTS), "--heads", "3", "--pool", "60"]
     ran = CliRunner().invoke(app, [*arguments, "--json", str(out)])
@@ -110,7 +110,7 @@ def test_the_command_measures_prints_and_keeps(
         assert found["faces_found"]["of"] == 27
     yaws = facts["turns"]["picked"]["mean_yaw"]
     assert yaws[0] < yaws[4] < yaws[8]
-    monkeypatch.setattr(turn, "TURNED", exemplars.TURNED)
+    monkeypatch.setattr(turn, "MIN_YAW", exemplars.MIN_YAW)
     few = CliRunner().invoke(app, [*arguments[:-1], "8"])
     assert (few.exit_code, "give a larger --pool" in few.stderr) == (1, True)
 

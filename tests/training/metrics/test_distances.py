@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 
 from tests.training import small
 from training.metrics.distances import (
-    Features,
+    EfficientNetFeatures,
     frechet_distance,
     kernel_distance,
     precision_and_recall,
@@ -59,7 +59,7 @@ def test_is_unbiased_for_one_distribution_and_grows_with_the_difference() -> Non
 def test_features_tell_pictures_apart() -> None:
     noise = small.pictures(52).transpose(0, 2, 3, 1)
     flat = np.repeat(noise.mean((1, 2), keepdims=True).astype(np.uint8), 16, 1).repeat(16, 2)
-    features = Features()
+    features = EfficientNetFeatures()
     first, second = features(noise), features(flat)
     assert first.shape == (52, 1280)
     assert first.dtype == torch.float32

@@ -16,7 +16,7 @@ from training.core.run_checkpoints import best_entry, copy_best
 from training.core.state import StateError, save_state
 from training.data.readers import DataError
 from training.metrics import evaluation
-from training.metrics.evaluation import Distance, sample
+from training.metrics.evaluation import Evaluator, sample
 
 
 def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
@@ -31,37 +31,37 @@ def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
 def test_the_distance_is_small_for_held_out_pictures_of_the_generator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "MINIMUM", 64)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 64)
     generator = tiny.save(tmp_path / "one").generator()
     own = sample(generator, 64, seed=5).transpose(0, 3, 1, 2)
     other = tiny.save(tmp_path / "other", seed=1).generator()
-    distance = Distance(own)
+    distance = Evaluator(own)
     assert abs(distance(generator)) < 0.2 * distance(other)
     assert distance(generator) == distance(generator)
     assert distance.count == 64
-    monkeypatch.setattr(evaluation, "COUNT", 30)
-    assert Distance(own).count == 30
+    monkeypatch.setattr(evaluation, "COMPARED_IMAGES", 30)
+    assert Evaluator(own).count == 30
 
 
 def test_a_generator_that_copies_is_nearer_to_what_it_was_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "MINIMUM", 64)
+    monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 64)
     generator = tiny.save(tmp_path / "one").generator()
     alike = [sample(generator, 64, seed).transpose(0, 3, 1, 2) for seed in (5, 6)]
-    figures = Distance(alike[0], alike[1]).figures(generator)
+    figures = Evaluator(alike[0], alike[1]).figures(generator)
     assert figures["n"] == 64
-    assert figures["kid"] == Distance(alike[0])(generator)
+    assert figures["kid"] == Evaluator(alike[0])(generator)
     assert min(figures["precision"], figures["recall"]) > 0.5
     assert 0.3 < figures["nearer"] < 0.7
-    copied = sample(generator, 64, evaluation.SEED).transpose(0, 3, 1, 2)
-    assert Distance(alike[0], copied).figures(generator)["nearer"] == 1
-    assert "nearer" not in Distance(alike[0]).figures(generator)
+    copied = sample(generator, 64, evaluation.SAMPLE_SEED).transpose(0, 3, 1, 2)
+    assert Evaluator(alike[0], copied).figures(generator)["nearer"] == 1
+    assert "nearer" not in Evaluator(alike[0]).figures(generator)
 
 
 def test_a_distance_takes_enough_pictures() -> None:
     with pytest.raises(DataError, match="takes 500 held-out pictures, but there are only 499:"):
-        Distance(np.empty((499, 3, 16, 16), np.uint8))
+        Evaluator(np.empty((499, 3, 16, 16), np.uint8))
 
 
 def make_run(folder: Path, kids: list[float | None]) -> Path:

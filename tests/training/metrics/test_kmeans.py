@@ -19,7 +19,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_features_are_sums_of_triangles_over_quadrants(few: None) -> None:
     pictures = small.pictures(3, size=10)
-    layer = kmeans.learn(pictures, 7, seed=0)
+    layer = kmeans.train_layer(pictures, 7, seed=0)
     mean, whitening, centroids = (
         tensor.numpy().astype(np.float64)
         for tensor in (layer.mean, layer.whitening, layer.centroids)
@@ -41,7 +41,7 @@ def test_what_is_learned_whitens_patches_and_depends_on_the_seed_alone(few: None
     blurred = small.pictures(40, size=16).astype(np.float32)
     blurred = (blurred + np.roll(blurred, 1, 3) + np.roll(blurred, 1, 2)) / 3
     pictures = blurred.astype(np.uint8)
-    layer = kmeans.learn(pictures, 9, seed=1)
+    layer = kmeans.train_layer(pictures, 9, seed=1)
     windows = np.lib.stride_tricks.sliding_window_view(pictures, (6, 6), axis=(2, 3))
     patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 3 * 36).astype(np.float32)
     raw = (patches - patches.mean(1, keepdims=True)) / patches.std(1, keepdims=True)
@@ -50,14 +50,14 @@ def test_what_is_learned_whitens_patches_and_depends_on_the_seed_alone(few: None
     assert before[-1] / before[len(before) // 2] > 4
     assert after[-1] / after[len(after) // 2] < 2
     assert layer.centroids.shape == (9, 108)
-    assert torch.equal(kmeans.learn(pictures, 9, seed=1).centroids, layer.centroids)
-    assert not torch.equal(kmeans.learn(pictures, 9, seed=2).centroids, layer.centroids)
+    assert torch.equal(kmeans.train_layer(pictures, 9, seed=1).centroids, layer.centroids)
+    assert not torch.equal(kmeans.train_layer(pictures, 9, seed=2).centroids, layer.centroids)
 
 
 def test_all_rows_are_standardised_by_the_first_file_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kmeans, "ROWS", 32)  # so that it takes several parts
+    monkeypatch.setattr(kmeans, "ROWS_PER_BATCH", 32)  # so that it takes several parts
     random = np.random.default_rng(0)
     first, second = (random.normal([3, -5, 0], [1, 20, 0], (n, 3)) for n in (100, 40))
     files = [tmp_path / "first.npy", tmp_path / "second.npy"]

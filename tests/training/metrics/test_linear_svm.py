@@ -40,7 +40,7 @@ def test_it_reaches_the_optimum_of_liblinear(data: tuple[np.ndarray, np.ndarray]
     assert isinstance(theirs.intercept_, np.ndarray)
     best = value(rows, labels, c, theirs.coef_, theirs.intercept_)
     steps: list[int] = []
-    ours = linear_svm.fit(
+    ours = linear_svm.fit_svm(
         rows, labels, c, classes=CLASSES, progress=lambda step, _: steps.append(step)
     )
     weights, intercepts = ours.weights.astype(float), ours.intercepts.astype(float)
@@ -52,8 +52,8 @@ def test_it_reaches_the_optimum_of_liblinear(data: tuple[np.ndarray, np.ndarray]
 
 def test_it_starts_from_another_solution(data: tuple[np.ndarray, np.ndarray]) -> None:
     rows, labels = data
-    first = linear_svm.fit(rows, labels, 1e-3, classes=CLASSES)
-    again = linear_svm.fit(rows, labels, 1e-3, classes=CLASSES, start=first)
+    first = linear_svm.fit_svm(rows, labels, 1e-3, classes=CLASSES)
+    again = linear_svm.fit_svm(rows, labels, 1e-3, classes=CLASSES, start=first)
     assert again.steps <= 2 < first.steps
     assert again.value <= first.value
 
@@ -67,9 +67,9 @@ def test_what_all_rows_share_does_not_slow_it_down(
     lengths = np.logspace(1.5, -1, width)  # as of real features: a few directions are most of them
     told = random.normal(size=(CLASSES, width))[labels]
     rows = ((random.normal(size=(count, width)) + 0.5 * told) * lengths + 5).astype(np.float16)
-    found = linear_svm.Rows(rows, labels).fit(1e-4)
-    monkeypatch.setattr(linear_svm, "DIRECTIONS", 1)
-    slow = linear_svm.Rows(rows, labels).fit(1e-4)
+    found = linear_svm.LabelledFeatures(rows, labels).fit(1e-4)
+    monkeypatch.setattr(linear_svm, "PRECONDITIONER_DIRECTIONS", 1)
+    slow = linear_svm.LabelledFeatures(rows, labels).fit(1e-4)
     assert found.steps < slow.steps / 3
     assert found.value < slow.value * 1.001
 
@@ -77,7 +77,7 @@ def test_what_all_rows_share_does_not_slow_it_down(
 def test_two_classes_and_a_part_of_the_rows_will_do(data: tuple[np.ndarray, np.ndarray]) -> None:
     rows, labels = data
     chosen = np.flatnonzero(labels < 2)
-    found = linear_svm.fit(rows[chosen], labels[chosen], 1e-3, classes=2)
+    found = linear_svm.fit_svm(rows[chosen], labels[chosen], 1e-3, classes=2)
     assert found.scores(rows[chosen]).shape == (len(chosen), 2)
     assert (found.predict(rows[chosen]) == labels[chosen]).mean() > 0.9
 
@@ -87,7 +87,7 @@ def test_fewer_rows_than_features_reach_it_too_also_where_some_are_repeated() ->
     labels = np.arange(120) % CLASSES
     rows = random.normal(size=(120, 500)) + 0.5 * random.normal(size=(CLASSES, 500))[labels]
     rows[20:30] = rows[:10]
-    part = linear_svm.Rows(rows.astype(np.float16), labels)
+    part = linear_svm.LabelledFeatures(rows.astype(np.float16), labels)
     start = None
     for c in (1e-4, 1e-2):
         theirs = LinearSVC(C=c, dual="auto", tol=1e-6, max_iter=9000).fit(rows, labels)

@@ -8,10 +8,10 @@ import torch
 
 from training.metrics import nearest_neighbours
 from training.metrics.nearest_neighbours import (
-    Pictures,
-    compare,
+    ImageSet,
+    compare_to_training,
     feature_distances,
-    nearest,
+    find_nearest,
     pixel_distances,
 )
 
@@ -20,9 +20,9 @@ def noise(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 6, 6, 3), np.uint8)
 
 
-def pictures(count: int, seed: int) -> Pictures:
+def pictures(count: int, seed: int) -> ImageSet:
     features = np.random.default_rng(seed).normal(size=(count, 10)).astype(np.float32)
-    return Pictures(noise(count, seed), torch.from_numpy(features))
+    return ImageSet(noise(count, seed), torch.from_numpy(features))
 
 
 def root_mean_square(one: np.ndarray, other: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def test_feature_distances_equal_numpy() -> None:
 
 def test_the_nearest_come_first_in_each_space() -> None:
     some, others = pictures(9, 0), pictures(40, 1)
-    near = nearest(some, others)
+    near = find_nearest(some, others)
     for space, distances in (
         ("features", feature_distances(some.features, others.features)),
         ("pixels", pixel_distances(some.pixels, others.pixels)),
@@ -70,12 +70,12 @@ def test_the_nearest_come_first_in_each_space() -> None:
 def test_the_figure_shows_each_picture_beside_its_nearest() -> None:
     """Even pictures of grey level n, whose feature is 255 - n: far in one space, near in both."""
 
-    def even(*levels: int) -> Pictures:
+    def even(*levels: int) -> ImageSet:
         pixels = np.array(levels, np.uint8)[:, None, None, None] + np.zeros((1, 6, 6, 3), np.uint8)
-        return Pictures(pixels, torch.tensor([[255.0 - level] for level in levels]))
+        return ImageSet(pixels, torch.tensor([[255.0 - level] for level in levels]))
 
     trained = even(10, 40, 90, 160, 200)
-    found = compare(even(95, 11), even(201, 50), trained)
+    found = compare_to_training(even(95, 11), even(201, 50), trained)
     sheet = found.figure(rows=2)
     tile = 64 // 6 * 6  # enlarged in whole pixels
     lines = []

@@ -27,14 +27,14 @@ from tests.training import small
 from training.core import run_log
 from training.core.loop import Budget, Run
 from training.core.state import StateError
-from training.data.datasets import HELD_OUT, load_images, place
+from training.data.datasets import DEFAULT_HELD_OUT, hash_position, load_images
 from training.data.readers import DataError
-from training.data.sampler import random
+from training.data.sampler import random_generator
 from training.metrics import evaluation
-from training.metrics.distances import Features
+from training.metrics.distances import EfficientNetFeatures
 from training.recipes import RECIPES, Recipe
 from training.release import model_card, release
-from training.release.release import ShipError, trained_with
+from training.release.release import ShipError, recipe_of_run
 
 MADE = dataclasses.replace(
     small.RECIPE,
@@ -73,13 +73,15 @@ class Shipped:
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        return run_log.curve(self.run)
+        return run_log.read_curve(self.run)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The training rows, chosen without the loader (grey photographs apart)."""
         table = pq.read_table(self.data / "train.parquet").to_pylist()
-        return [row for row in table if place(row["image"]["bytes"], row) >= HELD_OUT]
+        return [
+            row for row in table if hash_position(row["image"]["bytes"], row) >= DEFAULT_HELD_OUT
+        ]
 
 
 def made_rows() -> list[dict[str, Any]]:
@@ -131,12 +133,12 @@ def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     pq.write_table(table, data / "train.parquet")
     train(run, data, RECIPES[name], name)
     if name == "real":
-        weights = release.ship(run, out, str(data))
+        weights = release.release_run(run, out, str(data))
     else:
         baseline, weaknesses = folder / "baseline.json", folder / "weaknesses.md"
         baseline.write_text(json.dumps(BASELINE))
         weaknesses.write_text("- Hats.\n- Hands.\n")
-        weights = release.ship(run, out, str(data), baseline=baseline, weaknesses=weaknesses)
+        weights = release.release_run(run, out, str(data), baseline=baseline, weaknesses=weaknesses)
     return Shipped(run, data, name, weights, complete=name == "made")
 
 
@@ -272,8 +274,8 @@ def test_the_floor_is_the_distance_of_photographs_to_photographs(shipped: Shippe
     """Kernel (x.y / d + 1)^3, unbiased, by numpy, on as many training pictures as held-out ones."""
     loaded = load_images(shipped.data, shipped.weights.config.image_size, 3)
     count = len(loaded.held_out)
-    order = random(0, "neighbours", 0).permutation(len(loaded.train))[:count]
-    features = Features()
+    order = random_generator(0, "neighbours", 0).permutation(len(loaded.train))[:count]
+    features = EfficientNetFeatures()
     x, y = (
         features(np.ascontiguousarray(part.transpose(0, 2, 3, 1))).double().numpy()
         for part in (loaded.train[order], loaded.held_out)
@@ -304,21 +306,21 @@ def test_baseline_and_weaknesses_stand_where_given(shipped: Shipped) -> None:
 def test_what_is_wrong_is_said_before_anything_is_written(shipped: Shipped, tmp_path: Path) -> None:
     run, data, name, out = shipped.run, str(shipped.data), shipped.recipe, tmp_path / "out"
     with pytest.raises(ShipError, match="there is no recipe 'portraits'; choose faces,"):
-        release.ship(run, out, data, "portraits")
+        release.release_run(run, out, data, "portraits")
     with pytest.raises(ShipError, match=f"with the recipe '{name}', not 'faces': leave out --rec"):
-        release.ship(run, out, data, "faces")
+        release.release_run(run, out, data, "faces")
     wrong = tmp_path / "baseline.json"
     for text in ("{", "[]", '{"recipe": "faces"}', json.dumps({**BASELINE, "recipe": "mine"})):
         wrong.write_text(text)
         with pytest.raises(ShipError, match=r"baseline\.json is no baseline .* JSON object with"):
-            release.ship(run, out, data, name, baseline=wrong)
+            release.release_run(run, out, data, name, baseline=wrong)
     few = small.write_folder(tmp_path / "few", 12)
     with pytest.raises(DataError, match=r"found no 64x64|held-out pictures, and a card shows 8"):
-        release.ship(run, out, str(few), name)
+        release.release_run(run, out, str(few), name)
     assert not out.exists()
     before = shipped.weights.card
     with pytest.raises(FileExistsError, match="is not empty: give a new folder"):
-        release.ship(run, shipped.weights.folder, data, name)
+        release.release_run(run, shipped.weights.folder, data, name)
     assert shipped.weights.card == before
 
 
@@ -332,7 +334,9 @@ def test_the_best_d_is_shipped_where_its_accuracies_are_given(
         for images, validation in zip(images_seen, (0.3, 0.6, 0.5), strict=False)
     ]
     by.write_text(json.dumps({"curve": points, "pictures": {"control": 10_000}}))
-    weights = release.ship(run, tmp_path / "out", data, name, by=by, among=release.ROWS)
+    weights = release.release_run(
+        run, tmp_path / "out", data, name, by=by, among=release.FIGURE_ROWS
+    )
     assert weights.metadata["images_seen"] == images_seen[1]
     assert weights.metadata["kid"] == KIDS[1]
     quality = " ".join(section(weights.card, "Quality").split())
@@ -343,7 +347,7 @@ def test_the_best_d_is_shipped_where_its_accuracies_are_given(
     for text in ("{", json.dumps({"curve": [], "pictures": {"control": 1}})):
         by.write_text(text)
         with pytest.raises(ShipError, match=r"cifar10\.json tells no checkpoint"):
-            release.ship(run, tmp_path / "none", data, name, by=by)
+            release.release_run(run, tmp_path / "none", data, name, by=by)
     assert not (tmp_path / "none").exists()
 
 
@@ -368,7 +372,7 @@ def test_a_run_is_shipped_with_the_recipe_that_it_was_trained_with(
     twin: Path, tmp_path: Path
 ) -> None:
     run, data = twin / "run", str(twin / "data")
-    weights = release.ship(run, tmp_path / "out", data, among=release.ROWS)
+    weights = release.release_run(run, tmp_path / "out", data, among=release.FIGURE_ROWS)
     recipe = section(weights.card, "Recipe")
     assert recipe.startswith(f"`twin` in training/recipes.py: {TWIN.description}")
     assert ["`keep`", "{'source': ['celeba', 'elsewhere']}", "{}", "no news"] in table(
@@ -376,7 +380,7 @@ def test_a_run_is_shipped_with_the_recipe_that_it_was_trained_with(
     )
     assert table(recipe, "Field | This run") == [["`seed`", "3", "0"]]
     assert set(weights.metadata["datasets"]) == {"celeba", "elsewhere"}
-    [part] = run_log.read(run).parts
+    [part] = run_log.read_record(run).parts
     training = " ".join(section(weights.card, "Training").split())
     assert f"minutes on {part.machine} in float32 ({part.date}, commit {part.commit}). The" in (
         training
@@ -390,12 +394,16 @@ def test_what_has_changed_in_the_module_since_does_not_change_the_card(
     run, data = twin / "run", str(twin / "data")
     now = dataclasses.replace(TWIN, description="New.", beta1=0.9, deviations={})
     monkeypatch.setitem(RECIPES, "twin", now)
-    recipe = section(release.ship(run, tmp_path / "now", data, among=release.ROWS).card, "Recipe")
+    recipe = section(
+        release.release_run(run, tmp_path / "now", data, among=release.FIGURE_ROWS).card, "Recipe"
+    )
     assert TWIN.description in recipe
     assert "no news" in recipe
     assert table(recipe, "Field | This run") == [["`beta1`", "0.5", "0.9"], ["`seed`", "3", "0"]]
     monkeypatch.delitem(RECIPES, "twin")
-    recipe = section(release.ship(run, tmp_path / "gone", data, among=release.ROWS).card, "Recipe")
+    recipe = section(
+        release.release_run(run, tmp_path / "gone", data, among=release.FIGURE_ROWS).card, "Recipe"
+    )
     assert recipe.startswith(f"`twin`: {TWIN.description}")
     assert "This run" not in recipe
 
@@ -403,33 +411,33 @@ def test_what_has_changed_in_the_module_since_does_not_change_the_card(
 def test_another_recipe_or_other_pictures_are_refused(twin: Path, tmp_path: Path) -> None:
     run, out = twin / "run", tmp_path / "out"
     with pytest.raises(ShipError, match="with the recipe 'twin', not 'made': leave out --recipe"):
-        release.ship(run, out, str(twin / "data"), "made")
+        release.release_run(run, out, str(twin / "data"), "made")
     other = small.write_folder(tmp_path / "other", 239)
     of_all = shutil.copytree(run, tmp_path / "run")
     small.change_record(of_all, lambda facts: facts | {"recipe": dataclasses.asdict(MADE)})
     with pytest.raises(
         DataError, match=r"has other pictures than .*/run was trained on: give those, \d+ from /"
     ):
-        release.ship(of_all, out, str(other))
+        release.release_run(of_all, out, str(other))
     assert not out.exists()
 
 
 def test_a_run_that_did_not_keep_its_recipe_s_name_needs_it(copied: Path) -> None:
     small.forget_new_facts(copied)
     with pytest.raises(ShipError, match=r"and the recipes made, twin have its.*\(--recipe\)"):
-        trained_with(copied, TWIN.model)
+        recipe_of_run(copied, TWIN.model)
     with pytest.raises(ShipError, match=r"'twin', as its run\.json describes it, not 'made'"):
-        trained_with(copied, TWIN.model, "made")
+        recipe_of_run(copied, TWIN.model, "made")
     expected = "twin", dataclasses.replace(TWIN, seed=3)
-    assert trained_with(copied, TWIN.model, "twin") == expected
+    assert recipe_of_run(copied, TWIN.model, "twin") == expected
     (copied / "run.json").unlink()
     with pytest.raises(ShipError, match="another network than the recipe 'faces'"):
-        trained_with(copied, TWIN.model, "faces")
+        recipe_of_run(copied, TWIN.model, "faces")
     with pytest.raises(ShipError, match="and the recipes made, twin have"):
-        trained_with(copied, TWIN.model)
-    assert trained_with(copied, TWIN.model, "twin") == expected
+        recipe_of_run(copied, TWIN.model)
+    assert recipe_of_run(copied, TWIN.model, "twin") == expected
     shutil.rmtree(copied / "states")
-    assert trained_with(copied, TWIN.model, "twin") == ("twin", TWIN)
+    assert recipe_of_run(copied, TWIN.model, "twin") == ("twin", TWIN)
 
 
 def test_the_name_is_not_needed_where_no_other_recipe_has_the_network(
@@ -437,10 +445,10 @@ def test_the_name_is_not_needed_where_no_other_recipe_has_the_network(
 ) -> None:
     small.forget_new_facts(copied)
     monkeypatch.delitem(RECIPES, "made")
-    assert trained_with(copied, TWIN.model) == ("twin", dataclasses.replace(TWIN, seed=3))
+    assert recipe_of_run(copied, TWIN.model) == ("twin", dataclasses.replace(TWIN, seed=3))
     monkeypatch.delitem(RECIPES, "twin")
     with pytest.raises(ShipError, match="and no recipe has its network"):
-        trained_with(copied, TWIN.model)
+        recipe_of_run(copied, TWIN.model)
 
 
 def test_a_network_that_was_set_for_the_run_is_its_own(copied: Path) -> None:
@@ -450,14 +458,14 @@ def test_a_network_that_was_set_for_the_run_is_its_own(copied: Path) -> None:
     small.forget_new_facts(copied)
     small.change_record(copied, lambda facts: facts | {"recipe": dataclasses.asdict(recipe)})
     with pytest.raises(ShipError, match="and no recipe has its network: give the name"):
-        trained_with(copied, model)
-    assert trained_with(copied, model, "twin") == ("twin", recipe)
+        recipe_of_run(copied, model)
+    assert recipe_of_run(copied, model, "twin") == ("twin", recipe)
     with pytest.raises(ShipError, match="another network than the recipe 'twin'"):
-        trained_with(copied, TWIN.model, "twin")
+        recipe_of_run(copied, TWIN.model, "twin")
     small.change_record(copied, lambda facts: facts | {"recipe_name": "twin"})
-    assert trained_with(copied, model) == ("twin", recipe)
+    assert recipe_of_run(copied, model) == ("twin", recipe)
     with pytest.raises(ShipError, match=r"the recipe in .*run\.json has another network than the"):
-        trained_with(copied, TWIN.model)
+        recipe_of_run(copied, TWIN.model)
 
 
 def test_a_state_does_not_take_reasons_for_what_the_run_did_not_do(
@@ -466,15 +474,19 @@ def test_a_state_does_not_take_reasons_for_what_the_run_did_not_do(
     (copied / "run.json").unlink()
     now = dataclasses.replace(TWIN, l2=0.25, deviations={"l2": "new", "mirror": "old"})
     monkeypatch.setitem(RECIPES, "twin", now)
-    _, recipe = trained_with(copied, TWIN.model, "twin")
+    _, recipe = recipe_of_run(copied, TWIN.model, "twin")
     assert (recipe.l2, recipe.deviations) == (TWIN.l2, {"mirror": "old"})
 
 
 def test_an_old_run_is_shipped_as_a_new_one_is(twin: Path, copied: Path, tmp_path: Path) -> None:
     data = str(twin / "data")
-    whole = release.ship(twin / "run", tmp_path / "new" / "twin", data, among=release.ROWS)
+    whole = release.release_run(
+        twin / "run", tmp_path / "new" / "twin", data, among=release.FIGURE_ROWS
+    )
     small.forget_new_facts(copied)
-    old = release.ship(copied, tmp_path / "old" / "twin", data, "twin", among=release.ROWS)
+    old = release.release_run(
+        copied, tmp_path / "old" / "twin", data, "twin", among=release.FIGURE_ROWS
+    )
     assert old.card == whole.card
     assert old.hash == whole.hash
 
@@ -483,12 +495,14 @@ def test_without_its_states_a_run_is_shipped_all_the_same(
     twin: Path, copied: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(copied / "states")
-    weights = release.ship(copied, tmp_path / "out", str(twin / "data"), among=release.ROWS)
+    weights = release.release_run(
+        copied, tmp_path / "out", str(twin / "data"), among=release.FIGURE_ROWS
+    )
     assert weights.metadata["kid"] == min(KIDS)
     assert len(table(section(weights.card, "Training"), "Images")) == len(KIDS)
     (copied / "run.json").unlink()
     with pytest.raises(StateError, match=r"has no curve .* neither in run\.json nor in a saved st"):
-        release.ship(copied, tmp_path / "none", str(twin / "data"))
+        release.release_run(copied, tmp_path / "none", str(twin / "data"))
 
 
 @pytest.mark.parametrize(
@@ -506,16 +520,16 @@ def test_a_recipe_that_can_not_be_read_is_a_sentence(
 ) -> None:
     small.change_record(copied, lambda facts: facts | {"recipe": facts["recipe"] | change})
     with pytest.raises(ShipError, match=re.escape(says)) as caught:
-        trained_with(copied, TWIN.model)
+        recipe_of_run(copied, TWIN.model)
     assert str(caught.value).startswith(f"the recipe that {copied} keeps can't be read: ")
     assert "\n" not in str(caught.value)
 
 
 def test_a_set_without_sources_has_the_name_of_its_folder() -> None:
     some = small.images(4)
-    assert model_card.sources_of(some, "data/tiny_imagenet32/") == {"tiny_imagenet32": 4}
+    assert model_card.count_sources(some, "data/tiny_imagenet32/") == {"tiny_imagenet32": 4}
     some.sources["lfw"] = 4
-    assert model_card.sources_of(some, "data/faces") == {"lfw": 4}
+    assert model_card.count_sources(some, "data/faces") == {"lfw": 4}
 
 
 def curve(*images: int) -> list[dict[str, Any]]:
@@ -539,7 +553,7 @@ def curve(*images: int) -> list[dict[str, Any]]:
 )
 def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) -> None:
     entries = curve(*seen)
-    stages = release.stages(
+    stages = release.choose_stages(
         [*entries, *curve(2_000_000)], entries[-1], pictures=10_000, batch_size=128
     )
     assert list(stages) == expected
@@ -548,5 +562,7 @@ def test_stages_spread_over_the_run(seen: tuple[int, ...], expected: list[str]) 
 
 def test_of_few_stages_the_first_epoch_is_one() -> None:
     entries = curve(5_000, 9_984, 20_000, 30_000)
-    names = [list(release.stages(entries, entries[-1], 10_000, 128, count)) for count in (1, 2)]
+    names = [
+        list(release.choose_stages(entries, entries[-1], 10_000, 128, count)) for count in (1, 2)
+    ]
     assert names == [["epoch-1"], ["seen-5000", "epoch-1"]]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from dcgan.latents import operations
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import Discriminator, Generator
-from training.core.batch_norm import COUNT, SEED, fix_statistics
+from training.core.batch_norm import STATISTICS_SAMPLES, STATISTICS_SEED, fix_statistics
 from training.release.theano import import_theano, read_networks
 
 torch.set_num_threads(1)  # small networks on shared cores
@@ -238,7 +238,11 @@ def test_half_precision_is_not_seen_in_pictures_or_scores(
 def test_fixed_statistics_are_averages_over_batches(
     networks: Networks, parameters: tuple[Parameters, Parameters]
 ) -> None:
-    z = operations.draw_latents(SEED, 0, 32, 100, "normal").astype(np.float32).astype(float)
+    z = (
+        operations.draw_latents(STATISTICS_SEED, 0, 32, 100, "normal")
+        .astype(np.float32)
+        .astype(float)
+    )
     batches = [Recorder(), Recorder()]
     for recorder, part in zip(batches, np.split(z, 2), strict=True):
         gen(part, parameters[0], recorder)
@@ -250,11 +254,13 @@ def test_fixed_statistics_are_averages_over_batches(
 def test_the_checkpoints_statistics_are_those_of_thousands_of_pictures(
     exported: Checkpoint, parameters: tuple[Parameters, Parameters]
 ) -> None:
-    assert COUNT >= 2000
+    assert STATISTICS_SAMPLES >= 2000
     generator, discriminator = both(exported)
-    z = operations.draw_latents(SEED, 0, COUNT, 100, "normal").astype(np.float32)
+    z = operations.draw_latents(STATISTICS_SEED, 0, STATISTICS_SAMPLES, 100, "normal").astype(
+        np.float32
+    )
     recorder = Recorder()
-    for part in np.split(z.astype(float) @ parameters[0][0], COUNT // 128):
+    for part in np.split(z.astype(float) @ parameters[0][0], STATISTICS_SAMPLES // 128):
         recorder(part)
     expected = np.mean(recorder.unbiased, axis=0)
     np.testing.assert_allclose(stored_in(generator)(z), expected, rtol=1e-4, atol=1e-5)

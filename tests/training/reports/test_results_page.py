@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 from training.__main__ import EXPERIMENTS
-from training.reports.results_page import RESULTS, results
+from training.reports.results_page import RESULTS, results_page
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_of_results_is_up_to_date() -> None:
     written = (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8")
-    assert results(EXPERIMENTS) == written, "run: python -m training results"
+    assert results_page(EXPERIMENTS) == written, "run: python -m training results"
 
 
 def test_results_are_of_the_weights_that_are_shipped() -> None:
@@ -46,12 +46,12 @@ def test_a_section_says_how_its_figures_came_about(tmp_path: Path) -> None:
 def _second_line(folder: Path, facts: dict) -> str:
     """What stands under the heading."""
     (folder / "turn.json").write_text(json.dumps(facts))
-    [_, section] = results(EXPERIMENTS, folder).split("\n## ")
+    [_, section] = results_page(EXPERIMENTS, folder).split("\n## ")
     return section.splitlines()[2]
 
 
 def test_an_experiment_that_has_not_been_run_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "turn.json").write_text((RESULTS / "turn.json").read_text())
-    page = results(EXPERIMENTS, tmp_path)
+    page = results_page(EXPERIMENTS, tmp_path)
     assert page.count("\n## ") == 1
     assert '## <a name="turn"></a>Does a vector turn heads?' in page

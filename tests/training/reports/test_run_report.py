@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from training.core.state import StateError
-from training.reports.run_report import report
+from training.reports.run_report import run_report
 
 RECIPE = {
     "model": {"image_size": 16, "generator_widths": [8, 6], "prior": "uniform"},
@@ -134,7 +134,7 @@ def shade(source: str) -> int:
 
 
 def test_steps_that_were_taken_again_count_as_they_went_the_last_time(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))
+    read = Read(run_report(write_run(tmp_path / "run")))
     before = [(1000 * n, 2.0) for n in range(1, 7)]
     assert read.points("Losses", "G") == before + [(10 * n, 3.0) for n in range(650, 1300, 50)]
     assert read.row("700") == ["700", "G has collapsed. Back to step 600"]
@@ -142,7 +142,7 @@ def test_steps_that_were_taken_again_count_as_they_went_the_last_time(tmp_path: 
 
 def test_a_line_may_have_the_values_of_one_network(tmp_path: Path) -> None:
     log = [line(1, loss_d=1.0), line(2, loss_g=2.0), line(3, loss_d=3.0, d_real=float("nan"))]
-    read = Read(report(write_run(tmp_path / "run", log)))
+    read = Read(run_report(write_run(tmp_path / "run", log)))
     assert read.points("Losses", "D") == [(10, 1.0), (30, 3.0)]
     assert read.points("Losses", "G") == [(20, 2.0)]
     assert not any(title.startswith("D's answers") for title in read.titles)
@@ -150,7 +150,7 @@ def test_a_line_may_have_the_values_of_one_network(tmp_path: Path) -> None:
 
 def test_a_long_log_is_drawn_as_means_over_equal_spans(tmp_path: Path) -> None:
     log = [line(step, loss_d=step / 100) for step in range(1, 1001)]
-    points = Read(report(write_run(tmp_path / "run", log))).points("Losses", "D")
+    points = Read(run_report(write_run(tmp_path / "run", log))).points("Losses", "D")
     assert len(points) == 150
     assert all(y == pytest.approx(x / 1000) for x, y in points)
     widths = np.diff([x for x, _ in points])
@@ -160,12 +160,12 @@ def test_a_long_log_is_drawn_as_means_over_equal_spans(tmp_path: Path) -> None:
 
 def test_signs_of_collapse_are_drawn_where_there_are_any(tmp_path: Path) -> None:
     log = [line(n, dead=0.0, duplicated=0.0, spread=0.8 + n / 1000) for n in range(1, 20)]
-    read = Read(report(write_run(tmp_path / "run", log)))
+    read = Read(run_report(write_run(tmp_path / "run", log)))
     assert "Spread of G's pictures (1: that of real ones)" in read.titles
     title = "G's feature maps in its worst layer, as shares"
     assert {y for _, y in read.points(title, "dead")} == {0}
     without = Read(
-        report(write_run(tmp_path / "other", [line(1, loss_d=1.0), line(2, loss_d=1.0)]))
+        run_report(write_run(tmp_path / "other", [line(1, loss_d=1.0), line(2, loss_d=1.0)]))
     )
     assert "Losses" in without.titles
     assert not any("feature maps" in title for title in without.titles)
@@ -178,7 +178,7 @@ def test_the_film_has_the_first_grid_the_last_and_some_between(tmp_path: Path) -
     (run / "samples" / "000099900.png").write_bytes(
         (run / "samples" / "000000100.png").read_bytes()
     )
-    film = Read(report(run)).figures["film"]
+    film = Read(run_report(run)).figures["film"]
     seen = [frame["images"] for frame in film]
     assert (len(film), seen[0], seen[-1]) == (120, 100, 12900)
     assert set(np.diff(seen)) == {100, 200}
@@ -188,7 +188,7 @@ def test_the_film_has_the_first_grid_the_last_and_some_between(tmp_path: Path) -
 
 
 def test_samples_after_epochs_are_the_first_grid_that_is_not_before(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))  # 123 whole batches of 10 an epoch
+    read = Read(run_report(write_run(tmp_path / "run")))  # 123 whole batches of 10 an epoch
     assert "After 1 epoch (1,230 images seen): the first grid from there on, after 1,300" in (
         read.words
     )
@@ -198,14 +198,14 @@ def test_samples_after_epochs_are_the_first_grid_that_is_not_before(tmp_path: Pa
 
 def test_an_epoch_of_other_weights_images_is_not_one_of_the_run(tmp_path: Path) -> None:
     facts = {**FACTS, "images_before": 10_000}
-    read = Read(report(write_run(tmp_path / "run", facts=facts)))
+    read = Read(run_report(write_run(tmp_path / "run", facts=facts)))
     assert "images seen, 10,000 of them by the weights it started from23,100" in read.words
     assert "After 1 epoch (11,230 images seen)" in read.words
     assert "There is no grid after 5 epochs (16,150 images seen) yet" in read.words
 
 
 def test_checkpoints_have_a_table_of_all_that_was_measured(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))
+    read = Read(run_report(write_run(tmp_path / "run")))
     head = ["images seen", "minutes", "KID", "Fréchet distance", "recall", "pictures compared (n)"]
     assert read.row("images seen")[:-1] == head
     assert read.row("1,000") == ["1,000", "1.5", "0.9000", *["\N{EN DASH}"] * 2, "500", ""]
@@ -215,7 +215,7 @@ def test_checkpoints_have_a_table_of_all_that_was_measured(tmp_path: Path) -> No
 
 
 def test_parts_have_their_machine_and_their_pace(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))
+    read = Read(run_report(write_run(tmp_path / "run")))
     assert read.row("2026-11-22")[1:] == ["0", "2 cores", "bfloat16", "1", "575ecd4", "20.00"]
     second = ["600", "a GPU", "float32", "2", "not recorded", "50.00"]
     assert read.row("2026-11-23")[1:] == second
@@ -225,7 +225,7 @@ def test_parts_have_their_machine_and_their_pace(tmp_path: Path) -> None:
 
 
 def test_the_recipe_is_whole_with_its_reasons(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))
+    read = Read(run_report(write_run(tmp_path / "run")))
     assert read.row("batch_size") == ["batch_size", "10", ""]
     assert read.row("mirror") == ["mirror", "yes", "few pictures"]
     assert read.row("model.generator_widths")[1] == "8, 6"
@@ -233,7 +233,7 @@ def test_the_recipe_is_whole_with_its_reasons(tmp_path: Path) -> None:
 
 
 def test_a_run_without_run_json_says_what_is_not_recorded(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run", made=None)))
+    read = Read(run_report(write_run(tmp_path / "run", made=None)))
     assert "commit: not recorded" in read.words
     assert "How many pictures an epoch has was not recorded" in read.words
     assert read.row("mirror") == ["mirror", "yes"]
@@ -243,7 +243,7 @@ def test_a_run_without_run_json_says_what_is_not_recorded(tmp_path: Path) -> Non
 def test_a_run_has_its_curve_without_its_states_and_its_log(tmp_path: Path) -> None:
     init = {"weights": "1a2b3c4d", "images": 500}
     made = {**MADE, "recipe_name": "made", "data": "some/<data>", "curve": CURVE, "init": init}
-    read = Read(report(write_run(tmp_path / "run", [], made=made, facts=None)))
+    read = Read(run_report(write_run(tmp_path / "run", [], made=made, facts=None)))
     assert read.row("6,000")[-1] == "lowest KID"
     assert read.points("Fréchet distance", "Fréchet distance") == [(6000, 31.5), (13000, 40.25)]
     assert "500 held out, from some/<data>." in read.words
@@ -253,13 +253,13 @@ def test_a_run_has_its_curve_without_its_states_and_its_log(tmp_path: Path) -> N
 
 
 def test_the_curve_in_run_json_is_the_one_that_counts(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run", made={**MADE, "curve": CURVE[:1]})))
+    read = Read(run_report(write_run(tmp_path / "run", made={**MADE, "curve": CURVE[:1]})))
     assert not [row for row in read.rows if row[0] == "6,000"]
 
 
 def test_a_run_that_has_just_begun_has_a_report(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", LOG[:1], grids=0, facts=None)
-    read = Read(report(run))
+    read = Read(run_report(run))
     assert "The run has kept no checkpoint yet." in read.words
     assert "The run has not drawn a grid yet." in read.words
     assert read.points("Losses", "D") == [(1000, 1.0)]
@@ -271,7 +271,7 @@ def test_what_was_written_by_people_can_not_become_part_of_the_page(tmp_path: Pa
     made["recipe"] |= {"description": evil, "label": evil, "deviations": {"mirror": evil}}
     made["parts"][0] |= {"machine": evil, "commit": evil}
     curve = [{**entry, evil: 1.0} for entry in CURVE]
-    page = report(
+    page = run_report(
         write_run(
             tmp_path / "run",
             [*LOG, line(1290, event=evil)],
@@ -279,7 +279,7 @@ def test_what_was_written_by_people_can_not_become_part_of_the_page(tmp_path: Pa
             facts={**FACTS, "curve": curve},
         )
     )
-    read, plain = Read(page), Read(report(write_run(tmp_path / "plain")))
+    read, plain = Read(page), Read(run_report(write_run(tmp_path / "plain")))
     assert [t for t, _ in read.tags if t in ("script", "img")] == [
         t for t, _ in plain.tags if t in ("script", "img")
     ]
@@ -289,7 +289,7 @@ def test_what_was_written_by_people_can_not_become_part_of_the_page(tmp_path: Pa
 
 
 def test_it_names_nothing_to_fetch(tmp_path: Path) -> None:
-    read = Read(report(write_run(tmp_path / "run")))
+    read = Read(run_report(write_run(tmp_path / "run")))
     named = [
         str(attributes[name])
         for _, attributes in read.tags
@@ -302,6 +302,6 @@ def test_it_names_nothing_to_fetch(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"is no run: it has neither a log\.jsonl nor"):
-        report(tmp_path)
+        run_report(tmp_path)
     with pytest.raises(StateError, match="is no run"):
-        report(tmp_path / "nowhere")
+        run_report(tmp_path / "nowhere")

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from PIL import Image, ImageOps
 
-from training.data.prepare.images import UNREADABLE, encoded, read
+from training.data.prepare.images import UNREADABLE, encode_image, read_image
 
 
-def centre(content: bytes, size: int) -> tuple[list[bytes], str]:
+def crop_centre(content: bytes, size: int) -> tuple[list[bytes], str]:
     """size x size; pictures that are smaller are left out, not enlarged."""
-    picture = read(content)
+    picture = read_image(content)
     if picture is None:
         return [], UNREADABLE
     if min(picture.size) < size:
         return [], "small"
-    return [encoded(middle(picture, size))], "kept"
+    return [encode_image(centre_square(picture, size))], "kept"
 
 
-def middle(picture: Image.Image, size: int) -> Image.Image:
+def centre_square(picture: Image.Image, size: int) -> Image.Image:
     """size x size: scaled until the shorter side fits, and cut."""
     return ImageOps.fit(picture, (size, size), Image.Resampling.BOX)

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from dcgan.media.face_alignment import Box, alignment_frame, detect_faces, find_eyes, sample_square
-from training.data.prepare.images import UNREADABLE, encoded, read
+from training.data.prepare.images import UNREADABLE, encode_image, read_image
 
 
 @dataclass(frozen=True)
-class Faces:
+class FaceCropper:
     """A photograph's bytes -> its faces, each size x size, and what became of the photograph.
 
     smallest: boxes whose side is less, in pixels of the photograph, are left out. margin: added to
@@ -28,7 +28,7 @@ class Faces:
     largest: bool = False
 
     def __call__(self, content: bytes) -> tuple[list[bytes], str]:
-        photograph = read(content)
+        photograph = read_image(content)
         if photograph is None:
             return [], UNREADABLE
         grey = np.asarray(photograph.convert("L"))
@@ -41,7 +41,7 @@ class Faces:
         outcome = "one face" if len(boxes) == 1 else "several faces"
         chosen = [max(boxes, key=lambda box: box.side)] if self.largest else boxes
         cut = [self._cut(photograph, grey, box) for box in chosen]
-        faces = [encoded(face) for face in cut if face is not None]
+        faces = [encode_image(face) for face in cut if face is not None]
         return faces, outcome if faces else "no eyes"
 
     def _cut(self, photograph: Image.Image, grey: np.ndarray, box: Box) -> Image.Image | None:

@@ -6,13 +6,13 @@ import io
 
 from PIL import Image, ImageOps
 
-QUALITY = 95
+JPEG_QUALITY = 95
 """With full colour resolution: about 3 kB for 64x64 pixels, quick to decode."""
 UNREADABLE = "unreadable"
 """What became of a file that is no picture, or a broken one."""
 
 
-def read(content: bytes) -> Image.Image | None:
+def read_image(content: bytes) -> Image.Image | None:
     """RGB, or None for what can't be read."""
     try:
         with Image.open(io.BytesIO(content)) as picture:
@@ -21,7 +21,7 @@ def read(content: bytes) -> Image.Image | None:
         return None
 
 
-def encoded(picture: Image.Image) -> bytes:
+def encode_image(picture: Image.Image) -> bytes:
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=QUALITY, subsampling=0)
+    picture.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return content.getvalue()

@@ -14,11 +14,11 @@ from typing import Any
 from joblib import delayed
 
 from dcgan.models.checkpoint import write_atomically
-from training.data.parallel import in_processes
-from training.data.readers import DataError, columns, rows
+from training.data.parallel import run_in_processes
+from training.data.readers import DataError, column_types, read_rows
 
-PER_SHARD = 50_000
-TOGETHER = 16
+IMAGES_PER_SHARD = 50_000
+IMAGES_PER_TASK = 16
 """Files that a process is given at a time."""
 REPORT = "prepared.json"
 
@@ -50,11 +50,11 @@ def write_shards(
     *,
     limit: int | None = None,
     left_out: Mapping[int, str] = MappingProxyType({}),
-    per_shard: int = PER_SHARD,
+    per_shard: int = IMAGES_PER_SHARD,
     processes: int = -1,
     say: Callable[[str], None] = print,
 ) -> Progress:
-    """Cut what `readers.rows` finds, in its order, until at least `limit` are written.
+    """Cut what `readers.read_rows` finds, in its order, until at least `limit` are written.
 
     cut: a function that other processes can be given. settings: what the pictures depend on beside
     the files. left_out: what became of files, by number, that are not cut. processes: -1 is one a
@@ -62,8 +62,8 @@ def write_shards(
     whole or not at all, and holds all pictures of its files with the columns of theirs; memory
     holds one. Raises DataError where `out` holds anything else, or nothing was found.
     """
-    done = begin(source, out, settings, limit)
-    types = columns(source)
+    done = open_folder(source, out, settings, limit)
+    types = column_types(source)
     with closing(_cut(source, cut, done.files, left_out, processes)) as found:
         while not done.finished:
             shard: list[dict[str, Any]] = []
@@ -88,7 +88,9 @@ def write_shards(
     return done
 
 
-def begin(source: str, out: Path, settings: dict[str, Any], limit: int | None = None) -> Progress:
+def open_folder(
+    source: str, out: Path, settings: dict[str, Any], limit: int | None = None
+) -> Progress:
     """Take a new or empty folder, or what a run with the same arguments has left in it.
 
     Raises DataError for anything else, so that long work need not end with it.
@@ -111,12 +113,12 @@ def begin(source: str, out: Path, settings: dict[str, Any], limit: int | None = 
 def _cut(
     source: str, cut: Cut, behind: int, left_out: Mapping[int, str], processes: int
 ) -> Generator[_Row]:
-    left = itertools.islice(enumerate(rows(source)), behind, None)
+    left = itertools.islice(enumerate(read_rows(source)), behind, None)
     calls = (
         delayed(_one)(cut, name, b"" if number in left_out else content, row, left_out.get(number))
         for number, (name, content, row) in left
     )
-    yield from in_processes(calls, processes, TOGETHER)
+    yield from run_in_processes(calls, processes, IMAGES_PER_TASK)
 
 
 def _one(cut: Cut, name: str, content: bytes, row: dict[str, Any], outcome: str | None) -> _Row:
