@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 import dcgan.cli
-import training.__main__
+import training.cli.app
 from dcgan.models import checkpoint, hub
 from dcgan.paths import REPOSITORY
 
@@ -28,7 +28,7 @@ DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
 NOTEBOOK = DOCS / "explore.ipynb"
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
-PROGRAMS: dict[str, typer.Typer] = {"dcgan": dcgan.cli.app, "training": training.__main__.app}
+PROGRAMS: dict[str, typer.Typer] = {"dcgan": dcgan.cli.app, "training": training.cli.app.app}
 ELSEWHERE = re.compile(r"[a-z]+:")
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from dcgan.rendering.engine import Engine
 from dcgan.ui.routes import results
 from tests.browser.conftest import DESKTOP, PHONE, Open, faces_alone, serve
-from training.__main__ import EXPERIMENTS
+from training.cli.experiments import EXPERIMENTS
 from training.reports.results_page import RESULTS
 from training.reports.results_page import results_page as written
 

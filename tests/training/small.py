@@ -101,7 +101,7 @@ def write_folder(folder: Path, count: int = 40) -> Path:
 
 
 if __name__ == "__main__":
-    from training.__main__ import app
+    from training.cli.app import app
 
     RECIPES["small"] = RECIPE
     app(prog_name="python -m training")

@@ -53,9 +53,9 @@ authors in 2015 on 32x32 house numbers (SVHN). Source: <https://github.com/Newmu
 
 - Batch normalisation: the authors normalise with the statistics of each batch and store none. Here
   they are fixed, as averages of per-batch means and (unbiased) variances: G's over
-  {STATISTICS_SAMPLES:,} z, D's over the images of these, in batches of {BATCH_SIZE}. With these
-  D's scores of photographs are too low; for features of photographs (section 5) the authors estimate D's
-  statistics over the photographs: do so as well.
+  {STATISTICS_SAMPLES:,} z, D's over the images of these, in batches of {BATCH_SIZE}.
+  With these D's scores of photographs are too low; for features of photographs (section 5) the
+  authors estimate D's statistics over the photographs: do so as well.
 - Weights are rounded to half precision.
 
 ## Terms

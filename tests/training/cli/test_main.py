@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from dcgan.models import checkpoint
 from tests import tiny
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.core.state import newest_facts
 from training.metrics import evaluation
 from training.recipes import RECIPES

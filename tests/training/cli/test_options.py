@@ -18,7 +18,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.core import loop
 from training.core.loop import Budget, Run, TrainingError
 from training.core.state import StateError, newest_facts

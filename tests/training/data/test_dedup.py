@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance
 from typer.testing import CliRunner
 
-from training.__main__ import app
+from training.cli.app import app
 from training.data import dedup, semantic_hash
 from training.data.readers import read_rows
 from training.data.semantic_hash import BITS, SIDE

@@ -21,7 +21,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.training.hub import serve
-from training.__main__ import app
+from training.cli.app import app
 from training.data.datasets import load_images
 from training.data.prepare import shards as making
 from training.data.prepare.centres import crop_centre

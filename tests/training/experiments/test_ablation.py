@@ -22,7 +22,7 @@ from dcgan.models import checkpoint
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
 from training import records
-from training.__main__ import app
+from training.cli.app import app
 from training.core.state import StateError
 from training.experiments import ablation, figures, rooms
 from training.metrics import evaluation

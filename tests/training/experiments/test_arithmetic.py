@@ -15,8 +15,8 @@ from dcgan.latents.spec import Draw, parse
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from tests.training import small
-from training.__main__ import app
 from training.attributes.exemplars import SUMMANDS, SUMS, ExemplarError, Samples
+from training.cli.app import app
 from training.experiments.arithmetic import draw_all, draw_triples
 
 WEIGHTS = Path(__file__).parents[3] / "weights"

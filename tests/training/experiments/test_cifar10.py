@@ -18,7 +18,7 @@ from dcgan.models import checkpoint
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
 from tests.training.experiments.test_svhn import digits, write
-from training.__main__ import app
+from training.cli.app import app
 from training.experiments import cifar10, linear_evaluation
 from training.metrics import kmeans
 

@@ -13,7 +13,7 @@ from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.experiments import directions
 
 ROOT = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.training import small
 from tests.training.data.test_dedup import scene
-from training.__main__ import app
+from training.cli.app import app
 from training.data import semantic_hash
 from training.data.prepare.images import read_image
 from training.experiments import duplicates

@@ -18,8 +18,8 @@ from dcgan.rendering.engine import Engine, Model
 from tests import tiny
 from tests.training import small
 from tests.training.attributes.test_window_segmentation import write_rooms
-from training.__main__ import app
 from training.attributes import window_segmentation
+from training.cli.app import app
 from training.experiments import forget
 from training.experiments.forget import Point, ablate, draw_orders, fall_at, goal, in_boxes
 

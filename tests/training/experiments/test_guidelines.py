@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.core.trainer import Trainer
 from training.experiments import ablation, guidelines
 from training.experiments.guidelines import HIDDEN, ROWS

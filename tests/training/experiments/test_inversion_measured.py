@@ -14,7 +14,7 @@ from dcgan.analysis import inversion
 from tests import tiny
 from tests.training import small
 from tests.training.experiments.test_memorisation import smooth_pictures
-from training.__main__ import app
+from training.cli.app import app
 from training.directions.encoder import train_encoder
 from training.experiments import projection as experiment
 

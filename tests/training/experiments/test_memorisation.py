@@ -18,7 +18,7 @@ from dcgan.media.images import frame_differences
 from dcgan.rendering.engine import Model
 from tests import tiny
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.data.datasets import load_images, to_channels_last
 from training.experiments import memorisation
 from training.experiments.memorisation import STEPS, copies, distances, jumps, walk

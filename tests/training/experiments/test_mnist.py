@@ -19,7 +19,7 @@ from dcgan.models import checkpoint
 from tests import tiny
 from tests.training import small
 from tests.training.experiments.test_svhn import digits
-from training.__main__ import app
+from training.cli.app import app
 from training.experiments import mnist
 from training.metrics import evaluation
 from training.recipes import MNIST_RECIPE

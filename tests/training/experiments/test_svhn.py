@@ -16,7 +16,7 @@ from dcgan.config import SVHN
 from dcgan.models import checkpoint
 from dcgan.models.networks import Discriminator, Generator
 from tests.training import small
-from training.__main__ import app
+from training.cli.app import app
 from training.data.datasets import load_images
 from training.data.readers import DataError
 from training.experiments import supervised, svhn

@@ -13,8 +13,8 @@ from dcgan.latents.spec import Draw
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 from tests.training import small
-from training.__main__ import app
 from training.attributes import exemplars
+from training.cli.app import app
 from training.data.readers import DataError
 from training.experiments import turn
 from training.experiments.turn import POSITIONS, correlations, measure, mirrored, summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from training.__main__ import EXPERIMENTS
+from training.cli.experiments import EXPERIMENTS
 from training.reports.results_page import RESULTS, results_page
 
 ROOT = Path(__file__).parents[3]

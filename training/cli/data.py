@@ -17,10 +17,12 @@ from training.data.prepare.centres import crop_centre
 from training.data.prepare.faces import FaceCropper
 from training.data.prepare.shards import Cut, write_shards
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
+prepare = typer.Typer(no_args_is_help=True)
+app.add_typer(prepare, name="prepare", help="Make shards to train on of other pictures.")
 
 
-@app.callback()
+@prepare.callback()
 def _preparing() -> None:
     """Make shards to train on of other pictures."""
 
@@ -55,10 +57,10 @@ for _set, _size, _what in (
     ("imagenet", 32, "ImageNet, in folders or from the Hub: scaled to 32 pixels, the centre."),
     ("folder", 64, "Any pictures: scaled until the shorter side fits, the centre."),
 ):
-    app.command(_set, help=_what)(_centres(_size))
+    prepare.command(_set, help=_what)(_centres(_size))
 
 
-@app.command("faces")
+@prepare.command("faces")
 @one_sentence_errors()
 def prepare_faces(
     source: Source,
@@ -89,6 +91,7 @@ def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **optio
     typer.echo(json.dumps(asdict(done)))
 
 
+@app.command("dedup")
 @one_sentence_errors()
 def remove_duplicates(
     source: Source,

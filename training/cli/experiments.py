@@ -1,0 +1,77 @@
+"""Commands of the paper's experiments (`run NAME`), and of the pages written from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dcgan.models import checkpoint
+from dcgan.paths import require_clone
+from training.cli.errors import one_sentence_errors
+from training.experiments import (
+    arithmetic,
+    cifar10,
+    directions,
+    duplicates,
+    forget,
+    guidelines,
+    memorisation,
+    mnist,
+    projection,
+    rooms,
+    svhn,
+    turn,
+)
+from training.recipes import RECIPES
+from training.reports import recipes_page, results_page
+
+app = typer.Typer()
+experiments = typer.Typer(no_args_is_help=True)
+app.add_typer(experiments, name="run", help="Re-run an experiment of the paper.")
+
+# in the order of the paper, and what is not in it
+EXPERIMENTS = {
+    "guidelines": guidelines,
+    "duplicates": duplicates,
+    "cifar10": cifar10,
+    "svhn": svhn,
+    "memorisation": memorisation,
+    "forget": forget,
+    "arithmetic": arithmetic,
+    "turn": turn,
+    "directions": directions,
+    "mnist": mnist,
+    "rooms": rooms,
+    "projection": projection,
+}
+
+
+@app.command("results")
+@one_sentence_errors()
+def write_results(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
+) -> None:
+    """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
+    require_clone("the page of results")
+    checkpoint.write_atomically(out, results_page.results_page(EXPERIMENTS).encode())
+
+
+@app.command("recipes")
+@one_sentence_errors()
+def write_guide(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
+    timed: Annotated[
+        bool, typer.Option("--timed", help="Only time steps of each here, for the next page.")
+    ] = False,
+) -> None:
+    """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
+    require_clone("the page of recipes")
+    if timed:  # in a mixed precision, of which Accelerate has one a process
+        return recipes_page.write_speeds(RECIPES)
+    return checkpoint.write_atomically(out, recipes_page.recipes_page(RECIPES).encode())
+
+
+for _name, _module in EXPERIMENTS.items():
+    experiments.command(_name)(one_sentence_errors()(_module.run))

@@ -1,0 +1,187 @@
+"""Commands that make what is published: ship, and what the page needs beside a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dcgan.analysis.classifiers import load_classifier
+from dcgan.media.images import encode_png
+from dcgan.models import checkpoint
+from dcgan.rendering import onnx_export
+from dcgan.rendering.engine import Model
+from training.attributes.classifiers import EPOCHS, train_classifiers
+from training.attributes.exemplars import exemplar_sheet, pick_exemplars
+from training.attributes.scores import make_scorers
+from training.attributes.window_segmentation import EPOCHS as WINDOW_EPOCHS
+from training.attributes.window_segmentation import train_segmenter
+from training.cli.errors import one_sentence_errors
+from training.cli.options import Data, with_stages
+from training.directions.attribute import SAMPLE_COUNTS, choose_directions, fit_directions
+from training.directions.encoder import MINUTES, train_encoder
+from training.directions.latent_map import make_latent_map
+from training.directions.principal import principal_directions
+from training.release import release as shipping
+from training.release.theano import import_theano as import_from_theano
+
+app = typer.Typer()
+
+
+@app.command()
+@one_sentence_errors()
+def ship(
+    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
+    *,
+    data: Data,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of the run's recipe; for runs whose run.json does not have it."),
+    ] = None,
+    by: Annotated[
+        Path | None,
+        typer.Option(help="JSON of `run cifar10 --along RUN`: its best D, not the lowest KID."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON: recipe, minutes, images_seen, kid.")
+    ] = None,
+    weaknesses: Annotated[Path | None, typer.Option(help="Markdown for the card.")] = None,
+    earlier: Annotated[
+        int, typer.Option("--stages", min=1, help="At most, of the run; each as large as G.")
+    ] = shipping.MAX_STAGES,
+    among: Annotated[
+        int, typer.Option(min=3, help="Training pictures searched for neighbours.")
+    ] = shipping.NEIGHBOURS_SEARCHED,
+) -> None:
+    """Make what is published of a run: best weights, directions, stages, grid and the full card."""
+    weights = shipping.release_run(
+        run,
+        out,
+        data,
+        recipe,
+        by=by,
+        baseline=baseline,
+        weaknesses=weaknesses,
+        earlier=earlier,
+        among=among,
+    )
+    typer.echo(f"{out}: {weights.hash}, {weights.metadata['images_seen']:,} images")
+
+
+@app.command("export")
+@one_sentence_errors()
+def write_graphs(
+    weights: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
+) -> None:
+    """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
+    for folder in weights:
+        for path in with_stages(folder):
+            typer.echo(onnx_export.write_graph(checkpoint.load(path)))
+
+
+@app.command("directions")
+@one_sentence_errors()
+def write_directions(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    *,
+    kind: Annotated[
+        Literal["faces", "rooms"] | None,
+        typer.Option("--named", help="What it draws: directions that judges find, by name, too."),
+    ] = None,
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    data: Annotated[
+        str | None, typer.Option(help="Labelled faces, for age and to compare with.")
+    ] = None,
+) -> None:
+    """Add directions to a checkpoint and its stages: the principal ones, and those with names."""
+    opened = checkpoint.load(weights)
+    found = principal_directions(opened.generator())
+    if kind:
+        model = Model(kind, opened)
+        seeing = make_scorers(kind, model, judged_by, data)
+        chosen = choose_directions(
+            model, seeing, fit_directions(model, seeing, *SAMPLE_COUNTS[kind])
+        )
+        found = {name: step.round(6).tolist() for name, (_, step) in chosen.items()} | found
+        typer.echo("; ".join(f"{name}: {way}" for name, (way, _) in chosen.items()))
+    kept = {name: step for name, step in opened.directions.items() if name not in found}
+    for folder in with_stages(weights):
+        checkpoint.save_directions(folder, {**kept, **found})
+    typer.echo(f"{weights / checkpoint.DIRECTIONS}: {', '.join(found)}")
+
+
+@app.command("map")
+@one_sentence_errors()
+def lay_out(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+) -> None:
+    """Lay draws out so that neighbours are alike, and write map.json beside the weights."""
+    found, nearness = make_latent_map(Model("map", checkpoint.load(weights)))
+    checkpoint.save_map(weights, found)
+    typer.echo(json.dumps({"neighbours": nearness}))
+
+
+@app.command()
+@one_sentence_errors()
+def judges(
+    *,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Through its half of the pictures.")] = EPOCHS,
+) -> None:
+    """Train the two judges of faces; what they are worth on held-out pictures comes last."""
+    typer.echo(json.dumps(train_classifiers(data, out, typer.echo, epochs), indent=1))
+
+
+@app.command()
+@one_sentence_errors()
+def windows(
+    *,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Through the pictures.")] = WINDOW_EPOCHS,
+) -> None:
+    """Train the judge of windows; what it is worth on held-out pictures comes last."""
+    typer.echo(json.dumps(train_segmenter(data, out, typer.echo, epochs), indent=1))
+
+
+@app.command()
+@one_sentence_errors()
+def exemplars(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
+    *,
+    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    drop: Annotated[list[str], typer.Option(help='A z to leave out, like "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
+    picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of what was picked.")] = None,
+) -> None:
+    """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
+    model = Model("faces", checkpoint.load(weights))
+    sets = pick_exemplars(model, load_classifier(judged_by, "a")[0], drop)
+    checkpoint.save_exemplars(weights, sets)
+    if picture:
+        checkpoint.write_atomically(picture, encode_png(exemplar_sheet(model, sets)))
+    typer.echo(f"{weights / checkpoint.EXEMPLARS}: {', '.join(sets['exemplars'])}")
+
+
+@app.command()
+@one_sentence_errors()
+def encoder(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    *,
+    minutes: Annotated[float, typer.Option(min=0.01, help="To train for.")] = MINUTES,
+) -> None:
+    """Train an encoder on a checkpoint's own samples; what it is worth comes last, as JSON."""
+    typer.echo(json.dumps(train_encoder(weights, typer.echo, minutes)))
+
+
+@app.command()
+@one_sentence_errors()
+def import_theano(
+    source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
+) -> None:
+    """Make a checkpoint of the authors' own SVHN parameters."""
+    typer.echo(f"{out}: {import_from_theano(source, out).hash}")
