@@ -94,12 +94,25 @@ class RenderedWalk(RenderedImages):
         return buffer.getvalue(), _size(self[0])
 
 
-def render(checkpoint: Checkpoint, pictures: Picture | Iterable[Picture]) -> RenderedImages:
-    """Draw one picture, uint8 (H, W, 3), or several, (N, H, W, 3).
+def render(
+    checkpoint: Checkpoint,
+    pictures: Picture | Iterable[Picture] | np.ndarray,
+    labels: np.ndarray | None = None,
+) -> RenderedImages:
+    """Render one image, uint8 (H, W, 3), or several, (N, H, W, 3).
+
+    pictures: a text or several; or latents, an array (z_size,) or (N, z_size), with the class
+        numbers (N,) of a class-conditional model as `labels`. Images of latents have no texts.
 
     A text without its beginning, such as "move(pc1,2,z(1,0))" or "z(1,0):class(3)", is one of this
     checkpoint's. Raises SpecError, in one sentence, for what it can't draw.
     """
+    if isinstance(pictures, np.ndarray):
+        rows = pictures if pictures.ndim > 1 else pictures[None]
+        known = None if labels is None else np.asarray(labels).reshape(-1)
+        model = _model(checkpoint, checkpoint.hash)
+        drawn = model.render_latents(rows, known).view(RenderedImages)
+        return drawn if pictures.ndim > 1 else drawn[0]
     if isinstance(pictures, str) or not isinstance(pictures, Iterable):
         row = render(checkpoint, [pictures])
         alone = row[0]

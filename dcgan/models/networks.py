@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan.config import ModelConfig
+from dcgan.latents import operations
+from dcgan.media import images
 
 LEAKY_RELU_SLOPE = 0.2
 INIT_STD = 0.02
@@ -90,6 +93,42 @@ class Generator(nn.Module):
             if layer < len(self.norms):
                 h = self.norms[layer](h)
         return torch.tanh(h) if self.config.output == "tanh" else torch.sigmoid(h)
+
+    def sample(self, count: int, seed: int = 0, batch_size: int = 128) -> np.ndarray:
+        """Generate `count` images (count, H, W, 3) uint8 from the latents 0, 1, ... of a seed.
+
+        The latents are those of the texts z(seed,0), z(seed,1), ...; the labels of a
+        class-conditional network go through its classes. Normalises as the mode (`train`, `eval`)
+        has it.
+        """
+        config = self.config
+        z = operations.draw_latents(seed, 0, count, config.z_size, config.prior)
+        labels = np.arange(count) % config.classes if config.classes else None
+        return self.render(z, labels, batch_size)
+
+    @torch.inference_mode()
+    def render(
+        self, z: np.ndarray, labels: np.ndarray | None = None, batch_size: int = 128
+    ) -> np.ndarray:
+        """Generate images (N, H, W, 3) uint8 from latents (N, z_size), a batch at a time.
+
+        labels: class numbers (N,), exactly where the network has classes. Raises ValueError for
+        latents of another shape.
+        """
+        if z.ndim != 2 or z.shape[1] != self.config.z_size:
+            raise ValueError(
+                f"latents must have the shape (N, {self.config.z_size}), not {z.shape}"
+            )
+        device = self.project.weight.device
+        rendered = []
+        for start in range(0, len(z), batch_size):
+            part = torch.from_numpy(z[start : start + batch_size].astype(np.float32)).to(device)
+            known = None
+            if labels is not None:
+                known = torch.from_numpy(labels[start : start + batch_size]).to(device)
+            pixels = self(part, known).float().cpu().numpy()
+            rendered.append(images.to_uint8(pixels, self.config.output))
+        return np.concatenate(rendered)
 
 
 class Discriminator(nn.Module):

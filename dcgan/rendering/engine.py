@@ -88,6 +88,32 @@ class Model:
         """(N, C, H, W) float32 in the network's range, before rounding. Raises SpecError."""
         return self._run(specs, onnx_names.IMAGES_OUTPUT)
 
+    def render_latents(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Generate images (N, H, W, 3) uint8 from latents (N, z_size), without texts.
+
+        labels: class numbers (N,) of a class-conditional model. Raises ValueError.
+        """
+        size, classes = self.config.z_size, self.config.classes
+        if z.ndim != 2 or z.shape[1] != size:
+            raise ValueError(f"latents must have the shape (N, {size}), not {z.shape}")
+        if not np.isfinite(z).all():
+            raise ValueError("latents must be finite numbers")
+        if not len(z):
+            raise ValueError("there is nothing to draw: give at least one latent")
+        inputs = {"z": z.astype(np.float32)}
+        if classes:
+            fits = labels is not None and labels.shape == (len(z),)
+            if labels is None or not fits or not np.isin(labels, range(classes)).all():
+                raise ValueError(f"labels must be {len(z)} class numbers from 0 to {classes - 1}")
+            inputs["classes"] = np.eye(classes, dtype=np.float32)[labels]
+        batches = (
+            {name: values[start : start + BATCH_SIZE] for name, values in inputs.items()}
+            for start in range(0, len(z), BATCH_SIZE)
+        )
+        session = self._session()
+        drawn = [np.asarray(session.run([onnx_names.IMAGES_OUTPUT], b)[0]) for b in batches]
+        return images.to_uint8(np.concatenate(drawn), self.config.output)
+
     def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
         """Feature maps (N, C, H, W) float32 of a layer after its ReLU; layer 1 is next to z.
 

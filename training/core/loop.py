@@ -217,7 +217,7 @@ class Run:
     def write_grid(self, generator: Generator | None = None) -> None:
         """The same z's every time to samples/<images seen>.png, by what is exported of G now."""
         sampled = self._for_sampling(generator or self.trainer.export_generator())
-        pictures = evaluation.sample(sampled, GRID_SAMPLES, 0, self.recipe.batch_size)
+        pictures = sampled.sample(GRID_SAMPLES, 0, self.recipe.batch_size)
         path = self._grids / f"{self.trainer.images_seen:09d}.png"
         self._grids.mkdir(exist_ok=True)
         path.write_bytes(images.encode_png(images.make_grid(pictures)))

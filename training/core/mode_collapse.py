@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from dcgan.models.networks import Generator
-from training.metrics.evaluation import sample
 
 CHECK_INTERVAL, FIRST_CHECK = 100, 500
 """Steps between two looks, and before the first: a healthy G's pictures are alike at first, too (of
@@ -111,7 +110,7 @@ def measure_collapse(generator: Generator, real: float) -> Survey:
 
     for convolution in watched.convolutions:
         convolution.register_forward_pre_hook(look)
-    pictures = sample(watched, MAP_SAMPLES, CHECK_SEED, MAP_SAMPLES)
+    pictures = watched.sample(MAP_SAMPLES, CHECK_SEED, MAP_SAMPLES)
     dead, duplicated = zip(*found, strict=True)
     return Survey(dead, duplicated, mean_pairwise_distance(pictures[:DIVERSITY_SAMPLES]) / real)
 

@@ -23,7 +23,7 @@ from training.core.trainer import NetworkFactory, Trainer, best_precision, make_
 from training.data.datasets import Images, to_channels_last
 from training.data.parallel import run_in_processes
 from training.experiments import figures
-from training.metrics.evaluation import Evaluator, sample
+from training.metrics.evaluation import Evaluator
 from training.recipes import Recipe
 
 CHECKED = 25
@@ -64,7 +64,7 @@ def train_and_measure(
             continue
         if not all(map(math.isfinite, map(float, losses.values()))):
             return found | {"diverged": step}
-        share = mean_pairwise_distance(sample(trainer.generator, DIVERSITY_SAMPLES, 0)) / of_real
+        share = mean_pairwise_distance(trainer.generator.sample(DIVERSITY_SAMPLES)) / of_real
         if share < MIN_DIVERSITY:
             found.setdefault("collapsed", step)
         else:

@@ -45,7 +45,6 @@ from training.data.datasets import to_channels_last
 from training.data.readers import DataError
 from training.data.sampler import random_generator
 from training.experiments import figures
-from training.metrics import evaluation
 from training.metrics.distances import EfficientNetFeatures
 from training.metrics.nearest_neighbours import (
     NEIGHBOURS,
@@ -99,7 +98,7 @@ def run(
         )
     order = random_generator(SEED, "neighbours", 0).permutation(len(pictures.train))
     features = EfficientNetFeatures()
-    drawn = evaluation.sample(opened.generator(), samples, SEED)
+    drawn = opened.generator().sample(samples, SEED)
     trained, held_out, sampled = (
         ImageSet(pixels, features(pixels))
         for pixels in (

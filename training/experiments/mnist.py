@@ -36,7 +36,6 @@ from dcgan.models.networks import Generator
 from training.data.datasets import AttributeDataset, load_attributes
 from training.data.readers import DataError, find_test_file
 from training.experiments import figures
-from training.metrics import evaluation
 
 SEED = 13
 """Of the first block of samples; each block has a seed of its own."""
@@ -148,7 +147,7 @@ def from_generated(
     labels = np.arange(BLOCK) % generator.config.classes
     found, began = [], time.monotonic()
     for number in count():
-        nearest.add(evaluation.sample(generator, BLOCK, SEED + number)[..., 0], labels)
+        nearest.add(generator.sample(BLOCK, SEED + number)[..., 0], labels)
         drawn, spent = BLOCK * (number + 1), (time.monotonic() - began) / 60
         over = spent >= minutes or drawn >= COUNTS[-1]
         if over or drawn in COUNTS:

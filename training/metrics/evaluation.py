@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from dcgan.latents import operations
-from dcgan.media import images
 from dcgan.models.networks import Generator
 from training.data.datasets import to_channels_last
 from training.data.readers import DataError
@@ -27,21 +24,6 @@ COMPARED_IMAGES, MIN_HELD_OUT = 2000, 500
 SAMPLE_SEED = 1
 """Of the samples compared; grids show seed 0."""
 BATCH_SIZE = 128
-
-
-@torch.inference_mode()
-def sample(generator: Generator, count: int, seed: int, batch_size: int = BATCH_SIZE) -> np.ndarray:
-    """(count, H, W, 3) uint8 of z's 0 to count - 1, normalised as G's mode has it."""
-    config = generator.config
-    device = next(generator.parameters()).device
-    z = operations.draw_latents(seed, 0, count, config.z_size, config.prior).astype(np.float32)
-    pictures = []
-    for start in range(0, count, batch_size):
-        part = torch.from_numpy(z[start : start + batch_size]).to(device)
-        labels = torch.arange(start, start + len(part), device=device)
-        drawn = generator(part, labels % config.classes if config.classes else None)
-        pictures.append(images.to_uint8(drawn.cpu().numpy(), config.output))
-    return np.concatenate(pictures)
 
 
 class Evaluator:
@@ -97,4 +79,4 @@ class Evaluator:
         return found
 
     def _sample_features(self, generator: Generator, batch_size: int) -> Tensor:
-        return self.features(sample(generator, self.count, SAMPLE_SEED, batch_size))
+        return self.features(generator.sample(self.count, SAMPLE_SEED, batch_size))

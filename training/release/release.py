@@ -116,7 +116,7 @@ def release_run(
         )
         checkpoint.save_directions(out / name, directions)
     measured = _measure(generator, pictures, among)
-    samples = evaluation.sample(generator, GRID_SAMPLES, GRID_SEED)
+    samples = generator.sample(GRID_SAMPLES, GRID_SEED)
     checkpoint.write_atomically(out / GRID_FILE, images.encode_png(images.make_grid(samples)))
     figure = measured.neighbours.figure(FIGURE_ROWS)  # of people: not for publishing
     checkpoint.write_atomically(run / NEIGHBOURS_FILE, images.encode_png(figure))
@@ -259,7 +259,7 @@ def _measure(generator: Generator, pictures: Images, among: int) -> Measured:
     parts = pictures.train[order[:among]], pictures.held_out[: evaluation.COMPARED_IMAGES]
     trained, real = (ImageSet(pixels, features(pixels)) for pixels in map(to_channels_last, parts))
     held_out = real.first(NEIGHBOUR_QUERIES)
-    drawn = evaluation.sample(generator, len(held_out.pixels), GRID_SEED)
+    drawn = generator.sample(len(held_out.pixels), GRID_SEED)
     return Measured(
         kernel_distance(trained.features, real.features),
         min(len(trained.pixels), len(real.pixels)),

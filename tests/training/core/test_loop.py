@@ -294,5 +294,5 @@ def test_batch_statistics_are_for_sampling_only(
         if not name.endswith("num_batches_tracked"):
             torch.testing.assert_close(stored.get_buffer(name), buffer)
     generator = run.trainer.export_generator()
-    fixed = evaluation.sample(generator, 8, 0)
-    assert (fixed != evaluation.sample(generator.train(), 8, 0)).any()
+    fixed = generator.sample(8, 0)
+    assert (fixed != generator.train().sample(8, 0)).any()

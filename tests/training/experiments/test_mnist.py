@@ -21,7 +21,6 @@ from tests.training import small
 from tests.training.experiments.test_svhn import digits
 from training.cli.app import app
 from training.experiments import mnist
-from training.metrics import evaluation
 from training.recipes import MNIST_RECIPE
 
 CPU = torch.device("cpu")
@@ -87,7 +86,7 @@ def test_the_command_measures_generated_and_real_digits(
     assert [row["digits"] for row in facts["real"]] == [60, 200, 240]
     assert facts["real"][-1]["rate"] < 0.1
     assert [row["digits"] for row in facts["generated"]] == [100, 150]
-    drawn = [evaluation.sample(generator, 50, mnist.SEED + block)[..., 0] for block in range(3)]
+    drawn = [generator.sample(50, mnist.SEED + block)[..., 0] for block in range(3)]
     judge = KNeighborsClassifier(1).fit(
         np.concatenate(drawn).reshape(150, -1), np.tile(np.arange(50) % 10, 3)
     )
@@ -131,7 +130,7 @@ def test_picture_i_shows_class_i_modulo_ten_in_grids_and_on_the_command_line(
         library, ["sample", str(weights), "--count", "20", "--out", str(out), "--seed", "3"]
     )
     assert done.exit_code == 0, done.output
-    for pictures in (np.load(out), evaluation.sample(generator, 20, seed=3)):
+    for pictures in (np.load(out), generator.sample(20, seed=3)):
         brightness = pictures.mean(axis=(1, 2, 3))
         assert (np.diff(brightness[:10]) > 0).all()
         assert (brightness[10:] == brightness[:10]).all()

@@ -16,13 +16,13 @@ from training.core.run_checkpoints import best_entry, copy_best
 from training.core.state import StateError, save_state
 from training.data.readers import DataError
 from training.metrics import evaluation
-from training.metrics.evaluation import Evaluator, sample
+from training.metrics.evaluation import Evaluator
 
 
 def test_samples_are_the_pictures_that_people_get(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
     model = Model("tiny", weights)
-    drawn = sample(weights.generator(), 20, seed=3, batch_size=8)
+    drawn = weights.generator().sample(20, seed=3, batch_size=8)
     expected = model.render([model.sample(3, index) for index in range(20)])
     assert drawn.shape == (20, 16, 16, 3)
     assert np.abs(drawn.astype(int) - expected).max() <= 1
@@ -33,7 +33,7 @@ def test_the_distance_is_small_for_held_out_pictures_of_the_generator(
 ) -> None:
     monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 64)
     generator = tiny.save(tmp_path / "one").generator()
-    own = sample(generator, 64, seed=5).transpose(0, 3, 1, 2)
+    own = generator.sample(64, seed=5).transpose(0, 3, 1, 2)
     other = tiny.save(tmp_path / "other", seed=1).generator()
     distance = Evaluator(own)
     assert abs(distance(generator)) < 0.2 * distance(other)
@@ -48,13 +48,13 @@ def test_a_generator_that_copies_is_nearer_to_what_it_was_trained_on(
 ) -> None:
     monkeypatch.setattr(evaluation, "MIN_HELD_OUT", 64)
     generator = tiny.save(tmp_path / "one").generator()
-    alike = [sample(generator, 64, seed).transpose(0, 3, 1, 2) for seed in (5, 6)]
+    alike = [generator.sample(64, seed).transpose(0, 3, 1, 2) for seed in (5, 6)]
     figures = Evaluator(alike[0], alike[1]).figures(generator)
     assert figures["n"] == 64
     assert figures["kid"] == Evaluator(alike[0])(generator)
     assert min(figures["precision"], figures["recall"]) > 0.5
     assert 0.3 < figures["nearer"] < 0.7
-    copied = sample(generator, 64, evaluation.SAMPLE_SEED).transpose(0, 3, 1, 2)
+    copied = generator.sample(64, evaluation.SAMPLE_SEED).transpose(0, 3, 1, 2)
     assert Evaluator(alike[0], copied).figures(generator)["nearer"] == 1
     assert "nearer" not in Evaluator(alike[0]).figures(generator)
 

@@ -30,7 +30,6 @@ from training.core.state import StateError
 from training.data.datasets import DEFAULT_HELD_OUT, hash_position, load_images
 from training.data.readers import DataError
 from training.data.sampler import random_generator
-from training.metrics import evaluation
 from training.metrics.distances import EfficientNetFeatures
 from training.recipes import RECIPES, Recipe
 from training.release import model_card, release
@@ -253,7 +252,7 @@ def test_distances_are_those_to_all_training_pictures(shipped: Shipped) -> None:
     text = section(shipped.weights.card, "Nearest training pictures")
     assert f"nearest of {len(training)} training pictures" in text
     assert f"n = {len(held_out)} samples" in text
-    samples = evaluation.sample(shipped.weights.generator(), len(held_out), 0)
+    samples = shipped.weights.generator().sample(len(held_out), 0)
     rows = {name: cells for name, *cells in table(text, "")}
     for name, some in (("Samples", samples), ("Held out", held_out)):
         distances = [
