@@ -37,7 +37,7 @@ export async function mount(root) {
   const fail = (error) => page.fail(error.message ?? error);
   const fitting = root.querySelector("[data-do=fit]");
   const show = (text) => page.show(text, "sample");
-  const columns = matchMedia("(max-width: 780px)").matches ? 3 : 4;
+  const columns = matchMedia("(max-width: 899px)").matches ? 3 : 4;
   let state = null;
   let drawn = ""; // the edited texts on their sheet
 

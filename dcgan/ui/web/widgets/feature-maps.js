@@ -21,7 +21,7 @@ export class Maps {
     this.part = (name) => root.querySelector(`[data-role=${name}]`);
     this.browse = root.querySelector(".dc-browse");
     Object.assign(this, { onEdit, onLook, onError });
-    const best = matchMedia("(max-width: 780px)").matches ? 4 : 8;
+    const best = matchMedia("(max-width: 899px)").matches ? 4 : 8;
     const rows = { best, onClick, onError };
     this.looked = new ExcitingRows(this.part("looked"), rows);
     this.rows = new ExcitingRows(this.part("rows"), rows);

@@ -53,7 +53,9 @@ export async function mount(root) {
   drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
   for (const [name, figure] of Object.entries(FIGURES)) {
-    document.querySelector(`[role=tab][data-tab-id=${name}]`)?.setAttribute("title", figure);
+    const tab = document.querySelector(`[role=tab][data-tab-id=${name}]`);
+    tab?.setAttribute("title", figure);
+    tab?.addEventListener("click", () => tab.scrollIntoView({ inline: "nearest", block: "nearest" }));
   }
   await page.ready;
   root.querySelector("[data-do=tour]").addEventListener("click", () => present.open(true));
