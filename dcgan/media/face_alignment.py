@@ -30,6 +30,8 @@ LEFT_EYE, RIGHT_EYE = (0.336, 0.415), (0.664, 0.415)
 """Where eyes come to lie when aligned, as shares of the side, seen from the front."""
 EXPECTED_EYES = (0.313, 0.402), (0.687, 0.402)
 """Where they lie in a box: the median of 59 portraits in which they are found."""
+MIN_DETECTED_SIDE = 20
+"""Side of the smallest face that the cascades find, in pixels of what is searched."""
 MIN_FACE_SIDE = 32
 """Side of a face that is cut out for somebody, in pixels."""
 
@@ -69,9 +71,11 @@ def align_largest_face(photograph: Image.Image, size: int) -> tuple[np.ndarray, 
 def detect_faces(grey: np.ndarray, smallest: int) -> list[Box]:
     """Faces in a photograph (H, W) uint8, down to half of `smallest`, so that these can be told."""
     scale = min(1.0, MAX_DETECTION_SIDE / max(grey.shape))
+    if scale * min(grey.shape) < MIN_DETECTED_SIDE:
+        return []  # a strip too thin for any face, of which OpenCV can't make a smaller one
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    least = max(20, int(scale * smallest / 2))
+    least = max(MIN_DETECTED_SIDE, int(scale * smallest / 2))
     groups: list[dict[str, Box]] = []
     for name in CASCADES:
         hits = _cascade(name).detectMultiScale(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from dcgan.media import uploads
 from dcgan.media.uploads import TooLargeError, read_square_upload
 
 SIZE = 16
@@ -132,3 +137,50 @@ def test_an_upload_of_too_many_pixels_is_never_decoded(monkeypatch: pytest.Monke
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it was decoded"))
     with pytest.raises(TooLargeError, match="at most 40 million"):
         read_square_upload(content, SIZE, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 39_000_000), (12_001, 8), (8, 12_001)])
+def test_a_side_that_is_too_long_is_refused_by_the_header(width: int, height: int) -> None:
+    content = sides(width, height)
+    with pytest.raises(TooLargeError, match="12,000 along a side: give a smaller copy"):
+        read_square_upload(content[:200], SIZE, 3)  # there are no pixels behind it
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK"])
+def test_a_large_picture_is_reduced_to_what_is_needed(mode: str) -> None:
+    picture = Image.new("RGB", (1000, 500), RED).convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    image, _ = uploads.read_upload(encoded(picture, kind), 100, 3)
+    assert 100 <= min(image.size) < 200
+    assert near(seen(encoded(Image.new("RGB", (1000, 500), RED), kind))[8, 8], RED)
+
+
+def test_two_are_decoded_at_a_time_and_a_few_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    content, decode = encoded(halves()), uploads._to_8_bit
+    inside, most, go = 0, 0, threading.Event()
+    lock = threading.Lock()
+
+    def watched(*arguments: Any) -> Any:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        assert go.wait(20)
+        try:
+            return decode(*arguments)
+        finally:
+            with lock:
+                inside -= 1
+
+    monkeypatch.setattr(uploads, "_to_8_bit", watched)
+    count = uploads.MAX_DECODERS + uploads.MAX_WAITING
+    with ThreadPoolExecutor(count) as threads:
+        reading = [threads.submit(read_square_upload, content, SIZE, 3) for _ in range(count)]
+        while uploads._decoders._waiting < uploads.MAX_WAITING:
+            time.sleep(0.01)
+        with pytest.raises(uploads.BusyError, match="again in a second"):
+            read_square_upload(content, SIZE, 3)
+        go.set()
+        assert all(job.result()[0].shape == (SIZE, SIZE, 3) for job in reading)
+    assert most == uploads.MAX_DECODERS
+    assert read_square_upload(content, SIZE, 3)[0].shape == (SIZE, SIZE, 3)

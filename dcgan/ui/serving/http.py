@@ -30,7 +30,7 @@ from starlette.staticfiles import StaticFiles
 
 from dcgan.latents.spec import MAX_TEXT, PictureSpec, SpecError, parse
 from dcgan.media import images
-from dcgan.media.uploads import READABLE_FORMATS, NoFaceError, TooLargeError, UploadError
+from dcgan.media.uploads import READABLE_FORMATS, BusyError, NoFaceError, TooLargeError, UploadError
 from dcgan.models.annotations import BoxesError
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.optional import explain
@@ -241,6 +241,8 @@ def upload_errors(content: bytes) -> Iterator[None]:
         raise RequestError(f"This file is empty: give a picture ({READABLE_FORMATS}).")
     try:
         yield
+    except BusyError as error:
+        raise QueueFullError(str(error)) from None
     except UploadError as error:
         raise RequestError(str(error), _STATUS.get(type(error), 400)) from None
 
