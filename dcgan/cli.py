@@ -325,7 +325,7 @@ def page(
     from dcgan.ui import launch
     from dcgan.ui.page import build
 
-    opened = engine.Engine(launch.find_checkpoints(sources or ()))
+    opened = launch.open_checkpoints(sources or ())
     launch.launch(build(opened), opened, host, port)
 
 

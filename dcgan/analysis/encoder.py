@@ -21,6 +21,7 @@ from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import LEAKY_RELU_SLOPE
+from dcgan.models.side_files import read_side_file
 
 VERSION = 1
 RETRAIN_HINT = "train it again, with python -m training encoder"
@@ -76,10 +77,7 @@ def load_encoder(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
     path = _path(weights, "json")
     if not path.is_file():
         return None
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error})") from None
+    described = read_side_file(path, json.loads, "is not valid JSON")
     if not isinstance(described, dict) or described.get("version") != VERSION:
         raise CheckpointError(f"{path} is not an encoder of version {VERSION}: {RETRAIN_HINT}")
     if (of := described.get("weights")) != weights.hash:

@@ -21,6 +21,7 @@ from dcgan.analysis import features
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.networks import Discriminator
+from dcgan.models.side_files import read_side_file
 
 VERSION = 1
 BATCH_NORM_BUFFERS = "running_mean", "running_var"
@@ -111,7 +112,9 @@ def save_probe(folder: str | Path, probe: Probe, network: Discriminator) -> None
 def describe(weights: Checkpoint) -> dict[str, Any] | None:
     """{"classes", "facts"} of a checkpoint's probe, without its tensors; else as `load_probe`."""
     path = _path(weights, "json")
-    return _parse(path.read_bytes(), weights) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return read_side_file(path, lambda text: _parse(text, weights), "is not valid JSON")
 
 
 def load_probe(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
@@ -136,10 +139,7 @@ def load_probe(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
 
 def _parse(text: str | bytes, weights: Checkpoint) -> dict[str, Any]:
     path = _path(weights, "json")
-    try:
-        described = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error})") from None
+    described = json.loads(text)
     if not isinstance(described, dict) or described.pop("version", None) != VERSION:
         raise CheckpointError(f"{path} is not a probe of version {VERSION}: {REFIT_HINT}")
     if (of := described.pop("weights", None)) != weights.hash:

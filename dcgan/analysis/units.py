@@ -20,7 +20,7 @@ from dcgan.config import ModelConfig
 from dcgan.latents.spec import PictureSpec
 from dcgan.models import checkpoint
 from dcgan.models.annotations import BoxesError, BoxSet
-from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.side_files import read_side_file
 from dcgan.rendering.engine import BATCH_SIZE, Model
 from dcgan.tasks import Work, map_in_batches, run_to_end, shared_task, sub_task
 
@@ -58,22 +58,23 @@ def load_unit_fit(model: Model, boxes: BoxSet) -> UnitFit | None:
     It is what `fit(model, boxes)` gives, written by `python -m dcgan units`. None for boxes that
     are not those of the set. Raises CheckpointError for a file that holds no fit of its layer.
     """
-    known = model.checkpoint.boxes.get(boxes.name)
+    known = model.checkpoint.readable_boxes.get(boxes.name)
     path = model.checkpoint.folder / checkpoint.UNITS.replace("*", boxes.name)
     if known is None or (known.layer, known.boxed) != (boxes.layer, boxes.boxed):
         return None
     if not path.is_file():
         return None
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+
+    def parse(text: str) -> UnitFit:
+        table = json.loads(text)
         found = UnitFit(**{field.name: table[field.name] for field in dataclasses.fields(UnitFit)})
         count, _, _ = model.config.layer_shapes[boxes.layer - 1]
         in_layer = found.layer == boxes.layer and set(found.maps) <= set(range(count))
-        if in_layer and found.table() == table:
-            return found
-    except (ValueError, TypeError, KeyError):
-        pass
-    raise CheckpointError(f"{path} holds no fit of layer {boxes.layer}: write it anew")
+        if not in_layer or found.table() != table:
+            raise ValueError("other fields, or maps that it does not have")
+        return found
+
+    return read_side_file(path, parse, f"holds no fit of layer {boxes.layer}: write it anew")
 
 
 def fit_units(model: Model, boxes: BoxSet) -> UnitFit:

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dcgan.config import ConfigError, ModelConfig
 from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
 from dcgan.models.exemplars import (
-    ExemplarError,
     ExemplarSets,
     LatentMap,
     no_exemplars,
     parse_exemplars,
     parse_map,
 )
+from dcgan.models.side_files import DAMAGE, CheckpointError, read_side_file
 from dcgan.paths import REPOSITORY
 
 if TYPE_CHECKING:
@@ -52,10 +52,6 @@ _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do 
 Network = TypeVar("Network", bound="torch.nn.Module")
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that can't be found or read; the message says what is wrong with which file."""
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """An opened checkpoint. Networks are read from disk only when asked for."""
@@ -78,11 +74,11 @@ class Checkpoint:
         path = self.folder / DIRECTIONS
         if not path.is_file():
             return {}
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            directions = {str(k): [float(x) for x in v] for k, v in table.items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"{path} is not a table of directions ({error})") from None
+
+        def parse(text: str) -> dict[str, list[float]]:
+            return {str(k): [float(x) for x in v] for k, v in json.loads(text).items()}
+
+        directions = read_side_file(path, parse, "is not a table of directions")
         if any(
             len(v) != self.config.z_size or not all(map(math.isfinite, v))
             for v in directions.values()
@@ -105,20 +101,71 @@ class Checkpoint:
 
         Raises CheckpointError for a file that is none, or whose pictures are of other weights.
         """
-        sets = {}
+        for error in self._boxes[1].values():
+            raise error
+        return self._boxes[0]
+
+    @property
+    def readable_boxes(self) -> dict[str, BoxSet]:
+        """Those of `boxes` whose files are not damaged."""
+        return self._boxes[0]
+
+    @cached_property
+    def _boxes(self) -> tuple[dict[str, BoxSet], dict[str, CheckpointError]]:
+        """Sets by their names, and what is wrong with the other files by theirs."""
+        sets, damaged = {}, {}
         for path in sorted(self.folder.glob(BOXES)):
             try:
-                boxes = parse_boxes(path.read_bytes())
-                boxes.check(self.config)
-            except BoxesError as error:
-                raise CheckpointError(f"{path}: {error}") from None
-            if boxes.weights != self.hash:
-                raise CheckpointError(
-                    f"{path}: its pictures are of the weights {boxes.weights}, not {self.hash}: "
-                    "draw the boxes anew"
-                )
-            sets[boxes.name] = boxes
-        return sets
+                boxes = self._read_boxes(path)
+            except CheckpointError as error:
+                damaged[path.name] = error
+            else:
+                sets[boxes.name] = boxes
+        return sets, damaged
+
+    def _read_boxes(self, path: Path) -> BoxSet:
+        try:
+            boxes = parse_boxes(path.read_bytes())
+            boxes.check(self.config)
+        except (BoxesError, *DAMAGE) as error:
+            raise CheckpointError(f"{path}: {error}") from None
+        if boxes.weights != self.hash:
+            raise CheckpointError(
+                f"{path}: its pictures are of the weights {boxes.weights}, not {self.hash}: "
+                "draw the boxes anew"
+            )
+        return boxes
+
+    @cached_property
+    def damaged(self) -> dict[str, str]:
+        """What is wrong with side files, by their names; they are left out, and all else works."""
+        readers: dict[str, Callable[[], object]] = {
+            DIRECTIONS: lambda: self.directions,
+            EXEMPLARS: lambda: self.sets,
+            MAP: lambda: self.map,
+            CARD: lambda: self.metadata,
+        }
+        found = {name: str(error) for name, error in self._boxes[1].items()}
+        for name, read in readers.items():
+            try:
+                read()
+            except CheckpointError as error:
+                found[name] = str(error)
+        return found
+
+    def check_files(self) -> None:
+        """Raises CheckpointError for weights that are damaged or cut off; reads their header."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self.folder / WEIGHTS
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"{path} can't be read as safetensors ({error}): it is damaged or incomplete, "
+                "copy or download it again"
+            ) from None
 
     @cached_property
     def sets(self) -> ExemplarSets:
@@ -127,14 +174,9 @@ class Checkpoint:
         Raises CheckpointError where the file can't be read as such.
         """
         path = self.folder / EXEMPLARS
-        try:
-            return (
-                parse_exemplars(path.read_text(encoding="utf-8"))
-                if path.is_file()
-                else no_exemplars()
-            )
-        except (ExemplarError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} can't be read as sets: {error}") from None
+        if not path.is_file():
+            return no_exemplars()
+        return read_side_file(path, parse_exemplars, "can't be read as sets")
 
     @cached_property
     def map(self) -> LatentMap | None:
@@ -143,10 +185,7 @@ class Checkpoint:
         Raises CheckpointError where the file can't be read as such.
         """
         path = self.folder / MAP
-        try:
-            return parse_map(path.read_text(encoding="utf-8")) if path.is_file() else None
-        except (ExemplarError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} can't be read as a map: {error}") from None
+        return read_side_file(path, parse_map, "can't be read as a map") if path.is_file() else None
 
     @property
     def card(self) -> str:
@@ -166,7 +205,7 @@ class Checkpoint:
 
         try:
             return ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
-        except (YAMLError, ValueError) as error:
+        except (YAMLError, *DAMAGE) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(
                 f"{self.folder / CARD}: its front matter is not a table in YAML ({reason})"
@@ -269,7 +308,7 @@ def load(source: str | Path, revision: str | None = None) -> Checkpoint:
             raise CheckpointError(f"{source} is not a checkpoint: it has no {name}")
     try:
         config = ModelConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
-    except (ConfigError, UnicodeDecodeError) as error:
+    except (ConfigError, *DAMAGE) as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
     return Checkpoint(folder, config)
 

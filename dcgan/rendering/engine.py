@@ -7,10 +7,10 @@ picture alone and in any batch, within 1e-5 before rounding. Torch is not needed
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -40,8 +40,16 @@ class Model:
 
     @cached_property
     def directions(self) -> dict[str, operations.Latent]:
-        """Named steps in z, each (z_size,)."""
+        """Named steps in z, each (z_size,); none where the file is damaged."""
+        if checkpoint.DIRECTIONS in self.checkpoint.damaged:
+            return {}
         return {name: np.array(v) for name, v in self.checkpoint.directions.items()}
+
+    @cached_property
+    def directions_hash(self) -> str:
+        """`Checkpoint.directions_hash`, or "" where the file is damaged."""
+        damaged = checkpoint.DIRECTIONS in self.checkpoint.damaged
+        return "" if damaged else self.checkpoint.directions_hash
 
     def spec(self, z: Z, gains: tuple[Gain, ...] = (), label: int | None = None) -> PictureSpec:
         """The spec of one of this model's pictures. Raises SpecError if it has none such."""
@@ -195,6 +203,28 @@ class Engine:
     def __init__(self, sources: Mapping[str, str | Path]) -> None:
         """sources: the name that specs give a model -> its folder or Hub repository."""
         self.models = {name: Model(name, checkpoint.load(s)) for name, s in sources.items()}
+
+    @classmethod
+    def of_readable(cls, sources: Mapping[str, str | Path], say: Callable[[str], None]) -> Self:
+        """An engine of the checkpoints that can be opened, for a page of many.
+
+        say: is told, in one sentence each, which are left out and which side files are damaged.
+        Raises CheckpointError where none can be opened.
+        """
+        readable: dict[str, str | Path] = {}
+        for name, source in sources.items():
+            try:
+                weights = checkpoint.load(source)
+                weights.check_files()
+            except CheckpointError as error:
+                say(f"{name} is left out: {error}")
+                continue
+            readable[name] = source
+            for sentence in weights.damaged.values():
+                say(f"{name} works without this file: {sentence}")
+        if not readable:
+            raise CheckpointError("there is no checkpoint that can be opened: give another folder")
+        return cls(readable)
 
     def model(self, name: str) -> Model:
         """Raises SpecError for a name that is not among them."""

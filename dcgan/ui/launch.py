@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -37,6 +39,11 @@ def find_checkpoints(sources: Iterable[str]) -> dict[str, Path]:
     return found
 
 
+def open_checkpoints(sources: Iterable[str]) -> Engine:
+    """An engine of what `find_checkpoints` finds; what can't be opened is said on stderr."""
+    return Engine.of_readable(find_checkpoints(sources), functools.partial(print, file=sys.stderr))
+
+
 def launch(
     page: gr.Blocks, engine: Engine, host: str | None = None, port: int | None = None
 ) -> None:
@@ -57,7 +64,9 @@ def _models(source: str) -> Iterator[Path]:
     """The checkpoint that it is, or those that lie in it; stages of others are not among them."""
     folder = Path(source).absolute()
     inside = discover_checkpoints(folder).values()
-    if (folder / checkpoint.CONFIG).is_file() or not inside:
+    if (folder / checkpoint.CONFIG).is_file():
+        yield folder
+    elif not inside:
         yield checkpoint.load(source).folder.absolute()
     else:
         yield from (path for path in inside if path.parent not in inside)

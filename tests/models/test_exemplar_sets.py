@@ -55,7 +55,7 @@ def test_what_is_wrong_is_a_sentence(tmp_path: Path, change: dict[str, Any], say
     assert says in str(error.value)
     folder = tiny.save(tmp_path / "tiny").folder
     (folder / checkpoint.EXEMPLARS).write_text(text)
-    with pytest.raises(CheckpointError, match=r"sets\.json can't be read as sets: "):
+    with pytest.raises(CheckpointError, match=r"sets\.json can't be read as sets \("):
         _ = checkpoint.load(folder).sets
 
 

@@ -107,6 +107,12 @@ class Page extends EventTarget {
     this.model = model;
     this.picture = picture;
     this.#tell("model");
+    const damaged = Object.keys(model.damaged ?? {}).join(", ");
+    if (!damaged) return;
+    this.say(
+      `What ${damaged} of ${model.name} is for is missing here: the file is damaged. The server's ` +
+        "log says what is wrong with it.",
+    );
   }
 
   pick(text) {
