@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # ONNX Runtime reports to its makers, unless it is told before it is imported that it shall not
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__version__ = "1.0.0"
+__version__ = "0.1.0"
 __all__ = ["load", "render", "walk"]
 _NETWORKS = ("Discriminator", "Generator")
 """Not in `__all__`: `from dcgan import *` shall not read torch."""

@@ -93,7 +93,7 @@ def crop_upload(model: Model, content: bytes, middle: bool = False) -> tuple[np.
 
     For models of faces the largest face, cut as those that they were trained on; for others, and
     where it is asked for, the middle square. What has the model's size already stays as it is.
-    Raises NoFaceError, and as `photographs.read_whole`.
+    Raises NoFaceError, and as `uploads.read_upload`.
     """
     size, channels = model.config.image_size, model.config.channels
     photograph, notes = uploads.read_upload(content, face_alignment.MAX_DETECTION_SIDE, channels)

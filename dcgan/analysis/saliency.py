@@ -282,7 +282,7 @@ def _rows(
 
 
 def _features(discriminator: Discriminator) -> AbstractContextManager[list[Tensor]]:
-    """The last convolution's maps, see `sight.maps`."""
+    """The last convolution's maps, see `discriminator.record_maps`."""
     return record_maps(discriminator, len(discriminator.norms))
 
 

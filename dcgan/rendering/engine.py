@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32
 ORT_THREADS = 1
 """Draw a batch: two need a seventh more of the processors for the same pictures, and a page that
-draws two batches at once (ui/together.py) has use for both elsewhere."""
+draws two batches at once (ui/serving/micro_batching.py) has use for both elsewhere."""
 
 
 class Model:
@@ -63,7 +63,7 @@ class Model:
         return self.spec(Draw(seed, index), label=turn % classes if classes else None)
 
     def z(self, spec: PictureSpec) -> operations.Latent:
-        """(z_size,) float64. Raises SpecError where `latent.check_z` does."""
+        """(z_size,) float64. Raises SpecError where `operations.check_latent` does."""
         return operations.evaluate_latent(
             spec.z, self.config.z_size, self.config.prior, self.directions
         )

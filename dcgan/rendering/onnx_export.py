@@ -35,7 +35,7 @@ from dcgan.rendering.onnx_names import (
 OPSET = 17
 IR_VERSION = 8
 SERVER_BACKEND = "processor"
-"""What the graph of the file is for, beside runtime.BACKENDS."""
+"""What the graph of the file is for, beside ort_web.BACKENDS."""
 MIN_WINOGRAD_BATCH = 3
 """Pictures in a batch from which on ONNX Runtime is quicker by winograd.py, on the processors that
 this was measured on."""

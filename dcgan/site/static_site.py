@@ -10,7 +10,7 @@ The addresses are those of the page's own routes, so that the same JavaScript fi
     dcgan/directions/HASH.json          see Checkpoint.directions_hash; stages have their models'
     dcgan/boxes/HASH.json               sets of boxes that come with a model, and their fits
     dcgan/exciting/HASH.json            for each layer what excites its maps most
-    dcgan/runtime/VERSION/...           onnxruntime-web, as gzip; browser-worker.js unpacks it
+    dcgan/runtime/VERSION/...           onnxruntime-web, as gzip; worker.js unpacks it
     dcgan/site.json                     the names of all of these: what tells a site from any folder
 
 The same weights give the same bytes.

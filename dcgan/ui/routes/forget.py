@@ -8,7 +8,7 @@ GET  /dcgan/exciting?model=NAME&layer=N   for each map of G the draws that excit
 POST /dcgan/activation?layer=N&map=M      a sheet's body -> where the map is active on each
                                           picture, as one transparent PNG
 
-Fits and searches are answered in lines, see slow.py.
+Fits and searches are answered in lines, see serving/streaming.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 POST /dcgan/shelf    {"specs": [TEXT, ...]}
 
-Answered in lines, see slow.py.
+Answered in lines, see serving/streaming.py.
 """
 
 from __future__ import annotations

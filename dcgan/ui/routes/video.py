@@ -2,7 +2,7 @@
 
 POST /dcgan/film    {"specs": [TEXT, ...], "seconds": S, "format": F, "size": N, "scaling": H}
 
-Answered in lines, see slow.py.
+Answered in lines, see serving/streaming.py.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 // What takes seconds: how much of it is done, and a button that stops it, here and on the server
-// (dcgan/ui/slow.py).
+// (dcgan/ui/serving/streaming.py).
 
 const SOON = 400; // ms: of what is done by then, nothing is shown
 const jobs = new Set(); // {words, done, stop}

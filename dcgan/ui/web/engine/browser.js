@@ -1,4 +1,4 @@
-// Pictures that this browser draws by itself, in a worker (browser-worker.js): the same functions as
+// Pictures that this browser draws by itself, in a worker (worker.js): the same functions as
 // the server has, but each with the model, as page.models describes it.
 
 import { withText } from "./png.js";

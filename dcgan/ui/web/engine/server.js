@@ -2,7 +2,7 @@
 
 import { follow } from "../core/tasks.js";
 
-export const ALONE = false; // no: there is a server (engine-site.js is for where there is none)
+export const ALONE = false; // no: there is a server (static.js is for where there is none)
 
 /** There is no answer now; later, or elsewhere, there may be. */
 export class Unavailable extends Error {}

@@ -1,5 +1,5 @@
 // Where there is no server: files beside the page (dcgan/site.py). The map of imports in site.html
-// puts this in the place of engine-server.js; what is drawn is drawn by engine-browser.js.
+// puts this in the place of server.js; what is drawn is rendered by browser.js.
 
 import { parts } from "../core/spec.js";
 

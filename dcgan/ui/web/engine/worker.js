@@ -1,4 +1,4 @@
-// Draws in a thread of the browser, with onnxruntime-web; engine-browser.js asks and is answered.
+// Draws in a thread of the browser, with onnxruntime-web; browser.js asks and is answered.
 //
 // Asked {id, text, network, layer, urgent}: a picture, or a layer's feature maps; urgent ones, which
 // somebody drags, come first. Asked {stop: id}: no longer wanted. Answers {id, pixels, norm}: RGBA;
