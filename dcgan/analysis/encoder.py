@@ -3,7 +3,7 @@
     encoder.json           {"version": 1, "weights": hash, "widths": [...], "facts": {...}}
     encoder.safetensors    its tensors, stored as a checkpoint's are
 
-The paper has none. It only says where a search for a z (projection.py) may start; `python -m
+The paper has none. It only says where a search for a z (inversion.py) may start; `python -m
 training encoder` makes it.
 """
 

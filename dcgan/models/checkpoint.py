@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dcgan.models.networks import Discriminator, Generator
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-GRAPH = "generator.onnx"  # see export.py; without it the graph is made when it is needed
+GRAPH = "generator.onnx"  # see onnx_export.py; without it the graph is made when it is needed
 DIRECTIONS = "directions.json"
 EXEMPLARS = "sets.json"
 MAP = "map.json"

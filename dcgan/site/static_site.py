@@ -5,8 +5,8 @@ The addresses are those of the page's own routes, so that the same JavaScript fi
     index.html, service-worker.js, manifest.webmanifest, icon.png
     dcgan/web/...                       the files of dcgan/ui/web that such a page uses
     dcgan/models.json, results.json     what there is to draw from, what was measured
-    dcgan/generators/HASH.BACKEND.onnx  see export.for_browsers
-    dcgan/generators/HASH.tensors       see export.tensors
+    dcgan/generators/HASH.BACKEND.onnx  see onnx_export.build_browser_graph
+    dcgan/generators/HASH.tensors       see onnx_export.browser_tensors
     dcgan/directions/HASH.json          see Checkpoint.directions_hash; stages have their models'
     dcgan/boxes/HASH.json               sets of boxes that come with a model, and their fits
     dcgan/exciting/HASH.json            for each layer what excites its maps most

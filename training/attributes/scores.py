@@ -132,7 +132,7 @@ def classifier_features(judge: AttributeClassifier) -> Features:
 
 
 def discriminator_features(network: Discriminator) -> Features:
-    """See dcgan/features.py."""
+    """See analysis/features.py."""
 
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:

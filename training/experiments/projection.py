@@ -4,8 +4,8 @@
         --json results/projection.json --figure ~/projection.png
 
 About 20 minutes on 2 cores: 500 searches, of 4.3 seconds of CPU time each. The page's search
-(dcgan/projection.py) is given held-out photographs and samples of draws that nothing else uses. Of
-a sample the z is known: it counts as found again where the picture is at most 4 grey levels away
+(analysis/inversion.py) is given held-out photographs and samples of draws that nothing else uses.
+Of a sample the z is known: it counts as found again where the picture is at most 4 grey levels away
 and the error in z at most a fifth of z's length. Of a photograph there is no z, only how near its
 picture comes, in pixels and in what D's first layers see. Beside it: the nearest of 10,000 samples
 in pixels, what the encoder alone guesses, and, for the first of the pictures, the search without

@@ -270,7 +270,7 @@ def _recipe(name: str, recipe: Recipe) -> str:
         _table(("Field", "Here", "Paper", "Why"), rows),
         "Set for this run, or changed in training/recipes.py since:" if changed else "",
         _table(("Field", "This run", "training/recipes.py"), changed),
-        "How a step differs from the authors' is told at the head of training/trainer.py.",
+        "How a step differs from the authors' is told at the head of training/core/trainer.py.",
     )
 
 

@@ -7,8 +7,8 @@
     GET  /dcgan/probe?spec=TEXT                what the probe calls a picture; null without one
     POST /dcgan/probe?model=NAME               the same for an uploaded file
 
-The first three answer in lines, see serving/streaming.py: before a model's first one, its survey takes seconds.
-A probe needs none, and does not wait for it. An upload is decoded in memory, answered and
+The first three answer in lines, see streaming: before a model's first one, its survey takes
+seconds. A probe needs none, and does not wait for it. An upload is decoded in memory, answered and
 forgotten: nothing of it is kept or written to a file.
 """
 

@@ -2,7 +2,7 @@
 
 POST /dcgan/project?model=NAME&cut=face    the request's body is the file; cut: face or middle
 
-Answered in lines, see serving/streaming.py; on the way there is to see {"crop", "notes"}, and then the text of
+Answered in lines, see streaming; on the way there is to see {"crop", "notes"}, and then the text of
 the picture that it is at. 422 where a face is asked for and none is found. The photograph is
 decoded in memory, answered and forgotten: nothing of it is kept or written to a file.
 """

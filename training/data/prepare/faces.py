@@ -1,4 +1,4 @@
-"""The faces of photographs, each a picture to train on (dcgan/faces.py finds them)."""
+"""The faces of photographs, each a picture to train on (media/face_alignment.py finds them)."""
 
 from __future__ import annotations
 
