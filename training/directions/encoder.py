@@ -169,7 +169,7 @@ def card_section(network: Encoder, facts: dict[str, Any]) -> str:
     count = sum(p.numel() for p in network.parameters())
     text = (
         "encoder.safetensors guesses the z of a picture, where a search for it may start "
-        f"(dcgan/analysis/inversion.py); it is of no use without this G. {count:,} parameters, made by "
+        f"(analysis/inversion.py); it is of no use without this G. {count:,} parameters, made by "
         f"`python -m training encoder` from {facts['samples']:,} samples of G in "
         f"{facts['minutes']:g} minutes; it has seen no photograph. On "
         f"{held_out['samples']} samples that it was not trained on its values correlate with the "
