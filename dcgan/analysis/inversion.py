@@ -143,15 +143,17 @@ def invert(
     adam = torch.optim.Adam([z], LEARNING_RATE)
     for step in range(steps):
         done = step / steps
+        # large steps leave poor starts, small ones settle: z is far flatter than weights are
         adam.param_groups[0]["lr"] = LEARNING_RATE * (1 - done) ** 0.5
         losses = goal.losses(z, labels)
         if step % STEPS_PER_PREVIEW == 0:
             best = int(losses.argmin())
             yield Progress(0.2 + 0.8 * done, str(goal.spec(z[best], int(labels[best]))))
         adam.zero_grad()
-        losses.sum().backward()
+        losses.sum().backward()  # the rows are independent: each gets its own gradient
         adam.step()
         goal.bound(z)
+        # Successive halving: which start wins shows early, and the time of the others goes to it.
         kept = next(
             (count for share, count in reversed(SURVIVORS_BY_PROGRESS.items()) if done >= share),
             len(z),
@@ -206,6 +208,8 @@ class _Objective:
         return [torch.cat(layer) for layer in maps]
 
     def bound(self, z: Tensor) -> None:
+        # Outside of the prior's cube G was never trained; clipping z there (Lipton and Tripathi
+        # 2017) keeps the found image one that G can be expected to generate.
         if self.config.prior == "uniform":
             with torch.no_grad():
                 z.clamp_(-1, 1)

@@ -75,6 +75,8 @@ def guided_gradients(
     finally:
         for hook in hooks:
             hook.remove()
+    # A feature is asked about at the one place where it is strongest, as in figure 5: the gradient
+    # of its mean would mix what it finds in all places.
     chosen = maps[0][torch.arange(len(pictures)), features].flatten(1)
     (gradient,) = torch.autograd.grad(chosen.max(1).values.sum(), pictures)
     return gradient
@@ -288,5 +290,7 @@ def _features(discriminator: Discriminator) -> AbstractContextManager[list[Tenso
 
 def _guide(module: nn.Module, arguments: tuple[Tensor], output: Tensor) -> None:
     """On what goes into a LeakyReLU: the rule, where the layer's own slope is 1 or blocked."""
+    # Guided backpropagation (Springenberg et al. 2015): a gradient passes where both the forward
+    # value and the gradient itself are positive, so that only what speaks for a feature is left.
     positive = output > 0
     output.register_hook(lambda gradient: gradient.clamp(min=0) * positive)

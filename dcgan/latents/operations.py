@@ -45,6 +45,8 @@ def philox_words(
     Block b = 1, 2, ... enciphers the counter words (b, index, 0, 0), least significant first, and
     gives four words; numpy is told to start at b = 0 because it counts up before every block.
     """
+    # A counter-based generator (Salmon et al. 2011) has no state: any z is had without those before
+    # it, and integer arithmetic gives the same words in every language.
     Draw(seed, index)  # raises SpecError where seed or index is out of bounds
     key = np.array([seed, stream], np.uint64)
     counter = np.array([0, index, 0, 0], np.uint64)
@@ -63,6 +65,8 @@ def draw_latent(
     words gives r cos(a) and r sin(a) with r = sqrt(-2 ln(1 - u1)) and a = 2 pi u2 (Box-Muller).
     """
     even = size + size % 2
+    # The upper 53 bits fill a double's mantissa exactly, so that division is exact and JavaScript
+    # gets the same number; 1 - u1 is never 0, whose logarithm the normal prior could not take.
     u = (philox_words(seed, index, even, stream) >> np.uint64(11)).astype(np.float64) / 2**53
     if prior == "uniform":
         z = (2 * u - 1)[:size]

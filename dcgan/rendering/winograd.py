@@ -58,6 +58,9 @@ def conv_transpose(
 
     Returns (N, maps, height, width).
     """
+    # Every parity of the output rows is an ordinary convolution of two of the four filter rows. For
+    # each, F(2, 2) of Lavin and Gray (2016) gives two outputs by three products instead of four, so
+    # rows and columns together take 9 where they took 16; the two parities share none of them.
     x = graph.node("Transpose", x, perm=CHANNELS_LAST_ORDER)
     x = graph.node("Pad", x, graph.whole(0, 1, 1, 0, 0, 1, 1, 0))
     kinds = {
@@ -65,6 +68,8 @@ def conv_transpose(
         for row, rows in _transform_input(graph, x, axis=1).items()
         for column, cells in _transform_input(graph, rows, axis=2).items()
     }
+    # With the channels last each product is one large matrix product, (N rows columns, C) by
+    # (C, maps), which is where ONNX Runtime comes near the processor's peak.
     places = np.ndindex(len(FILTER_TRANSFORM), len(FILTER_TRANSFORM))
     products = {
         (row, column): graph.node(

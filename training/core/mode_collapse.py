@@ -101,6 +101,8 @@ class CollapseMonitor:
 
 def measure_collapse(generator: Generator, real: float) -> Survey:
     """Look at a copy of G, on batch statistics. real: the spread of real pictures."""
+    # On batch statistics, as D sees G's images: the running averages lag behind, and with them a
+    # map that has just died would still look alive. A copy, because a pass moves those averages.
     watched, found = copy.deepcopy(generator).train(), []
 
     def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -120,6 +122,8 @@ def dead_and_duplicated(maps: Tensor) -> tuple[float, float]:
     down, across = (max(1, side // POOLED_SIDE) for side in maps.shape[2:])
     values = maps[..., ::down, ::across].transpose(0, 1).flatten(1).float()
     deviations = values.std(1)
+    # Relative to the layer: the scale of a ReLU's output is set by the gain of its normalisation,
+    # and a map that is constant next to its neighbours carries nothing whatever its absolute size.
     alive = values[deviations > DEAD_THRESHOLD * deviations.mean()]
     centred = alive - alive.mean(1, keepdim=True)
     normal = centred / centred.norm(dim=1, keepdim=True)

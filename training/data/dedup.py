@@ -170,6 +170,8 @@ def correlation(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def connected_groups(pairs: np.ndarray, count: int) -> list[list[int]]:
     """The rows, of `count`, that hang together by pairs (P, 2), rising, in order of the first."""
+    # Transitively: where a is like b and b like c, all three are one group, even if a and c differ.
+    # One is kept of each, which errs on the side of removing, as the paper does (section 4.1.1).
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     members = np.unique(pairs)

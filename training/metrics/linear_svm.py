@@ -131,14 +131,17 @@ def fit_svm(
     `tolerance` of the function's value, relative to it. progress: called after each step.
     """
     wanted = torch.from_numpy(np.where(labels[:, None] == np.arange(classes), 1, -1)).float()
-    steep = _Preconditioner.of(rows, c)
+    preconditioner = _Preconditioner.of(rows, c)
     first = torch.zeros(classes, rows.shape[1] + 1)
     if start is not None:
         first = torch.from_numpy(np.column_stack([start.weights, start.intercepts]))
     step = 0
 
     def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = steep.apply(torch.from_numpy(flat).view(first.shape).float())
+        # The squared hinge has a continuous gradient, so a quasi-Newton method may be used (Chang,
+        # Hsieh and Lin 2008). A pass over the rows, part by part, gives value and gradient: memory
+        # holds one part, and all one-against-rest classes share the product that a pass costs.
+        weights = preconditioner.apply(torch.from_numpy(flat).view(first.shape).float())
         value, slope = 0.5 * float(weights.double().square().sum()), weights.clone()
         for part, y in zip(_parts(rows), wanted.split(_together(rows)), strict=True):
             short = (1 - y * (part @ weights[:, :-1].T + weights[:, -1])).clamp_(min=0)
@@ -146,22 +149,24 @@ def fit_svm(
             pull = -2 * c * (short * y).T
             slope[:, :-1].addmm_(pull, part)
             slope[:, -1] += pull.sum(dim=1)
-        return value, steep.apply(slope).double().flatten().numpy()
+        return value, preconditioner.apply(slope).double().flatten().numpy()
 
     def after(intermediate_result: OptimizeResult) -> None:  # scipy looks for this very name
         nonlocal step
         step += 1
         progress(step, float(intermediate_result.fun))
 
+    # Features of neighbouring places are so correlated that L-BFGS alone takes hundreds of passes.
+    # It works in coordinates in which the curvature is near 1 (_Preconditioner).
     found = minimize(
         value_and_slope,
-        steep.invert(first).double().flatten().numpy(),
+        preconditioner.invert(first).double().flatten().numpy(),
         jac=True,
         method="L-BFGS-B",
         callback=after,
         options={"maxiter": steps, "ftol": tolerance, "gtol": 0.0, "maxcor": 20},
     )
-    weights = steep.apply(torch.from_numpy(found.x).view(first.shape).float()).numpy()
+    weights = preconditioner.apply(torch.from_numpy(found.x).view(first.shape).float()).numpy()
     return LinearSVM(weights[:, :-1], weights[:, -1], float(found.fun), int(found.nit))
 
 
@@ -178,6 +183,8 @@ class _Preconditioner:
         """By some rows, evenly spread: as if all were like them."""
         some = torch.tensor(rows[:: -(-len(rows) // PRECONDITIONER_ROWS)], dtype=torch.float32)
         some = torch.cat([some, torch.ones(len(some), 1)], dim=1)
+        # The eigenvectors of the Gram matrix of a few rows give the right singular vectors of the
+        # features at the cost of rows cubed, where their covariance would cost features cubed.
         squares, ways = torch.linalg.eigh((some @ some.T).double())
         kept = squares > RIDGE * squares.mean()
         squares, ways = (
@@ -185,6 +192,8 @@ class _Preconditioner:
             ways[:, kept][:, -PRECONDITIONER_DIRECTIONS:],
         )
         directions = (ways / squares.sqrt()).T.float() @ some
+        # The Hessian of a row within the margin is 2 C x x^T, and the regularisation adds the
+        # identity.
         return cls(directions, (1 + 2 * c * squares * len(rows) / len(some)).sqrt().float())
 
     def apply(self, weights: Tensor) -> Tensor:
