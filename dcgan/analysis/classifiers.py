@@ -1,9 +1,9 @@
-"""Judges: small networks that only measure what a 64x64 picture shows.
+"""Classifiers: small networks that only measure what a 64x64 picture shows.
 
-A judge is two files, NAME.json (its shape, and what it is worth on pictures that no judge was
-trained on) and NAME.safetensors, stored as a checkpoint's are. `python -m training judges` makes
-them. An experiment picks with one judge and measures with another, of another architecture and
-trained on other pictures.
+A classifier is two files, NAME.json (its shape, and what it is worth on pictures that no classifier
+was trained on) and NAME.safetensors, stored as a checkpoint's are. `python -m training judges`
+makes them. An experiment picks with one classifier and measures with another, of another
+architecture and trained on other pictures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Kind = Literal["plain", "residual"]
 class ClassifierConfig:
     """outputs: what is measured, one number each. widths: maps after each halving of the side.
 
-    Raises CheckpointError from the constructor for a shape that no judge has.
+    Raises CheckpointError from the constructor for a shape that no classifier has.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ class ClassifierConfig:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise CheckpointError(
-                f"a judge's kind is one of {', '.join(get_args(Kind))}, not {self.kind!r}"
+                f"a classifier's kind is one of {', '.join(get_args(Kind))}, not {self.kind!r}"
             )
         for name, valid in (
             ("outputs", lambda value: isinstance(value, str) and value),
@@ -53,7 +53,7 @@ class ClassifierConfig:
         ):
             values = getattr(self, name)
             if not isinstance(values, (list, tuple)) or not values or not all(map(valid, values)):
-                raise CheckpointError(f"a judge's {name} can't be {values!r}")
+                raise CheckpointError(f"a classifier's {name} can't be {values!r}")
             object.__setattr__(self, name, tuple(values))
         if IMAGE_SIZE % 2 ** len(self.widths):
             raise CheckpointError(
@@ -62,7 +62,7 @@ class ClassifierConfig:
 
 
 class ConfiguredModule(nn.Module):
-    """A network that is stored as a judge; `config` is a dataclass, the JSON's first part."""
+    """A network that is stored as a classifier; `config` is a dataclass, the JSON's first part."""
 
     config: Any
 
@@ -94,14 +94,15 @@ class AttributeClassifier(ConfiguredModule):
 
 
 class _PlainBlock(nn.Sequential):
-    """A strided convolution; the judge's score sees where in the picture it answered."""
+    """A strided convolution; the classifier's score sees where in the picture it answered."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(*_convolution(inputs, outputs, 2), nn.ReLU())
 
 
 class _ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut; the judge's score sees their mean over the picture."""
+    """Two convolutions beside a shortcut; the classifier's score sees their mean over the
+    picture."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -129,7 +130,7 @@ def classify_images(classifier: AttributeClassifier, pictures: np.ndarray) -> di
 
 
 def load_classifier(folder: str | Path, name: str) -> tuple[AttributeClassifier, dict[str, Any]]:
-    """A judge in eval mode, and the rest of its NAME.json.
+    """A classifier in eval mode, and the rest of its NAME.json.
 
     Raises CheckpointError where it can't be found or its files do not fit this code.
     """
@@ -145,28 +146,28 @@ def read_network(
         facts = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(
-            f"there is no judge {name} in {folder} ({error.strerror}): "
+            f"there is no classifier {name} in {folder} ({error.strerror}): "
             f"python -m training {maker} makes them"
         ) from None
     except ValueError as error:
         raise CheckpointError(f"{path} is not valid JSON ({error})") from None
     shape = {field.name for field in dataclasses.fields(config)}
     if not isinstance(facts, dict) or facts.pop("version", None) != VERSION:
-        raise CheckpointError(f"{path} is not a judge of version {VERSION}: train it again")
+        raise CheckpointError(f"{path} is not a classifier of version {VERSION}: train it again")
     if missing := sorted(shape - facts.keys()):
-        raise CheckpointError(f"{path} does not describe a judge: it has no {missing[0]!r}")
-    judge = network(config(**{key: facts.pop(key) for key in shape}))
+        raise CheckpointError(f"{path} does not describe a classifier: it has no {missing[0]!r}")
+    classifier = network(config(**{key: facts.pop(key) for key in shape}))
     weights = path.with_suffix(".safetensors")
     checkpoint.load_tensors(
-        judge, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes)
+        classifier, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes)
     )
-    return judge, facts
+    return classifier, facts
 
 
 def save_classifier(
     folder: str | Path, name: str, classifier: ConfiguredModule, facts: dict[str, Any]
 ) -> None:
-    """Write a judge; an existing one is replaced."""
+    """Write a classifier; an existing one is replaced."""
     from safetensors.torch import save
 
     folder = Path(folder)

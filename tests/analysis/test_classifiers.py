@@ -19,7 +19,7 @@ SHIPPED = Path(__file__).parents[2] / "weights" / "judges"
 OUTPUTS = ("smiling", "male")
 
 
-def judge(kind: Any = "plain", widths: tuple[int, ...] = (4, 6)) -> AttributeClassifier:
+def classifier(kind: Any = "plain", widths: tuple[int, ...] = (4, 6)) -> AttributeClassifier:
     torch.manual_seed(0)
     made = AttributeClassifier(ClassifierConfig(kind, OUTPUTS, widths))
     made(torch.randn(8, 3, 64, 64))  # its statistics are then not the initial ones
@@ -32,7 +32,7 @@ def pictures(count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["plain", "residual"])
 def test_a_saved_judge_comes_back_with_its_facts(tmp_path: Path, kind: str) -> None:
-    made = judge(kind)
+    made = classifier(kind)
     classifiers.save_classifier(tmp_path, "x", made, {"trained_on": 7})
     loaded, facts = classifiers.load_classifier(tmp_path, "x")
     assert facts == {"trained_on": 7}
@@ -46,7 +46,7 @@ def test_a_saved_judge_comes_back_with_its_facts(tmp_path: Path, kind: str) -> N
 
 
 def test_pictures_are_measured_alike_alone_and_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, some = judge(), pictures(5)
+    made, some = classifier(), pictures(5)
     monkeypatch.setattr(classifiers, "BATCH_SIZE", 2)
     batched = classify_images(made, some)["smiling"]
     x = torch.from_numpy(some.astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2)
@@ -58,26 +58,26 @@ def test_only_the_plain_one_sees_where() -> None:
     here = np.full((1, 64, 64, 3), 128, np.uint8)
     here[:, 20:28, 20:28] = 255
     both = np.concatenate([here, np.roll(here, 16, axis=2)])
-    assert np.ptp(classify_images(judge("residual"), both)["male"]) < 1e-4
-    assert np.ptp(classify_images(judge("plain"), both)["male"]) > 1e-3
+    assert np.ptp(classify_images(classifier("residual"), both)["male"]) < 1e-4
+    assert np.ptp(classify_images(classifier("plain"), both)["male"]) > 1e-3
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"kind": "round"}, "a judge's kind is one of plain, residual, not 'round'"),
-        ({"outputs": []}, "a judge's outputs can't be []"),
-        ({"widths": [4, "6"]}, "a judge's widths can't be [4, '6']"),
+        ({"kind": "round"}, "a classifier's kind is one of plain, residual, not 'round'"),
+        ({"outputs": []}, "a classifier's outputs can't be []"),
+        ({"widths": [4, "6"]}, "a classifier's widths can't be [4, '6']"),
         ({"widths": [4] * 7}, "can't be halved 7 times"),
         ({"widths": [4, 8]}, "x.json asks for"),
         ({"widths": [4, 6, 8]}, "does not hold the network that x.json describes"),
-        ({"version": 2}, "is not a judge of version 1"),
+        ({"version": 2}, "is not a classifier of version 1"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(
     tmp_path: Path, change: dict[str, Any], says: str
 ) -> None:
-    classifiers.save_classifier(tmp_path, "x", judge(), {})
+    classifiers.save_classifier(tmp_path, "x", classifier(), {})
     path = tmp_path / "x.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(CheckpointError) as error:
@@ -86,9 +86,9 @@ def test_a_description_that_does_not_fit_is_refused(
 
 
 def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no judge x in .*python -m training judges"):
+    with pytest.raises(CheckpointError, match=r"no classifier x in .*python -m training judges"):
         classifiers.load_classifier(tmp_path, "x")
-    classifiers.save_classifier(tmp_path, "x", judge(), {})
+    classifiers.save_classifier(tmp_path, "x", classifier(), {})
     weights = tmp_path / "x.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:100])

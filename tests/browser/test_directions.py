@@ -86,7 +86,7 @@ def test_what_a_step_changes_is_said(visit: Open) -> None:
     effect = page.locator("[data-role=effect]")
     expect(effect).to_contain_text("Move or point at a slider")
     slide(page, "Smile", 1)
-    expect(effect).to_contain_text("a judge that had no part in finding it goes from")
+    expect(effect).to_contain_text("a classifier that had no part in finding it goes from")
     page.get_by_label("Look right", exact=True).focus()
     expect(effect).to_contain_text("the nose goes from")
     page.get_by_label("Direction 3", exact=True).hover()

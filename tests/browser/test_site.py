@@ -187,7 +187,7 @@ def test_the_bank_of_sliders(visitor: Visitor, address: str) -> None:
     page.wait_for_selector(".dc-sample .dc-sheet[data-ready]")
     page.get_by_label("Smile", exact=True).fill("2")
     wait_painted(page, ":move(smile,2,z(1,0))")
-    expect(page.locator("[data-role=effect]")).to_contain_text("a judge that had no part in")
+    expect(page.locator("[data-role=effect]")).to_contain_text("a classifier that had no part in")
     page.get_by_text("Keep and share these sliders").click()
     field = page.get_by_label("or paste a text, press Enter")
     model = painted(page).split(":")[1]

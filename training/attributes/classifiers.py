@@ -1,13 +1,15 @@
-"""Judges of faces: do they smile, wear glasses, look like a man to those who labelled the data?
+"""Classifiers of faces: do they smile, wear glasses, look like a man to those who labelled the
+data?
 
     python -m training judges --data ../shared/data/faces --out weights/judges
 
-About 5 minutes on one core with bfloat16. Judge "a" picks exemplars and judge "b" measures: two
-architectures, trained on disjoint halves of the pictures (by hash, so that a known person is in one
-of them only), neither on the held-out twelfth that G was not trained on either. The labels are
-those that came with CelebA (all) and LFW (smiling alone); they say what a picture looks like to a
-labeller, not who somebody is. Expect of held-out pictures: balanced accuracies of 0.90 to 0.96, and
-0.89 to 0.93 for glasses, of which there are 36; weights/judges/README.md has them all.
+About 5 minutes on one core with bfloat16. Classifier "a" picks exemplars and classifier "b"
+measures: two architectures, trained on disjoint halves of the pictures (by hash, so that a known
+person is in one of them only), neither on the held-out twelfth that G was not trained on either.
+The labels are those that came with CelebA (all) and LFW (smiling alone); they say what a picture
+looks like to a labeller, not who somebody is. Expect of held-out pictures: balanced accuracies of
+0.90 to 0.96, and 0.89 to 0.93 for glasses, of which there are 36; weights/judges/README.md has them
+all.
 """
 
 from __future__ import annotations
@@ -66,14 +68,14 @@ def train_classifiers(
     halves = {"a": kept[kept.places < middle], "b": kept[kept.places >= middle]}
     worth = {}
     for number, (name, config) in enumerate(CLASSIFIERS.items()):
-        judge = train_classifier(
+        classifier = train_classifier(
             config, halves[name], number, epochs, lambda line, n=name: say(f"{n}: {line}")
         )
         worth[name] = {
             "trained_on": len(halves[name].names),
-            "held_out": validation_report(judge, held_out),
+            "held_out": validation_report(classifier, held_out),
         }
-        save_classifier(out, name, judge, worth[name])
+        save_classifier(out, name, classifier, worth[name])
     return worth
 
 
@@ -91,8 +93,8 @@ def train_classifier(
     labels = torch.from_numpy(part.labels.astype(np.float32))
     weights = _label_weights(part.labels)
     torch.manual_seed(seed)
-    judge = AttributeClassifier(config).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
-    optimizer = torch.optim.AdamW(judge.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    classifier = AttributeClassifier(config).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
+    optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = len(labels) // BATCH_SIZE
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=steps * epochs
@@ -106,7 +108,7 @@ def train_classifier(
                 part.pictures[rows], random_generator(seed, "vary", epoch * steps + step)
             )
             with torch.autocast("cpu", torch.bfloat16):
-                logits = judge(pictures)
+                logits = classifier(pictures)
             losses = F.binary_cross_entropy_with_logits(
                 logits.float(), labels[rows].clamp(min=0), weights[rows], reduction="sum"
             )
@@ -117,7 +119,7 @@ def train_classifier(
             schedule.step()
             total += loss.item()
         say(f"epoch {epoch + 1} of {epochs}, loss {total / steps:.3f}")
-    return judge.eval().requires_grad_(False)
+    return classifier.eval().requires_grad_(False)
 
 
 def _label_weights(labels: np.ndarray) -> Tensor:
@@ -148,16 +150,18 @@ def augment_images(pictures: np.ndarray, generator: np.random.Generator) -> Tens
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def validation_report(judge: AttributeClassifier, held_out: AttributeDataset) -> dict[str, Any]:
-    """What a judge is worth on pictures that it was not trained on.
+def validation_report(
+    classifier: AttributeClassifier, held_out: AttributeDataset
+) -> dict[str, Any]:
+    """What a classifier is worth on pictures that it was not trained on.
 
     Of each output its accuracy, the mean of its accuracies on yes and on no, and their counts; and
     for each pair in `CELL_LABELS` how many pictures that show it are found to show both.
     """
-    outputs = judge.config.outputs
+    outputs = classifier.config.outputs
     said = {
         name: logits > 0
-        for name, logits in classify_images(judge, to_channels_last(held_out.pictures)).items()
+        for name, logits in classify_images(classifier, to_channels_last(held_out.pictures)).items()
     }
     label = {name: held_out.labels[:, column] for column, name in enumerate(outputs)}
     found: dict[str, Any] = {}

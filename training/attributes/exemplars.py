@@ -2,11 +2,11 @@
 
     python -m training exemplars weights/faces --sheet exemplars.png
 
-About a minute on 2 cores. A judge says what the samples show, landmarks say where they look; the
-surest are taken, and for a sum, of many triples among the surest, the one whose sum the judge is
-surest of. So these are good examples, as the paper's are; how often a sum succeeds is measured by
-`python -m training run arithmetic`. Look at the sheet, then leave out what looks bad with --drop
-and run it again.
+About a minute on 2 cores. A classifier says what the samples show, landmarks say where they look;
+the surest are taken, and for a sum, of many triples among the surest, the one whose sum the
+classifier is surest of. So these are good examples, as the paper's are; how often a sum succeeds is
+measured by `python -m training run arithmetic`. Look at the sheet, then leave out what looks bad
+with --drop and run it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.data.sampler import random_generator
 
 POOL_SEED, POOL_SIZE = 1, 2000
 MIN_LOGIT = 2.0
-"""A judge's logit, at least: it gives such an answer 88%."""
+"""A classifier's logit, at least: it gives such an answer 88%."""
 MIN_YAW = 0.4
 """The yaw, at least, of a face that looks to a side."""
 
@@ -86,12 +86,14 @@ class ExemplarError(ValueError):
 
 
 class Samples:
-    """Draws 0 to count - 1 of a seed: their pictures, and a judge's logits of them."""
+    """Draws 0 to count - 1 of a seed: their pictures, and a classifier's logits of them."""
 
-    def __init__(self, model: Model, judge: AttributeClassifier, seed: int, count: int) -> None:
+    def __init__(
+        self, model: Model, classifier: AttributeClassifier, seed: int, count: int
+    ) -> None:
         self.zs = [Draw(seed, index) for index in range(count)]
         self.pictures = model.render([model.spec(z) for z in self.zs])
-        self.logits = classify_images(judge, self.pictures)
+        self.logits = classify_images(classifier, self.pictures)
 
     def most_confident(self, shown: Shown) -> np.ndarray:
         """Rows whose every asked logit is beyond `MIN_LOGIT` on the right side, the surest
@@ -108,7 +110,7 @@ def confidence(logits: Mapping[str, np.ndarray], shown: Shown) -> np.ndarray:
 
 def pick_exemplars(
     model: Model,
-    judge: AttributeClassifier,
+    classifier: AttributeClassifier,
     dropped: Collection[str] = (),
     seed: int = POOL_SEED,
     count: int = POOL_SIZE,
@@ -117,7 +119,7 @@ def pick_exemplars(
 
     Raises ExemplarError where the samples do not show enough of something.
     """
-    samples = Samples(model, judge, seed, count)
+    samples = Samples(model, classifier, seed, count)
 
     def first(name: str, rows: np.ndarray, size: int, most: int) -> list[str]:
         found = [text for text in (str(samples.zs[row]) for row in rows) if text not in dropped]
@@ -134,7 +136,7 @@ def pick_exemplars(
     }
     exemplars: dict[str, list[str]] = {}
     for names, outcome in zip(SUMS, OUTCOMES, strict=True):
-        chosen = _best_sum(model, judge, [terms[name] for name in names], outcome, seed)
+        chosen = _best_sum(model, classifier, [terms[name] for name in names], outcome, seed)
         exemplars |= zip(names, chosen, strict=True)
     for name, kinds in ENDS.items():
         exemplars[name] = [
@@ -155,19 +157,19 @@ def pick_exemplars(
 
 def _best_sum(
     model: Model,
-    judge: AttributeClassifier,
+    classifier: AttributeClassifier,
     terms: Sequence[Sequence[str]],
     outcome: Shown,
     seed: int,
 ) -> list[list[str]]:
-    """Three z's of each term, whose sum the judge is surest of."""
+    """Three z's of each term, whose sum the classifier is surest of."""
     chance = random_generator(seed, "exemplars of a sum", 0)
     tries = [
         [[str(z) for z in chance.choice(term, 3, replace=False)] for term in terms]
         for _ in range(TRIES)
     ]
     drawn = model.render([model.spec(add_latents(*map(exemplar_mean, tried))) for tried in tries])
-    return tries[int(np.argmax(confidence(classify_images(judge, drawn), outcome)))]
+    return tries[int(np.argmax(confidence(classify_images(classifier, drawn), outcome)))]
 
 
 def exemplar_mean(texts: Sequence[str]) -> Z:

@@ -1,8 +1,8 @@
 """What pictures show, in numbers: by these named directions are found, and measured.
 
-Of faces what a judge was trained to say; age, which it was not, by a linear probe on features, from
-CelebA's label `young`; and where the face looks, by its landmarks. All labels can be read from D's
-features, too (`fit_probes`). Of rooms, how much of them is window.
+Of faces what an attribute classifier was trained to say; age, which it was not, by a linear probe
+on features, from CelebA's label `young`; and where the face looks, by its landmarks. All labels can
+be read from D's features, too (`fit_probes`). Of rooms, how much of them is window.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ LABELS = {
 third source none, so that all but smiles is learned from CelebA."""
 YAW, WINDOWS = "yaw", "windows"
 REGULARISATION_C = 1e-3
-"""Of the probes' L2: of 1e-4, 1e-3 and 1e-2 the one that suits both judges on held-out pictures."""
+"""Of the probes' L2: of 1e-4, 1e-3 and 1e-2 the one that suits both classifiers on held-out
+pictures."""
 
 Features = Callable[[np.ndarray], np.ndarray]
 """Pictures (N, H, W, 3) uint8 -> (N, features)."""
@@ -79,17 +80,17 @@ class LinearProbeScorer:
 
 
 class FaceScorer:
-    """A judge, probes for what it was not trained to say, and landmarks."""
+    """A classifier, probes for what it was not trained to say, and landmarks."""
 
-    def __init__(self, judge: AttributeClassifier, reading: LinearProbeScorer | None) -> None:
-        self._judge, self._reading, self._landmarks = judge, reading, Landmarks()
-        columns = set(judge.config.outputs)
+    def __init__(self, classifier: AttributeClassifier, reading: LinearProbeScorer | None) -> None:
+        self._network, self._reading, self._landmarks = classifier, reading, Landmarks()
+        columns = set(classifier.config.outputs)
         self._labels = {name: label for name, (label, _) in LABELS.items() if label in columns}
         self.judged = (*self._labels, *(reading.names if reading else ()))
         self.names = (*self.judged, YAW)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
-        logits = classifiers.classify_images(self._judge, pictures)
+        logits = classifiers.classify_images(self._network, pictures)
         scores = {name: logits[label] for name, label in self._labels.items()}
         yaw = np.full(len(pictures), np.nan)
         yaw[:looked] = self._landmarks.yaw(pictures[:looked])
@@ -97,16 +98,16 @@ class FaceScorer:
 
 
 class RoomScorer:
-    """The judge of windows: the share of a picture's pixels that it finds to be window."""
+    """The window segmenter: the share of a picture's pixels that it finds to be window."""
 
     names, judged = (WINDOWS,), ()
 
-    def __init__(self, judge: WindowSegmenter) -> None:
-        self._judge = judge
+    def __init__(self, segmenter: WindowSegmenter) -> None:
+        self._network = segmenter
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         share = np.full(len(pictures), np.nan)
-        coverage, _ = self._judge(pictures[:looked])
+        coverage, _ = self._network(pictures[:looked])
         share[:looked] = (coverage >= COVERAGE_THRESHOLD).mean(axis=(1, 2))
         return {WINDOWS: share}
 
@@ -116,12 +117,12 @@ def display_scores(seeing: AttributeScorer, name: str, scores: np.ndarray) -> np
     return expit(scores) if name in seeing.judged else scores
 
 
-def classifier_features(judge: AttributeClassifier) -> Features:
+def classifier_features(classifier: AttributeClassifier) -> Features:
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:
         return np.concatenate(
             [
-                judge.features(
+                classifier.features(
                     torch.from_numpy(images.from_uint8(part.transpose(0, 3, 1, 2), "tanh"))
                 ).numpy()
                 for part in np.split(pictures, range(BATCH_SIZE, len(pictures), BATCH_SIZE))
@@ -148,8 +149,8 @@ def discriminator_features(network: Discriminator) -> Features:
 class LabelledFaces:
     """Real faces whose every label in `LABELS` is known: two halves, and those held out from G.
 
-    The halves are those that the judges "a" and "b" were trained on, so that what is fitted on one
-    and what is measured with the other have no picture in common.
+    The halves are those that the classifiers "a" and "b" were trained on, so that what is fitted on
+    one and what is measured with the other have no picture in common.
     """
 
     def __init__(self, data: str) -> None:

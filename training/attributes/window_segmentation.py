@@ -1,4 +1,4 @@
-"""The window judge: how much of every pixel of a room is window.
+"""Window segmentation: how much of every pixel of a room is window.
 
     python -m training windows --data ../shared/data/rooms --out weights/judges
 
@@ -121,7 +121,8 @@ class WindowSegmenter:
 
 
 def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]:
-    """The judge, and what it is worth. Raises CheckpointError, as `judges.load_segmenter` does."""
+    """The judge, and what it is worth. Raises CheckpointError, as `classifiers.read_network`
+    does."""
     decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "windows")
     return WindowSegmenter(decoder), facts
 
@@ -129,14 +130,14 @@ def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]
 def train_segmenter(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, Any]:
-    """Train the judge, write it to `out`; what it is worth. Raises DataError."""
+    """Train the segmenter, write it to `out`; what it is worth. Raises DataError."""
     masked = load_masks(data, IMAGE_SIZE, COLUMN)
     kept = masked.places < HELD_OUT
     for part in (masked[kept], masked[~kept]):
         drawn = _drawn(part)
         if len(part.pictures) < TRAINING_BATCH_SIZE or not drawn.any() or drawn.all():
             raise DataError(
-                f"{data} has too few pictures with a {COLUMN}: the judge takes "
+                f"{data} has too few pictures with a {COLUMN}: the segmenter takes "
                 f"{TRAINING_BATCH_SIZE} to learn "
                 f"from and {TRAINING_BATCH_SIZE} to be tested on, with windows and without"
             )
@@ -185,14 +186,14 @@ def train_decoder(part: MaskDataset, epochs: int, say: Callable[[str], None]) ->
     return decoder.eval().requires_grad_(False)
 
 
-def validation_report(judge: WindowSegmenter, kept: MaskDataset) -> dict[str, Any]:
-    """What the judge is worth on pictures that it was not trained on, sharp and softened."""
+def validation_report(segmenter: WindowSegmenter, kept: MaskDataset) -> dict[str, Any]:
+    """What the segmenter is worth on pictures that it was not trained on, sharp and softened."""
     found = {"pictures": len(kept.pictures), "with_window": int(_drawn(kept).sum())}
     sharp = to_channels_last(kept.pictures)
     return {
         **found,
-        "sharp": mask_agreement(judge(sharp)[0], kept.masks),
-        "softened": mask_agreement(judge(box_blur(sharp))[0], kept.masks),
+        "sharp": mask_agreement(segmenter(sharp)[0], kept.masks),
+        "softened": mask_agreement(segmenter(box_blur(sharp))[0], kept.masks),
     }
 
 

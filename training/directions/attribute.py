@@ -1,10 +1,11 @@
 """Named directions: steps in z along which pictures come to show one thing, and others little.
 
-z is drawn from the prior, whose components are independent, and what a judge says of the pictures
-is regressed on it: linearly, because what is wanted is one vector for all pictures (the held-out
-correlations say how much of it is linear: 0.75 to 0.9). Four ways to find a vector are compared:
+z is drawn from the prior, whose components are independent, and what a classifier says of the
+pictures is regressed on it: linearly, because what is wanted is one vector for all pictures (the
+held-out correlations say how much of it is linear: 0.75 to 0.9). Four ways to find a vector are
+compared:
 
-    regression   the weights of a ridge regression of the judge's score; the L2 is the one that
+    regression   the weights of a ridge regression of the classifier's score; the L2 is the one that
                  predicts left-out samples best
     alone        the same, at right angles to the weights of everything else that is seen: moves
                  no other score, as far as scores are linear in z
@@ -13,9 +14,9 @@ correlations say how much of it is linear: 0.75 to 0.9). Four ways to find a vec
     exemplars    between the means of the exemplars of one of the model's shipped turns
 
 All are as long as a principal direction's step, one standard deviation of the prior, so that an
-amount means the same of all sliders. Shipped is the way that moves what it is named for
-furthest beyond all else that it moves, as the same judge sees other samples; another judge measures
-what is shipped (`python -m training run directions`).
+amount means the same of all sliders. Shipped is the way that moves what it is named for furthest
+beyond all else that it moves, as the same classifier sees other samples; another classifier
+measures what is shipped (`python -m training run directions`).
 """
 
 from __future__ import annotations

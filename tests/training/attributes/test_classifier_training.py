@@ -1,4 +1,4 @@
-"""Training judges: what they learn, of which pictures, and how they are scored."""
+"""Training classifiers: what they learn, of which pictures, and how they are scored."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def test_attributes_come_with_the_pictures_their_places_and_names(tmp_path: Path
 def test_a_judge_learns_what_the_labels_say_and_not_the_unknown() -> None:
     learned = part(256)
     learned.labels[::3, 0] = -1
-    judge = train_classifier(
+    classifier = train_classifier(
         ClassifierConfig("plain", COLUMNS, (8, 8, 8)), learned, 0, 6, lambda line: None
     )
-    assert not judge.training
+    assert not classifier.training
     pictures, labels = faces(100, seed=1)
-    logits = classify_images(judge, to_channels_last(pictures))
+    logits = classify_images(classifier, to_channels_last(pictures))
     for column, name in enumerate(COLUMNS):
         assert ((logits[name] > 0) == labels[:, column]).mean() > 0.9
 
@@ -123,15 +123,15 @@ def test_both_sides_of_a_column_weigh_the_same() -> None:
 
 
 def test_a_report_counts_what_is_right() -> None:
-    """A judge that answers yes to smiling and no to male, whatever it sees."""
-    judge = AttributeClassifier(ClassifierConfig("plain", training.ATTRIBUTES, (2,)))
-    torch.nn.init.zeros_(judge.score.weight)
-    judge.score.bias.data = torch.tensor([1.0, -1.0, -1.0, 1.0, 1.0])
+    """A classifier that answers yes to smiling and no to male, whatever it sees."""
+    classifier = AttributeClassifier(ClassifierConfig("plain", training.ATTRIBUTES, (2,)))
+    torch.nn.init.zeros_(classifier.score.weight)
+    classifier.score.bias.data = torch.tensor([1.0, -1.0, -1.0, 1.0, 1.0])
     pictures, _ = faces(6)
     labels = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1], [-1, 0, 1]], np.int8)
     labels = np.concatenate([labels, np.tile([[0, 1], [1, 0]], (3, 1)).astype(np.int8)], axis=1)
     found = validation_report(
-        judge.eval(), AttributeDataset(pictures, labels, np.zeros(6), [""] * 6)
+        classifier.eval(), AttributeDataset(pictures, labels, np.zeros(6), [""] * 6)
     )
     assert found["smiling"] == {"accuracy": 0.6, "balanced": 0.5, "yes": 3, "no": 2}
     assert found["eyeglasses"] == {"accuracy": 0.6667, "balanced": 0.5, "yes": 2, "no": 4}
@@ -167,7 +167,7 @@ def test_two_judges_are_trained_on_disjoint_halves_and_scored_on_the_rest(
     assert not (first | second) & held_out
     assert len(first | second | held_out) == 400
     for name, config in CLASSIFIERS.items():
-        judge, facts = classifiers.load_classifier(tmp_path / "out", name)
-        assert judge.config == config
+        classifier, facts = classifiers.load_classifier(tmp_path / "out", name)
+        assert classifier.config == config
         assert json.loads(json.dumps(worth[name])) == facts
         assert facts["held_out"]["male"]["yes"] + facts["held_out"]["male"]["no"] == len(held_out)

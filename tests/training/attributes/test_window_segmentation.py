@@ -1,4 +1,4 @@
-"""The window judge: what it reads, learns, keeps in its files, and how it is scored."""
+"""The window segmenter: what it reads, learns, keeps in its files, and how it is scored."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ function between(points, k, key) {
   return low[key] + ((high[key] - low[key]) * (k - low.k)) / (high.k - low.k);
 }
 
-/** Windows can also become more: a judge takes spoilt pictures for some. */
+/** Windows can also become more: the segmenter takes spoilt pictures for some. */
 const change = (fall) => (fall < 0 ? `add ${percent(-fall)}` : `take ${percent(fall)}`);
 
 function words({ goal, curves, fit, judge, samples }) {

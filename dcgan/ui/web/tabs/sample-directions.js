@@ -186,7 +186,7 @@ function effect(name, { moves, stated }, named) {
   if (name === "yaw") {
     return `From a step to the left to a step to the right, the nose goes from ${before.toFixed(2)} to ${after.toFixed(2)} (0 is the middle of the face, 1 its right side). Of all else ${plain(most)} moves most: ${rest} as much.`;
   }
-  return `From a step to the left to a step to the right, a judge that had no part in finding it goes from ${percent(before)} to ${percent(after)}. Of all else ${plain(most)} moves most: ${rest} as much.`;
+  return `From a step to the left to a step to the right, a classifier that had no part in finding it goes from ${percent(before)} to ${percent(after)}. Of all else ${plain(most)} moves most: ${rest} as much.`;
 }
 
 const plain = (name) => (PLAIN[name] ?? name).toLowerCase();
