@@ -1,4 +1,4 @@
-"""The route of the tab Yours: what comes nearest to a file, and every kind of file."""
+"""The route of the tab Your photo: what comes nearest to a file, and every kind of file."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ export class History extends EventTarget {
   #waiting = new Map(); // what tabs that are not open yet have to take up, by name
   #now; // () => {picture, shelf}
   #settling = 0;
+  #beginning = false; // the first moment was taken at once, perhaps before all tabs were there
 
   /** now(): {picture, shelf} of the page. */
   constructor(now) {
@@ -49,6 +50,12 @@ export class History extends EventTarget {
   touch() {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#settle(), SETTLED);
+    if (!this.moments.length) {
+      // where a visit begins is kept also of a visitor who is quicker than half a second
+      this.#beginning = true;
+      this.moments = [this.#moment()];
+      this.at = 0;
+    }
     this.#tell();
   }
 
@@ -80,12 +87,21 @@ export class History extends EventTarget {
     if (!this.#settling) return;
     clearTimeout(this.#settling);
     this.#settling = 0;
-    const moment = { ...this.#now(), parts: Object.fromEntries(this.#waiting) };
-    for (const [name, { look }] of this.#parts) moment.parts[name] = structuredClone(look());
+    const moment = this.#moment();
+    const { picture, shelf } = this.moments[0] ?? {};
+    const same = moment.picture === picture && `${moment.shelf}` === `${shelf}`;
+    if (this.#beginning && same) this.moments = []; // it is the first moment, with all its tabs
+    this.#beginning = false;
     if (JSON.stringify(moment) === JSON.stringify(this.present)) return this.#tell();
     this.moments = [...this.moments.slice(0, this.at + 1), moment].slice(-MOST);
     this.at = this.moments.length - 1;
     this.#keep();
+  }
+
+  #moment() {
+    const moment = { ...this.#now(), parts: Object.fromEntries(this.#waiting) };
+    for (const [name, { look }] of this.#parts) moment.parts[name] = structuredClone(look());
+    return moment;
   }
 
   #keep() {

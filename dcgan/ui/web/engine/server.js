@@ -1,4 +1,4 @@
-// Pictures from our own routes (dcgan/ui/server.py).
+// Pictures from our own routes (dcgan/ui/serving/http.py).
 
 import { follow } from "../core/tasks.js";
 
@@ -105,21 +105,21 @@ export async function sheet(specs, columns, signal) {
   };
 }
 
-/** A film of texts (dcgan/ui/film.py), as a file; options: {seconds, format, size, scaling}. */
+/** A film of texts (dcgan/ui/routes/video.py), as a file; options: {seconds, format, size, scaling}. */
 export async function film(specs, options) {
   const body = { specs, ...options };
   const found = await follow("Making the film ...", (signal) => post(at("film"), body, signal));
   return (await fetch(found[options.format])).blob();
 }
 
-/** The pictures of texts, with all that draws them again, as a zip (dcgan/ui/shelf.py). */
+/** The pictures of texts, with all that draws them again, as a zip (dcgan/ui/routes/shelf.py). */
 export async function packed(specs) {
   const send = (signal) => post(at("shelf"), { specs }, signal);
   const { zip } = await follow("Packing the shelf ...", send);
   return (await fetch(zip)).blob();
 }
 
-// --- Forget (dcgan/ui/forget.py)
+// --- Forget (dcgan/ui/routes/forget.py)
 
 /** A set of boxes that is shipped with a model. */
 export async function shippedBoxes(model, set) {
@@ -148,7 +148,7 @@ export async function activation(specs, columns, layer, map, signal) {
   return (await post(ask("activation", { layer, map }), { specs, columns }, signal)).blob();
 }
 
-// --- Discriminator (dcgan/ui/discriminator.py)
+// --- Discriminator (dcgan/ui/routes/discriminator.py)
 
 const SURVEY = "Looking through many samples, once ...";
 
@@ -186,7 +186,7 @@ export async function classifyUpload(file, model) {
   return (await answer(fetch(ask("probe", { model }), { method: "POST", body: file }))).json();
 }
 
-// --- Yours (dcgan/ui/yours.py)
+// --- Your photo (dcgan/ui/routes/photo.py)
 
 /** {spec, distance, starts, ...}: the picture that comes nearest to a file's. The server keeps
  * nothing of the file. cut: "face" or "middle"; an error's status is 422 where there is no face.

@@ -11,7 +11,7 @@ import { Stopped } from "../core/tasks.js";
 const REST = 250; // ms without a new picture on the stage, before D looks
 const SHOWN = 6; // features at a time
 const STAGE = "On the stage";
-const YOURS = "Yours";
+const YOURS = "Your photo";
 const INVITE =
   "Drop a photograph here, or press the button above. D knows only pictures that are cut like the " +
   "samples, so cut yours like them.";

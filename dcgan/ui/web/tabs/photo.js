@@ -1,4 +1,4 @@
-// Yours: the picture that comes nearest to a photograph of the visitor's, and what becomes of it.
+// Your photo: the picture that comes nearest to a photograph of the visitor's, and what becomes of it.
 
 import { project } from "../engine/engine.js";
 import { average, shipped } from "../widgets/exemplar.js";

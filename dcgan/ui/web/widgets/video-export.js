@@ -1,4 +1,4 @@
-// The dialog that saves what moves as a film: a walk, a turn, a sum, an edit (dcgan/ui/film.py).
+// The dialog that saves what moves as a film: a walk, a turn, a sum, an edit (dcgan/ui/routes/video.py).
 
 import { download } from "../core/download.js";
 import { film } from "../engine/engine.js";
