@@ -170,6 +170,7 @@ def test_it_fits_a_phone_and_is_accessible(visit: Open, scheme: str) -> None:
     upload(page, portrait())
     expect(name(card(page, "Your picture"))).to_have_text(NAMED)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    expect(page.locator(".dc-look[aria-busy]")).to_have_count(0)  # which is paler
     assert not serious(page)
 
 
