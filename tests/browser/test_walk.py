@@ -141,7 +141,7 @@ def test_nothing_plays_before_there_are_stations(visit: Open) -> None:
 
 EMPTY_WALK = """() => {
   const kept = JSON.parse(localStorage.getItem("dcgan.history"));
-  for (const { parts } of kept.moments) parts.walk.stations = [];
+  for (const { parts } of kept.moments) if (parts.walk) parts.walk.stations = [];
   localStorage.setItem("dcgan.history", JSON.stringify(kept));
 }"""
 

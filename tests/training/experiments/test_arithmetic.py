@@ -102,4 +102,4 @@ def test_the_command_measures_prints_and_keeps(tmp_path: Path) -> None:
         assert tested["only_first"] - tested["only_second"] == difference
     assert facts["sums"][1]["means"]["rate"] > facts["sums"][1]["base"]["rate"]
     says = CliRunner().invoke(app, ["run", "arithmetic", *arguments[:3], str(tmp_path)])
-    assert (says.exit_code, "there is no judge a" in says.stderr) == (1, True)
+    assert (says.exit_code, "there is no classifier a" in says.stderr) == (1, True)
