@@ -93,13 +93,14 @@ def crop_upload(model: Model, content: bytes, middle: bool = False) -> tuple[np.
 
     For models of faces the largest face, cut as those that they were trained on; for others, and
     where it is asked for, the middle square. What has the model's size already stays as it is.
-    Raises NoFaceError, and as `uploads.read_upload`.
+    Raises NoFaceError, and as `uploads.open_upload`.
     """
     size, channels = model.config.image_size, model.config.channels
-    photograph, notes = uploads.read_upload(content, face_alignment.MAX_DETECTION_SIDE, channels)
-    if middle or photograph.size == (size, size) or not generates_faces(model):
-        return uploads.centre_square(photograph, size), notes
-    found = face_alignment.align_largest_face(photograph, size)
+    with uploads.open_upload(content, face_alignment.MAX_DETECTION_SIDE, channels) as opened:
+        photograph, notes = opened
+        if middle or photograph.size == (size, size) or not generates_faces(model):
+            return uploads.centre_square(photograph, size), notes
+        found = face_alignment.align_largest_face(photograph, size)
     if found is None:
         raise NoFaceError(
             "No face was found in this picture: give one that shows a face from the front, or have "

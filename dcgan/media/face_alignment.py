@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -78,10 +80,7 @@ def detect_faces(grey: np.ndarray, smallest: int) -> list[Box]:
     least = max(MIN_DETECTED_SIDE, int(scale * smallest / 2))
     groups: list[dict[str, Box]] = []
     for name in CASCADES:
-        hits = _cascade(name).detectMultiScale(
-            grey, CASCADE_SCALE, CASCADE_NEIGHBOURS, minSize=(least, least)
-        )
-        for x, y, side, _ in hits:
+        for x, y, side, _ in _search(name, grey, CASCADE_SCALE, least):
             box = Box(x, y, side)
             for group in groups:
                 if _intersection_over_union(box, next(iter(group.values()))) > MAX_OVERLAP:
@@ -106,9 +105,7 @@ def find_eyes(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray] | Non
         x, y = round(box.x + column * box.side / 2), round(box.y + 0.15 * box.side)
         part = grey[max(y, 0) : y + round(0.45 * box.side), max(x, 0) : x + round(box.side / 2)]
         least = max(8, round(box.side / 8))
-        hits = _cascade(name).detectMultiScale(
-            part, 1.05, CASCADE_NEIGHBOURS, minSize=(least, least)
-        )
+        hits = _search(name, part, 1.05, least)
         if not len(hits):
             return None
         left, top, width, height = max(hits, key=lambda hit: hit[2])
@@ -150,6 +147,17 @@ def _intersection_over_union(a: Box, b: Box) -> float:
     height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
     both = max(width, 0) * max(height, 0)
     return both / (a.side**2 + b.side**2 - both)
+
+
+def _search(name: str, grey: np.ndarray, step: float, least: int) -> Sequence[Sequence[int]]:
+    """(x, y, width, height) of what a cascade finds, from sides of `least` pixels on."""
+    with _searching:  # a classifier keeps the image it is at, so threads must not share it
+        return _cascade(name).detectMultiScale(
+            grey, step, CASCADE_NEIGHBOURS, minSize=(least, least)
+        )
+
+
+_searching = threading.Lock()
 
 
 @functools.cache

@@ -6,7 +6,9 @@ time, and what is larger than needed is reduced before anything else makes a cop
 
 from __future__ import annotations
 
+import functools
 import io
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +18,20 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 40_000_000
 """Pixels of an image that is read: 160 MB decoded."""
+MAX_COSTLY_PIXELS = 16_000_000
+"""Pixels of an image that takes several times its size to decode."""
+COSTLY_FORMATS = ("WEBP", "AVIF", "TIFF")
+"""Formats whose decoders hold several copies of an image: WebP's takes 16 bytes a pixel."""
 MAX_SIDE = 12_000
 """Pixels of its longer side; a row of 39 million pixels takes Pillow six times its size."""
+MIN_SIDE = 8
+"""Pixels of its shorter side; in less there is nothing to see."""
 MAX_DECODERS = 2
 """Files that are decoded at the same time."""
 MAX_WAITING = 16
 """Files that wait to be decoded; one more is rejected."""
 ROWS_AT_ONCE = 256
-"""Rows of deep greys that are scaled at the same time, in single precision."""
+"""Rows of a decoded image that are converted and reduced at the same time."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 READABLE_FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
@@ -47,10 +55,10 @@ class NoFaceError(UploadError):
 def read_square_upload(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
     """The `centre_square` of an uploaded file as D sees it, and what had to be done to it.
 
-    Raises as `read_upload`.
+    Raises as `open_upload`.
     """
-    image, notes = read_upload(content, 4 * size, channels)
-    return centre_square(image, size), notes
+    with open_upload(content, 4 * size, channels) as (image, notes):
+        return centre_square(image, size), notes
 
 
 def centre_square(image: Image.Image, size: int) -> np.ndarray:
@@ -59,23 +67,50 @@ def centre_square(image: Image.Image, size: int) -> np.ndarray:
     return np.asarray(square.convert("RGB"))
 
 
-def read_upload(content: bytes, least: int, channels: int) -> tuple[Image.Image, list[str]]:
+@contextmanager
+def open_upload(
+    content: bytes, least: int, channels: int
+) -> Iterator[tuple[Image.Image, list[str]]]:
     """All of an uploaded file, upright, in colours or greys of 8 bits, and what had to be done.
 
-    least: a large JPEG is decoded at a part of its size, if no side gets shorter than this. Raises
-    UploadError for a file that is no picture or a broken one, TooLargeError (by its header)
-    for one of too many pixels or too long a side, BusyError where too many others wait.
+    Within it one of `MAX_DECODERS` places is taken: make the image as small as it is needed, and
+    leave. least: the image is decoded and reduced to a part of its size, if no side gets shorter
+    than this. Raises UploadError for a file that is no picture, a broken one or one of too short a
+    side, TooLargeError for one of too many pixels or too long a side (both by its header), and
+    BusyError where too many others wait.
     """
+    with _pillow_errors():
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        _check_size(image)
+    with _decoders.place():
+        with _pillow_errors(), image:
+            decoded = _to_8_bit(image, least, channels)
+        yield decoded
+
+
+def _check_size(image: Image.Image) -> None:
+    """By its header alone, before a pixel is decoded."""
+    costly = image.format in COSTLY_FORMATS or _has_deep_greys(image)
+    most = MAX_COSTLY_PIXELS if costly else MAX_PIXELS
+    if image.width * image.height > most or max(image.size) > MAX_SIDE:
+        raise TooLargeError(
+            f"This picture has {image.width:,} x {image.height:,} pixels, and at most "
+            f"{MAX_PIXELS // 10**6} million are read ({MAX_COSTLY_PIXELS // 10**6} million of "
+            f"{', '.join(COSTLY_FORMATS)} and fine greys), {MAX_SIDE:,} along a side: give a "
+            "smaller copy."
+        )
+    if min(image.size) < MIN_SIDE:
+        raise UploadError(
+            f"This picture has {image.width:,} x {image.height:,} pixels, and each side needs at "
+            f"least {MIN_SIDE}: give a larger one."
+        )
+
+
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Within it Pillow reads a file; what is wrong with that is an UploadError."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-                raise TooLargeError(
-                    f"This picture has {image.width:,} x {image.height:,} pixels, and at most "
-                    f"{MAX_PIXELS // 10**6} million are read, {MAX_SIDE:,} along a side: give a "
-                    "smaller copy."
-                )
-            with _decoders.place():
-                return _to_8_bit(image, least, channels)
+        yield
     except UploadError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -126,44 +161,74 @@ _decoders = _Decoders()
 
 
 def _to_8_bit(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
+    """Converted in strips: beside the decoded image there is never another one of its size."""
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("The file holds several pictures: this is the first of them.")
     image.draft(None, (least, least))
-    if image.mode.startswith(("I", "F")):
-        reduced = _from_deep_greys(image)
-        reduced.info |= image.info
+    image.load()
+    if _has_deep_greys(image):
         notes.append("Its fine greys were reduced to 256.")
-    elif image.mode in ("1", "P", "PA"):  # which Pillow can't reduce
-        reduced = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        to_colours = functools.partial(_scale_greys, extremes=_grey_extremes(image))
     else:
-        reduced = image
-    if (factor := min(reduced.size) // least) > 1:
-        reduced = reduced.reduce(factor)
-    upright = ImageOps.exif_transpose(reduced)
-    if upright.has_transparency_data:
-        see_through = upright.convert("RGBA")
-        upright = Image.new("RGBA", see_through.size, "white")
-        upright.alpha_composite(see_through)
-        notes.append("What is transparent in it is white here.")
-    return upright.convert("RGB" if channels == 3 else "L"), notes
+        to_colours = _without_palette
+        if image.has_transparency_data:
+            notes.append("What is transparent in it is white here.")
+    factor = max(1, min(image.size) // least)
+    reduced = Image.new(
+        "RGB" if channels == 3 else "L", [math.ceil(side / factor) for side in image.size]
+    )
+    for top, strip in _strips(image, factor * math.ceil(ROWS_AT_ONCE / factor)):
+        small = _on_white(to_colours(strip).reduce(factor))
+        reduced.paste(small.convert(reduced.mode), (0, top // factor))
+    reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    ImageOps.exif_transpose(reduced, in_place=True)
+    return reduced, notes
 
 
-def _from_deep_greys(image: Image.Image) -> Image.Image:
-    """16 bits by their full range; 32 bits and fractions, which have none, by their extremes."""
-    values = np.asarray(image)
-    parts = range(0, len(values), ROWS_AT_ONCE)
+def _strips(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
+    """(top, strip) from the top of a decoded image to its end; the last may have fewer rows."""
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
-    def part(start: int) -> np.ndarray:
-        return np.nan_to_num(values[start : start + ROWS_AT_ONCE].astype(np.float32))
 
-    low, high = 0.0, 65535.0
-    if not image.mode.startswith("I;16"):
-        low = min(float(part(start).min()) for start in parts)
-        high = max(float(part(start).max()) for start in parts)
-    scaled = np.empty(values.shape, np.uint8)
-    for start in parts:
-        scaled[start : start + ROWS_AT_ONCE] = np.rint(
-            (part(start) - low) * (255 / max(high - low, 1e-9))
-        )
-    return Image.fromarray(scaled)
+def _without_palette(strip: Image.Image) -> Image.Image:
+    """In a mode that Pillow can reduce, with what is transparent as a channel."""
+    if strip.mode in ("1", "P", "PA") or "transparency" in strip.info:
+        return strip.convert("RGBA" if strip.has_transparency_data else "RGB")
+    return strip
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    see_through = image.convert("RGBA")
+    opaque = Image.new("RGBA", see_through.size, "white")
+    opaque.alpha_composite(see_through)
+    return opaque
+
+
+def _has_deep_greys(image: Image.Image) -> bool:
+    """Greys of 16 or 32 bits, or fractions."""
+    return image.mode.startswith(("I", "F"))
+
+
+def _grey_extremes(image: Image.Image) -> tuple[float, float]:
+    """16 bits have their full range; 32 bits and fractions, which have none, their extremes."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    low, high = math.inf, -math.inf
+    for _, strip in _strips(image, ROWS_AT_ONCE):
+        part = _finite_greys(strip)
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    return low, high
+
+
+def _finite_greys(strip: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(strip).astype(np.float32))
+
+
+def _scale_greys(strip: Image.Image, extremes: tuple[float, float]) -> Image.Image:
+    low, high = extremes
+    scaled = np.rint((_finite_greys(strip) - low) * (255 / max(high - low, 1e-9)))
+    return Image.fromarray(scaled.astype(np.uint8))

@@ -36,6 +36,7 @@ from dcgan.ui.serving.http import (
     error_sentence,
     read_spec,
 )
+from dcgan.ui.serving.micro_batching import QueueFullError
 
 CONCURRENCY_LIMIT = 4
 Lasting: TypeAlias = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
@@ -106,10 +107,10 @@ def add_endpoints(engine: Engine) -> None:
             content, number = _content(picture), check_int(feature, "feature")
             looking = engine.model(model)
             named = await run_in_threadpool(discriminator.classify_file, looking, content)
-            return {
-                **await _finish(discriminator.explain_file(looking, content, number)),
-                "probe": named,
-            }
+            explaining = await run_in_threadpool(
+                discriminator.explain_file, looking, content, number
+            )
+            return {**await _finish(explaining), "probe": named}
 
     async def features(model: str, first: int = 0) -> dict[str, Any]:
         """The draws that six features respond to most: {"trained", "random": {"sheet", ...}}."""
@@ -180,7 +181,9 @@ def _project(engine: Engine) -> Lasting:
         """
         with _gradio_errors():
             content = _content(picture)
-            return await _finish(photo.invert_file(engine.model(model), content, cut))
+            return await _finish(
+                await run_in_threadpool(photo.invert_file, engine.model(model), content, cut)
+            )
 
     return project
 
@@ -192,6 +195,8 @@ def _gradio_errors() -> Iterator[None]:
     except (RequestError, SpecError, BoxesError) as error:
         said = str(error) if isinstance(error, RequestError) else error_sentence(error)
         raise gr.Error(said, print_exception=False) from None
+    except QueueFullError as error:
+        raise gr.Error(str(error), print_exception=False) from None
     except ModuleNotFoundError as error:
         raise gr.Error(error_sentence(explain(error)), print_exception=False) from None
 

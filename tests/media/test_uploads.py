@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from dcgan.media import uploads
-from dcgan.media.uploads import TooLargeError, read_square_upload
+from dcgan.media.uploads import TooLargeError, UploadError, read_square_upload
 
 SIZE = 16
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -128,8 +128,24 @@ def test_a_grey_model_sees_greys() -> None:
     assert picture[8, 2, 0] > picture[8, 13, 0]  # red is lighter than blue
 
 
-def test_one_pixel_is_a_picture() -> None:
-    assert near(seen(encoded(Image.new("RGB", (1, 1), RED)))[8, 8], RED)
+def test_a_side_that_is_too_short_is_refused_by_the_header() -> None:
+    assert near(seen(encoded(Image.new("RGB", (8, 8), RED)))[8, 8], RED)
+    for width, height in ((1, 1), (7, 9), (1, 5000)):
+        with pytest.raises(UploadError, match="each side needs at least 8: give a larger one"):
+            seen(sides(width, height)[:60])
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "TIFF", "PNG"])
+def test_what_is_costly_to_decode_has_a_smaller_bound(kind: str) -> None:
+    """A PNG by its greys of 16 bits, the others by their format."""
+    for height, fits in ((4000, True), (4001, False)):
+        greys = Image.new("I;16" if kind == "PNG" else "L", (4000, height))
+        content = encoded(greys, kind, **({"speed": 10} if kind == "AVIF" else {}))
+        if fits:
+            assert seen(content).shape == (SIZE, SIZE, 3)
+        else:
+            with pytest.raises(TooLargeError, match=r"\(16 million of WEBP, AVIF, TIFF and fine"):
+                seen(content)
 
 
 def test_an_upload_of_too_many_pixels_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +166,8 @@ def test_a_side_that_is_too_long_is_refused_by_the_header(width: int, height: in
 def test_a_large_picture_is_reduced_to_what_is_needed(mode: str) -> None:
     picture = Image.new("RGB", (1000, 500), RED).convert(mode)
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    image, _ = uploads.read_upload(encoded(picture, kind), 100, 3)
-    assert 100 <= min(image.size) < 200
+    with uploads.open_upload(encoded(picture, kind), 100, 3) as (image, _):
+        assert 100 <= min(image.size) < 200
     assert near(seen(encoded(Image.new("RGB", (1000, 500), RED), kind))[8, 8], RED)
 
 
@@ -184,3 +200,26 @@ def test_two_are_decoded_at_a_time_and_a_few_wait(monkeypatch: pytest.MonkeyPatc
         assert all(job.result()[0].shape == (SIZE, SIZE, 3) for job in reading)
     assert most == uploads.MAX_DECODERS
     assert read_square_upload(content, SIZE, 3)[0].shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "F"])
+def test_strips_are_what_the_whole_would_be(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a height that no number of strips divides, turned by its header where a PNG can."""
+    noise = np.random.default_rng(3).integers(0, 256, (301, 210, 4), np.uint8)
+    kind = "TIFF" if mode in ("PA", "F") else "PNG"
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
+    elif mode == "F":
+        image = Image.fromarray(noise[..., 0].astype(np.float32))
+    else:
+        image = Image.fromarray(noise).convert("RGB" if mode == "P" else "RGBA").convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(image, kind, **({"exif": exif} if kind == "PNG" else {}))
+    found = []
+    for rows in (10_000, 16):
+        monkeypatch.setattr(uploads, "ROWS_AT_ONCE", rows)
+        with uploads.open_upload(content, 50, 3) as (read, _):
+            assert read.size == ((76, 53) if kind == "PNG" else (53, 76))
+            found.append(np.asarray(read))
+    assert np.array_equal(*found)

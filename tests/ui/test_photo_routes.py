@@ -126,9 +126,15 @@ def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine)
         assert response.status_code == 422
         assert "No face was found" in response.json()["error"]
         assert lines(client.post("/dcgan/project?model=tiny&cut=middle", content=flat))
-        for size in ((1, 5000), (5000, 1), (1, 1)):  # OpenCV can't make these smaller
+        for size, status, words in (
+            ((1, 5000), 400, "each side needs at least 8"),
+            ((5000, 1), 400, "each side needs at least 8"),
+            ((8, 5000), 422, "No face was found"),  # OpenCV can't make it smaller
+        ):
             thin = encoded(Image.new("RGB", size, "grey"))
-            assert client.post("/dcgan/project?model=tiny", content=thin).status_code == 422
+            response = client.post("/dcgan/project?model=tiny", content=thin)
+            assert response.status_code == status
+            assert words in response.json()["error"]
 
 
 def test_an_encoder_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:

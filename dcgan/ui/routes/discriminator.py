@@ -63,7 +63,8 @@ def routes(engine: Engine) -> list[BaseRoute]:
     async def by_file(request: Request) -> Response:
         model, feature = _model(request, engine), read_int(request, "feature", "0")
         content = await read_body(request, MAX_UPLOAD)
-        return await streaming.stream_answer(explain_file(model, content, feature))
+        explaining = await run_in_threadpool(explain_file, model, content, feature)
+        return await streaming.stream_answer(explaining)
 
     async def by_feature(request: Request) -> Response:
         model, first = _model(request, engine), read_int(request, "first", "0")
@@ -98,13 +99,20 @@ def explain(engine: Engine, spec: PictureSpec, feature: int) -> Work[dict[str, A
 
 
 def explain_file(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
-    """The same for a file, with `notes`: what had to be done to it."""
+    """The same for a file, with `notes`: what had to be done to it.
+
+    The file is decoded before this returns: in a worker thread, not in the one of all such work.
+    """
     from dcgan.analysis import saliency
 
     saliency.check_feature(model, feature, labelled=False)
     picture, notes = _read_image(model, content)
-    found = yield from _explain(model, picture, feature, None)
-    return {**found, "notes": notes}
+
+    def explaining() -> Work[dict[str, Any]]:
+        found = yield from _explain(model, picture, feature, None)
+        return {**found, "notes": notes}
+
+    return explaining()
 
 
 def feature_page(model: Model, first: int) -> Work[dict[str, Any]]:

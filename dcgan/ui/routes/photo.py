@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -44,19 +46,21 @@ def routes(engine: Engine) -> list[BaseRoute]:
         model = engine.model(request.query_params.get("model", ""))
         cut = request.query_params.get("cut", CROPS[0])
         content = await read_body(request, MAX_UPLOAD)
-        return await streaming.stream_answer(invert_file(model, content, cut))
+        return await streaming.stream_answer(
+            await run_in_threadpool(invert_file, model, content, cut)
+        )
 
     return [Route("/dcgan/project", error_responses(of_file), methods=["POST"])]
 
 
 def invert_file(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
-    """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture."""
-    import torch
+    """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture.
 
+    The file is decoded before this returns: in a worker thread, not in the one of all such work.
+    """
     from dcgan.analysis import inversion
     from dcgan.analysis.discriminator import load_discriminator
 
-    torch.set_num_threads(inversion.TORCH_THREADS)
     if cut not in CROPS:
         raise RequestError(f'"cut" is {" or ".join(CROPS)}, not {str(cut)[:40]!r}.')
     try:
@@ -69,6 +73,15 @@ def invert_file(model: Model, content: bytes, cut: object) -> Work[dict[str, Any
         ) from None
     with upload_errors(content):
         picture, notes = inversion.crop_upload(model, content, middle=cut == "middle")
+    return _invert(model, picture, notes)
+
+
+def _invert(model: Model, picture: np.ndarray, notes: list[str]) -> Work[dict[str, Any]]:
+    import torch
+
+    from dcgan.analysis import inversion
+
+    torch.set_num_threads(inversion.TORCH_THREADS)
     searching = inversion.invert(model, picture, inversion.STEPS)
     with checkpoint_errors("The encoder"):
         first = next(searching)
