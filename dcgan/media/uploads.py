@@ -11,7 +11,8 @@ import io
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -83,8 +84,9 @@ def open_upload(
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _check_size(image)
     with _decoders.place():
-        with _pillow_errors(), image:
-            decoded = _to_8_bit(image, least, channels)
+        # its pixels are freed before the place is, whoever still refers to the image
+        with _pillow_errors(), closing(image):
+            decoded = _decoder_threads.submit(_to_8_bit, image, least, channels).result()
         yield decoded
 
 
@@ -158,6 +160,8 @@ class _Decoders:
 
 
 _decoders = _Decoders()
+# malloc keeps what a thread has freed for that thread: let these two keep it, not forty workers
+_decoder_threads = ThreadPoolExecutor(MAX_DECODERS, "decoder")
 
 
 def _to_8_bit(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
