@@ -1,4 +1,5 @@
-// The model switch, what of the page is for models with classes only, and how pixels are shown.
+// The model switch, what of the page is for models with classes only, how pixels are shown, and
+// the row of tabs.
 
 import { draw, drawer, drawing } from "../engine/engine.js";
 import * as language from "../core/language.js";
@@ -18,6 +19,28 @@ const FIGURES = {
   discriminator: "Figure 5 of the paper: what the discriminator's features respond to",
   results: "Tables 1 and 2 and figures 6 to 8 of the paper, measured here",
 };
+
+/** Scroll the row of tabs, and never the page, until the whole tab is in sight. */
+function reveal(row, tab) {
+  const frame = row.getBoundingClientRect();
+  const { left, right } = tab.getBoundingClientRect();
+  if (left < frame.left) row.scrollLeft -= Math.ceil(frame.left - left);
+  else if (right > frame.right) row.scrollLeft += Math.ceil(right - frame.right);
+}
+
+/** The selected tab, also after a resize, and the tab that has the focus. */
+function keepTabsInSight(row) {
+  const revealSelected = () => {
+    const tab = row.querySelector("[aria-selected=true]");
+    if (tab) reveal(row, tab);
+  };
+  // after the selection rather than at the click: the selected tab is bold, so it is wider
+  const selection = new MutationObserver(revealSelected);
+  selection.observe(row, { subtree: true, attributeFilter: ["aria-selected"] });
+  new ResizeObserver(revealSelected).observe(row);
+  // a browser leaves a focused tab alone where a part of it is in sight
+  row.addEventListener("focusin", ({ target }) => reveal(row, target));
+}
 
 export async function mount(root) {
   const model = root.querySelector("[data-role=model]");
@@ -55,8 +78,8 @@ export async function mount(root) {
   for (const [name, figure] of Object.entries(FIGURES)) {
     const tab = document.querySelector(`[role=tab][data-tab-id=${name}]`);
     tab?.setAttribute("title", figure);
-    tab?.addEventListener("click", () => tab.scrollIntoView({ inline: "nearest", block: "nearest" }));
   }
+  keepTabsInSight(document.querySelector("[role=tablist]"));
   await page.ready;
   root.querySelector("[data-do=tour]").addEventListener("click", () => present.open(true));
   root.querySelector("[data-do=present]").addEventListener("click", () => present.open());
