@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
+from dcgan.models.side_files import read_side_file
 
 IMAGE_SIZE = 64
 VERSION = 1
@@ -142,15 +143,11 @@ def read_network(
 ) -> tuple[Network, dict[str, Any]]:
     """`load_classifier` for a network of any kind, that `python -m training MAKER` makes."""
     path = Path(folder) / f"{name}.json"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not path.is_file():
         raise CheckpointError(
-            f"there is no classifier {name} in {folder} ({error.strerror}): "
-            f"python -m training {maker} makes them"
-        ) from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error})") from None
+            f"there is no classifier {name} in {folder}: python -m training {maker} makes them"
+        )
+    facts = read_side_file(path, json.loads, "is not valid JSON")
     shape = {field.name for field in dataclasses.fields(config)}
     if not isinstance(facts, dict) or facts.pop("version", None) != VERSION:
         raise CheckpointError(f"{path} is not a classifier of version {VERSION}: train it again")

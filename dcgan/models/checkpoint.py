@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcgan.config import ConfigError, ModelConfig
-from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
+from dcgan.models.annotations import BoxSet, parse_boxes
 from dcgan.models.exemplars import (
     ExemplarSets,
     LatentMap,
@@ -47,6 +48,8 @@ PROBE = "probe.*"  # a classifier of D's features, see probe.py
 ENCODER = "encoder.*"  # a guess of a picture's z, see encoder.py
 FILES = (CONFIG, WEIGHTS, GRAPH, CARD, DIRECTIONS, EXEMPLARS, MAP, BOXES, UNITS, PROBE, ENCODER)
 GENERATOR, DISCRIMINATOR = NETWORKS = ("generator.", "discriminator.")
+CARD_NUMBERS = "images_seen", "kid"
+"""What the page takes from a card, and sorts by or sends as JSON."""
 _COUNTER = "num_batches_tracked"  # of batch normalisation; fixed statistics do not need it
 
 Network = TypeVar("Network", bound="torch.nn.Module")
@@ -76,7 +79,10 @@ class Checkpoint:
             return {}
 
         def parse(text: str) -> dict[str, list[float]]:
-            return {str(k): [float(x) for x in v] for k, v in json.loads(text).items()}
+            table = json.loads(text)
+            if not all(type(v) is list and all(map(_is_number, v)) for v in table.values()):
+                raise ValueError("every direction must be a list of numbers")
+            return {name: [float(x) for x in v] for name, v in table.items()}
 
         directions = read_side_file(path, parse, "is not a table of directions")
         if any(
@@ -124,11 +130,12 @@ class Checkpoint:
         return sets, damaged
 
     def _read_boxes(self, path: Path) -> BoxSet:
-        try:
-            boxes = parse_boxes(path.read_bytes())
+        def parse(text: str) -> BoxSet:
+            boxes = parse_boxes(text)
             boxes.check(self.config)
-        except (BoxesError, *DAMAGE) as error:
-            raise CheckpointError(f"{path}: {error}") from None
+            return boxes
+
+        boxes = read_side_file(path, parse, "is no set of boxes for these weights")
         if boxes.weights != self.hash:
             raise CheckpointError(
                 f"{path}: its pictures are of the weights {boxes.weights}, not {self.hash}: "
@@ -196,7 +203,7 @@ class Checkpoint:
     def metadata(self) -> dict[str, Any]:
         """The card's front matter: images_seen, kid, license, ...; empty without a card.
 
-        Raises CheckpointError where it is not a table in YAML.
+        Raises CheckpointError where it is not a table in YAML, or counts in what is no number.
         """
         if not self.card:
             return {}
@@ -204,12 +211,19 @@ class Checkpoint:
         from yaml import YAMLError
 
         try:
-            return ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
+            facts = ModelCard(self.card, ignore_metadata_errors=True).data.to_dict()
         except (YAMLError, *DAMAGE) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(
                 f"{self.folder / CARD}: its front matter is not a table in YAML ({reason})"
             ) from None
+        for name in CARD_NUMBERS:
+            value = facts.get(name)
+            if value is not None and not (_is_number(value) and abs(value) <= sys.float_info.max):
+                raise CheckpointError(
+                    f"{self.folder / CARD}: {name} must be a finite number, not {str(value)[:40]}"
+                )
+        return facts
 
     def generator(self) -> Generator:
         """G in eval mode. Raises CheckpointError if its tensors are not exactly the config's."""
@@ -412,6 +426,10 @@ def save_map(folder: str | Path, atlas: LatentMap) -> None:
     text = json.dumps(atlas) + "\n"
     parse_map(text)
     write_atomically(Path(folder) / MAP, text.encode())
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
 
 
 def _abbreviated(names: list[str]) -> str:

@@ -14,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dcgan.analysis.classifiers import load_classifier
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.models.side_files import MAX_BYTES, read_side_file
 from dcgan.paths import REPOSITORY
@@ -78,6 +79,50 @@ def test_a_damaged_file_takes_out_its_own_feature_of_its_own_model(
         assert page.get("/dcgan/picture", params={"spec": text}).status_code == 200
     assert page.get("/dcgan/probes").status_code == 200
     assert page.get(f"/dcgan/directions/{good['directions_hash']}.json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value", ["many", "[1, 2]", "2020-01-01", ".nan", ".inf", "true", "9" * 400]
+)
+@pytest.mark.parametrize("fact", ["images_seen", "kid"])
+@pytest.mark.parametrize("where", ["other", "other/late"])
+def test_a_card_that_counts_in_no_number_is_damage(
+    weights: Path, where: str, fact: str, value: str
+) -> None:
+    for name, seen in (("early", 5), ("late", 9)):
+        stage = tiny.save(weights / "other" / name).folder
+        (stage / "README.md").write_text(f"---\nimages_seen: {seen}\n---\n# Tiny\n")
+    (weights / where / "README.md").write_text(f"---\n{fact}: {value}\n---\n# Tiny\n")
+    response = client(weights).get("/dcgan/models")
+    assert response.status_code == 200
+    good, other = response.json()
+    owners = {"good": good, "other": other}
+    owners |= {stage["name"]: stage for stage in other["stages"]}
+    assert {name: [*o["damaged"]] for name, o in owners.items() if "damaged" in o} == {
+        where: ["README.md"]
+    }
+    assert fact in owners[where]["damaged"]["README.md"]
+    assert owners[where][fact] is None
+
+
+@pytest.mark.parametrize("vector", ["12345678", [True] * 8, ["1"] * 8], ids=str)
+def test_a_direction_is_a_list_of_numbers(weights: Path, vector: object) -> None:
+    (weights / "other" / "directions.json").write_text(json.dumps({"smile": vector}))
+    _, other = client(weights).get("/dcgan/models").json()
+    assert (other["directions"], list(other["damaged"])) == ([], ["directions.json"])
+
+
+def test_giant_boxes_are_not_read(weights: Path) -> None:
+    with (weights / "other" / "boxes-corners.json").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    _, other = client(weights).get("/dcgan/models").json()
+    assert "more than 64 MB" in other["damaged"]["boxes-corners.json"]
+
+
+def test_a_nested_classifier_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(DAMAGE["nested"])
+    with pytest.raises(CheckpointError, match=r"a\.json is not valid JSON"):
+        load_classifier(tmp_path, "a")
 
 
 @pytest.mark.parametrize("content", [*DAMAGE.values()], ids=[*DAMAGE])
