@@ -2,6 +2,7 @@
 VERSIONS := 3.11 3.12 3.13
 PIP_ARGS ?=
 BIN := .venv/bin
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 # The first that starts (pyenv's stand-ins may not) and can make a virtual environment
 PYTHON ?= $(firstword $(foreach version,$(VERSIONS),$(shell \
 	python$(version) -c 'import ensurepip, venv; print("python$(version)")' 2>/dev/null)))
@@ -21,12 +22,13 @@ develop: .venv/develop.done
 
 .venv/page.done: requirements.txt constraints.txt package-lock.json | .venv/bin/python
 	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements.txt
-	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	@if command -v npm >/dev/null; then $(NPM_CI) --omit=dev; \
 	else echo "No npm here: browsers that draw by themselves take onnxruntime-web from a CDN."; fi
 	touch $@
 
 .venv/develop.done: requirements-dev.txt requirements-train.txt .venv/page.done
 	$(BIN)/pip install -q $(PIP_ARGS) -c constraints.txt -r requirements-dev.txt
+	@if command -v npm >/dev/null; then $(NPM_CI); fi
 	touch $@
 
 # Chromium for the browser tests: Debian's as root, Playwright's own elsewhere.
@@ -41,6 +43,8 @@ check: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright --level error
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then npm run --silent check; \
+	else echo "No npm here: the JavaScript is not checked (biome, tsc)."; fi
 
 # Two at a time, each file as a whole; a thread each, or their threads wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -19,7 +19,9 @@ export class History extends EventTarget {
     super();
     this.#now = now;
     const { moments, at } = read(KEPT, {}) ?? {};
-    this.moments = Array.isArray(moments) ? moments.filter((m) => typeof m?.picture === "string") : [];
+    this.moments = Array.isArray(moments)
+      ? moments.filter((m) => typeof m?.picture === "string")
+      : [];
     this.at = Math.min(Math.max(Number(at) || 0, 0), this.moments.length - 1);
     addEventListener("pagehide", () => this.#settle());
   }

@@ -7,7 +7,12 @@ import { read, write } from "./store.js";
 const KEPT = "dcgan.language";
 const LANGUAGES = { en: "English", ko: "한국어" };
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
-const WATCHED = { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES };
+const WATCHED = {
+  subtree: true,
+  childList: true,
+  characterData: true,
+  attributeFilter: ATTRIBUTES,
+};
 const REMEMBERED = 500; // texts without an entry
 const PLACE = "((?:(?!\\. [A-Z0-9]).)+?)"; // what differs: no end of a sentence with another after it
 
@@ -59,13 +64,19 @@ function exchange(kept, now, put) {
 function ofNode(node) {
   const around = node.parentElement;
   if (around?.closest("script, style, .dc-report, .dc-contents, [lang]:not(html)")) return;
-  if (around instanceof HTMLOptionElement && !around.hasAttribute("value")) around.value = node.data;
-  english.set(node, exchange(english.get(node), node.data, (text) => (node.data = text)));
+  if (around instanceof HTMLOptionElement && !around.hasAttribute("value"))
+    around.value = node.data;
+  english.set(
+    node,
+    exchange(english.get(node), node.data, (text) => (node.data = text)),
+  );
 }
 
 function ofAttribute(element, name) {
   const all = english.get(element) ?? {};
-  all[name] = exchange(all[name], element.getAttribute(name), (text) => element.setAttribute(name, text));
+  all[name] = exchange(all[name], element.getAttribute(name), (text) =>
+    element.setAttribute(name, text),
+  );
   english.set(element, all);
 }
 
@@ -80,17 +91,21 @@ function ofTree(root) {
 const observer = new MutationObserver((changes) => {
   for (const { type, target, attributeName, addedNodes } of changes) {
     if (type === "characterData") ofNode(target);
-    else if (type === "attributes" && target.hasAttribute(attributeName)) ofAttribute(target, attributeName);
+    else if (type === "attributes" && target.hasAttribute(attributeName))
+      ofAttribute(target, attributeName);
     else addedNodes.forEach(ofTree);
   }
 });
 
 async function speak() {
   document.documentElement.lang = language;
-  if (language === "en") observer.disconnect(); // what is written stays: nothing to watch for
+  if (language === "en")
+    observer.disconnect(); // what is written stays: nothing to watch for
   else observer.observe(document.body, WATCHED);
   if (language !== "en" && !exact.size) {
-    const table = await fetch(new URL(`../locales/${language}.json`, import.meta.url)).then((r) => r.json());
+    const table = await fetch(new URL(`../locales/${language}.json`, import.meta.url)).then((r) =>
+      r.json(),
+    );
     const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
     const open = Object.entries(table).filter(([text]) => text.includes("{1}"));
     open.sort(([a], [b]) => b.length - a.length); // the longer says more of what it is for
@@ -105,7 +120,9 @@ async function speak() {
 }
 
 export function mount(select) {
-  select.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
+  select.replaceChildren(
+    ...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)),
+  );
   for (const option of select.options) option.lang = option.value;
   select.value = language;
   select.addEventListener("change", () => {

@@ -90,17 +90,39 @@ function sum(terms) {
 
 const norm = (z) => Math.sqrt(z.reduce((squares, x) => squares + x * x, 0));
 
-const lerp = (t, start, end) => sum([[1 - t, start], [t, end]]);
+const lerp = (t, start, end) =>
+  sum([
+    [1 - t, start],
+    [t, end],
+  ]);
 
 function slerp(t, start, end) {
   const norms = [norm(start), norm(end)];
   if (t === 0 || t === 1 || norms.includes(0)) return lerp(t, start, end);
   const a = start.map((x) => x / norms[0]);
   const b = end.map((x) => x / norms[1]);
-  const angle = 2 * Math.atan2(norm(sum([[1, a], [-1, b]])), norm(sum([[1, a], [1, b]])));
+  const angle =
+    2 *
+    Math.atan2(
+      norm(
+        sum([
+          [1, a],
+          [-1, b],
+        ]),
+      ),
+      norm(
+        sum([
+          [1, a],
+          [1, b],
+        ]),
+      ),
+    );
   if (Math.sin(angle) < PARALLEL) return lerp(t, start, end);
   const length = ((1 - t) * norms[0] + t * norms[1]) / Math.sin(angle);
-  return sum([[length * Math.sin((1 - t) * angle), a], [length * Math.sin(t * angle), b]]);
+  return sum([
+    [length * Math.sin((1 - t) * angle), a],
+    [length * Math.sin(t * angle), b],
+  ]);
 }
 
 /** The z that a tree of parse.js describes; directions: {name: array}. Throws
@@ -126,14 +148,29 @@ export function evaluate(z, { size, prior, directions }) {
       case "slerp":
         return slerp(z.t, value(z.start), value(z.end));
       case "noise":
-        return sum([[1, value(z.z)], [z.amplitude, draw(z.seed, z.index, size, "uniform", NOISE)]]);
+        return sum([
+          [1, value(z.z)],
+          [z.amplitude, draw(z.seed, z.index, size, "uniform", NOISE)],
+        ]);
       case "move": {
         const moved = sum(z.steps.map(([name, amount]) => [amount, direction(name, directions)]));
-        return sum([[1, value(z.z)], [1, moved]]);
+        return sum([
+          [1, value(z.z)],
+          [1, moved],
+        ]);
       }
       case "turn": {
         const base = value(z.z);
-        return sum([[1, base], [z.amount, sum([[1, value(z.end)], [-1, value(z.start)]])]]);
+        return sum([
+          [1, base],
+          [
+            z.amount,
+            sum([
+              [1, value(z.end)],
+              [-1, value(z.start)],
+            ]),
+          ],
+        ]);
       }
       case "scale":
         return sum([[z.factor, value(z.z)]]);
@@ -172,7 +209,8 @@ export function gains(edits, layerShapes) {
     }
     found.set(layer, { shape, factors });
   }
-  for (const layer of found.values()) layer.factors = Float32Array.from(layer.factors, (x) => Math.min(x, 3));
+  for (const layer of found.values())
+    layer.factors = Float32Array.from(layer.factors, (x) => Math.min(x, 3));
   return found;
 }
 

@@ -15,7 +15,9 @@ class Page extends EventTarget {
   model = null;
   picture = null;
   failure = null; // the last, for a stage that comes after it
-  shelf = read(SHELF, []).filter((text) => typeof text === "string").slice(0, SHELF_SIZE);
+  shelf = read(SHELF, [])
+    .filter((text) => typeof text === "string")
+    .slice(0, SHELF_SIZE);
 
   /** The last moments of the page; tabs keep what is theirs in it. */
   history = new History(() => ({ picture: this.picture, shelf: this.shelf }));

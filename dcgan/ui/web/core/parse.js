@@ -1,6 +1,6 @@
 // Picture texts as trees, read as strictly, and refused with the same sentences, as by dcgan/spec.py.
 
-import { VERSION, base64url, join, number, runs } from "./spec.js";
+import { base64url, join, number, runs, VERSION } from "./spec.js";
 
 const MAX_TEXT = 4096;
 const MAX_DEPTH = 8;
@@ -35,19 +35,23 @@ const word = (expected, value, write = String) => ({
   },
 });
 
-const matching = (pattern, expected) => word(expected, (text) => (pattern.test(text) ? text : null));
+const matching = (pattern, expected) =>
+  word(expected, (text) => (pattern.test(text) ? text : null));
 
 const within = (low, value, high) => (low <= value && value <= high ? value : null);
 
 const whole = (low, high) =>
   word(`a whole number from ${low} to ${high}`, (text) =>
-    /^-?[0-9]+$/.test(text) ? within(low, Number(text) + 0, high) : null); // + 0: no -0
+    /^-?[0-9]+$/.test(text) ? within(low, Number(text) + 0, high) : null,
+  ); // + 0: no -0
 
 const decimal = (low, high) =>
   word(
     `a number from ${low} to ${high} with at most 6 decimals`,
     (text) =>
-      /^-?[0-9]+(\.[0-9]{1,6}0*)?$/.test(text) ? within(low, Number(number(Number(text))), high) : null,
+      /^-?[0-9]+(\.[0-9]{1,6}0*)?$/.test(text)
+        ? within(low, Number(number(Number(text))), high)
+        : null,
     number,
   );
 
@@ -124,13 +128,18 @@ const VALUES = word(
   },
   (values) => {
     const view = new DataView(new ArrayBuffer(2 * values.length));
-    values.forEach((x, i) => view.setInt16(2 * i, x * STEPS, true));
+    values.forEach((x, i) => {
+      view.setInt16(2 * i, x * STEPS, true);
+    });
     return base64url(new Uint8Array(view.buffer));
   },
 );
 
 const CHARACTERS = "of the characters a-z, 0-9, _ and -";
-const MODEL = matching(/^[a-z0-9_-]{1,64}(\/[a-z0-9_-]{1,64})?$/, `one or two names ${CHARACTERS}, with /`);
+const MODEL = matching(
+  /^[a-z0-9_-]{1,64}(\/[a-z0-9_-]{1,64})?$/,
+  `one or two names ${CHARACTERS}, with /`,
+);
 const WEIGHTS = matching(/^[0-9a-f]{8}$/, "8 hexadecimal digits (0-9, a-f)");
 const DIRECTION = matching(/^[a-z0-9_-]{1,64}$/, `a name ${CHARACTERS}`);
 const SEED = whole(0, 2 ** 53 - 1);
@@ -187,7 +196,10 @@ export function parse(text) {
     model: MODEL.read("picture's model", model),
     weights: WEIGHTS.read("picture's weights", weights),
     z,
-    gains: GAINS.read("picture's gains", edits.filter(({ name }) => name === "gain")),
+    gains: GAINS.read(
+      "picture's gains",
+      edits.filter(({ name }) => name === "gain"),
+    ),
     label: classes[0]?.label ?? null,
   };
 }
@@ -242,7 +254,11 @@ class Reader {
   node(types, depth = 1) {
     const { at, token: name } = this.#tokens[this.#next];
     if (!Object.hasOwn(types, name)) {
-      throw this.#unexpected(Object.keys(types).map((type) => `${type}(...)`).join(" or "));
+      throw this.#unexpected(
+        Object.keys(types)
+          .map((type) => `${type}(...)`)
+          .join(" or "),
+      );
     }
     if (depth > MAX_DEPTH) {
       throw new SpecError(`at character ${at}: a z may be nested ${MAX_DEPTH} deep at most`);
@@ -293,6 +309,8 @@ function build(name, types, values) {
 }
 
 function draws(node) {
-  const parts = Object.values(node).flat(2).filter((part) => part?.name);
+  const parts = Object.values(node)
+    .flat(2)
+    .filter((part) => part?.name);
   return parts.reduce((sum, part) => sum + draws(part), 0) || 1;
 }

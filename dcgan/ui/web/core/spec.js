@@ -35,8 +35,10 @@ export function fromLink(pasted) {
 export function number(x) {
   const scaled = Math.floor(Math.abs(x) * 1e6 + 0.5);
   const whole = Math.floor(scaled / 1e6);
-  const rest = String(scaled % 1e6).padStart(6, "0").replace(/0+$/, "");
-  return (x < 0 && scaled ? "-" : "") + whole + (rest && "." + rest);
+  const rest = String(scaled % 1e6)
+    .padStart(6, "0")
+    .replace(/0+$/, "");
+  return (x < 0 && scaled ? "-" : "") + whole + (rest && `.${rest}`);
 }
 
 export const draw = (seed, index) => `z(${seed},${index})`;
@@ -137,7 +139,9 @@ export function base64url(bytes) {
 /** One bit per cell, row by row, in base64url; cells: an array of truths. */
 function mask(cells) {
   const bytes = new Uint8Array(Math.ceil(cells.length / 8));
-  cells.forEach((cell, index) => (bytes[index >> 3] |= cell ? 128 >> (index & 7) : 0));
+  cells.forEach((cell, index) => {
+    if (cell) bytes[index >> 3] |= 128 >> (index & 7);
+  });
   return base64url(bytes);
 }
 
@@ -157,14 +161,19 @@ export function faded(gains, place) {
 
 /** The class of a text's picture; undefined where the text has none. */
 export function label(text) {
-  const edit = parts(text).edits.map(taken).find(({ name }) => name === "class");
+  const edit = parts(text)
+    .edits.map(taken)
+    .find(({ name }) => name === "class");
   return edit && Number(edit.values[0]);
 }
 
 /** The picture of a text in another class. */
 export function withLabel(text, number) {
   const { edits, ...rest } = parts(text);
-  return join({ ...rest, edits: [...edits.filter((e) => !e.startsWith("class(")), `class(${number})`] });
+  return join({
+    ...rest,
+    edits: [...edits.filter((e) => !e.startsWith("class(")), `class(${number})`],
+  });
 }
 
 /** The picture of a text with these gains, in place of any that it has. */

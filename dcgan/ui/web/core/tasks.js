@@ -84,7 +84,9 @@ function row(words) {
   const cancel = document.createElement("button");
   cancel.type = "button";
   cancel.textContent = "Cancel";
-  cancel.addEventListener("click", () => of(words).forEach(({ stop }) => stop.abort()));
+  cancel.addEventListener("click", () => {
+    for (const { stop } of of(words)) stop.abort();
+  });
   element.append(label, cancel);
   place.append(element);
   return element;

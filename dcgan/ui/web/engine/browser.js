@@ -4,7 +4,15 @@
 import { withText } from "./png.js";
 
 const NEEDED = [
-  "name", "weights", "directions_hash", "size", "classes", "z_size", "prior", "layers", "output",
+  "name",
+  "weights",
+  "directions_hash",
+  "size",
+  "classes",
+  "z_size",
+  "prior",
+  "layers",
+  "output",
 ];
 const SPEC_KEY = "dcgan"; // of the text in a PNG, as in images.py
 const GLOW = [10, 190, 255]; // as in forget.py
@@ -85,11 +93,15 @@ export async function activation(specs, columns, layer, map, model, signal) {
   const [, height, width] = model.layers[layer - 1];
   const cells = height * width;
   const each = specs.map((spec) => ask(spec, model, { layer, signal }));
-  const active = (await Promise.all(each)).map(({ maps }) => maps.subarray(map * cells, (map + 1) * cells));
+  const active = (await Promise.all(each)).map(({ maps }) =>
+    maps.subarray(map * cells, (map + 1) * cells),
+  );
   const most = Math.max(1e-6, ...active.map((values) => Math.max(...values)));
   const images = active.map((values) => {
     const image = new ImageData(width, height);
-    values.forEach((value, cell) => image.data.set([...GLOW, (255 * OPACITY * value) / most], 4 * cell));
+    values.forEach((value, cell) => {
+      image.data.set([...GLOW, (255 * OPACITY * value) / most], 4 * cell);
+    });
     return image;
   });
   return joined(images, columns);

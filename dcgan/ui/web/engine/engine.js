@@ -4,10 +4,10 @@
 // enough, draws what is dragged. Many pictures at once stay with the server, which is quicker at
 // them, unless it can't. "browser": the browser draws all, as soon as it is ready. "server": never.
 
-import * as browser from "./browser.js";
-import * as server from "./server.js";
 import { parts } from "../core/spec.js";
 import { read, write } from "../core/store.js";
+import * as browser from "./browser.js";
+import * as server from "./server.js";
 
 export * from "./server.js";
 
@@ -167,7 +167,8 @@ export async function fill(image, spec) {
   image.dataset.text = spec;
   if (server.ALONE) await reading; // the shelf is filled before anything else
   const model = modelOf(spec);
-  const found = way === "browser" && isReady(model) && (await tryHere(model, browser.file(spec, model)));
+  const found =
+    way === "browser" && isReady(model) && (await tryHere(model, browser.file(spec, model)));
   if (image.dataset.text !== spec) return;
   const url = found ? URL.createObjectURL(found) : server.address(spec);
   if (found) image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });

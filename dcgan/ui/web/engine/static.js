@@ -49,8 +49,8 @@ export const expect = () => {};
 const unavailable = async () => {
   throw new Unavailable();
 };
-export { unavailable as picture, unavailable as sheet };
-export { unavailable as film, unavailable as packed };
+
+export { unavailable as picture, unavailable as sheet, unavailable as film, unavailable as packed };
 
 // --- Forget: what comes with the models
 

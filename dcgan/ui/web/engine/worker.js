@@ -33,7 +33,9 @@ self.addEventListener("message", ({ data }) => {
 
 async function work() {
   working = true;
-  for (let asked; (asked = waiting.urgent.shift() ?? waiting.patient.shift()); ) {
+  for (;;) {
+    const asked = waiting.urgent.shift() ?? waiting.patient.shift();
+    if (!asked) break;
     try {
       const answer = await draw(asked);
       self.postMessage({ id: asked.id, ...answer }, [(answer.pixels ?? answer.maps).buffer]);

@@ -1,9 +1,9 @@
 // The presentation: one big picture and few words, for the last row; by arrow keys, a clicker or a finger,
 // or as a tour that plays by itself (tour.js). It ends with its last picture on the stage.
 
-import { Painter } from "../widgets/canvas.js";
-import { getReady } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { getReady } from "../engine/engine.js";
+import { Painter } from "../widgets/canvas.js";
 import { scenes as written } from "./tour.js";
 
 const STEP = 0.04; // of a scene, for a press of an arrow
@@ -163,7 +163,8 @@ export function mount(root) {
     b: () => dialog.classList.toggle("dc-blank"),
     ".": () => dialog.classList.toggle("dc-blank"),
   };
-  document.addEventListener("keydown", (event) => { // blanked, nothing in the dialog has the focus
+  document.addEventListener("keydown", (event) => {
+    // blanked, nothing in the dialog has the focus
     const act = dialog.open && keys[event.key];
     if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();

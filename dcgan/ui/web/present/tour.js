@@ -1,8 +1,19 @@
 // What the presentation shows: scenes, each some words and the text of an image for every place
 // in it, from 0 to 1.
 
+import {
+  along,
+  draw,
+  gain,
+  mean,
+  partAt,
+  parts,
+  sum,
+  thereAndBack,
+  turn,
+  withGains,
+} from "../core/spec.js";
 import { fitUnits, shippedBoxes } from "../engine/engine.js";
-import { along, draw, gain, mean, partAt, parts, sum, thereAndBack, turn, withGains } from "../core/spec.js";
 
 const SECONDS = 60; // of the tour
 
@@ -87,7 +98,15 @@ function smile(page, model) {
     title: "Arithmetic",
     words: `${names[0]} − ${names[1]} + ${names[2]}`,
     seconds: 11,
-    at: (t) => page.text(sum([[thereAndBack(t), a], [-thereAndBack(t), b], [1, c]]), model),
+    at: (t) =>
+      page.text(
+        sum([
+          [thereAndBack(t), a],
+          [-thereAndBack(t), b],
+          [1, c],
+        ]),
+        model,
+      ),
   };
 }
 

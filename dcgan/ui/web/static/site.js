@@ -1,21 +1,21 @@
 // The page without Gradio and without a server: its parts, its tabs, and that it stays when the
 // connection goes. All modules are here from the start: later there may be a newer site's.
 
+import { page } from "../core/page.js";
+import * as tasks from "../core/tasks.js";
+import * as present from "../present/present.js";
 import * as arithmetic from "../tabs/arithmetic.js";
 import * as forget from "../tabs/forget.js";
-import * as header from "../widgets/header.js";
-import * as present from "../present/present.js";
-import { page } from "../core/page.js";
-import * as historyList from "../widgets/history-list.js";
-import * as picker from "../widgets/picker.js";
 import * as map from "../tabs/map.js";
 import * as sample from "../tabs/sample.js";
+import * as turn from "../tabs/turn.js";
+import * as walk from "../tabs/walk.js";
+import * as header from "../widgets/header.js";
+import * as historyList from "../widgets/history-list.js";
+import * as picker from "../widgets/picker.js";
 import * as share from "../widgets/share.js";
 import * as shelf from "../widgets/shelf.js";
 import * as stage from "../widgets/stage.js";
-import * as turn from "../tabs/turn.js";
-import * as walk from "../tabs/walk.js";
-import * as tasks from "../core/tasks.js";
 
 const AROUND = {
   tasks,
@@ -92,7 +92,9 @@ async function keeping() {
     const registration = await serviceWorker.register("service-worker.js");
     if (serviceWorker.controller || registration.active) return; // or a reload that passes it by
     await Promise.race([
-      new Promise((done) => serviceWorker.addEventListener("controllerchange", done, { once: true })),
+      new Promise((done) =>
+        serviceWorker.addEventListener("controllerchange", done, { once: true }),
+      ),
       new Promise((done) => setTimeout(done, PATIENCE)),
     ]);
   } catch {

@@ -1,12 +1,12 @@
 // Arithmetic: A - B + C of exemplars, beside the same with single z's and on pixels (figure 7).
 
-import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
-import { offer } from "../widgets/video-export.js";
 import { Live, sayNorm } from "../core/live.js";
 import { page } from "../core/page.js";
-import { Sheet } from "../widgets/sheet.js";
 import { join, noise, parts, sum } from "../core/spec.js";
+import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
+import { Sheet } from "../widgets/sheet.js";
 import { decoded } from "../widgets/thumbnail.js";
+import { offer } from "../widgets/video-export.js";
 
 const SIGNS = [1, -1, 1];
 const LAST = 2; // C, which A − B is added to
@@ -84,7 +84,8 @@ export async function mount(root) {
   // --- the same sum on pixels: what the browser has drawn is enough
   const pixels = part("pixels");
   const addPixels = async () => {
-    const asked = (addPixels.newest = Symbol("sum"));
+    const asked = Symbol("sum");
+    addPixels.newest = asked;
     const weighted = terms.flatMap(({ images }, index) =>
       images.map((image) => [image, (SIGNS[index] * state.weights[index]) / images.length]),
     );

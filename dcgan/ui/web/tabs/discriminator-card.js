@@ -24,7 +24,8 @@ export class Card {
   /** Shows what `ask(signal)` finds and returns it; null where it failed or a newer call came. */
   async show(ask, onError) {
     this.abort?.abort();
-    const { signal } = (this.abort = new AbortController());
+    this.abort = new AbortController();
+    const { signal } = this.abort;
     this.root.setAttribute("aria-busy", "true");
     try {
       const found = await ask(signal);

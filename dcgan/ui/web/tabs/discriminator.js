@@ -1,12 +1,12 @@
 // Discriminator: its score, what its features see in a picture, what they respond to most.
 
-import { Card } from "./discriminator-card.js";
-import { classify, classifyUpload, features, look, lookAtUpload } from "../engine/engine.js";
 import { page } from "../core/page.js";
-import { introduce } from "../widgets/probe.js";
 import { parts } from "../core/spec.js";
-import { uploads } from "../widgets/upload.js";
 import { Stopped } from "../core/tasks.js";
+import { classify, classifyUpload, features, look, lookAtUpload } from "../engine/engine.js";
+import { introduce } from "../widgets/probe.js";
+import { uploads } from "../widgets/upload.js";
+import { Card } from "./discriminator-card.js";
 
 const REST = 250; // ms without a new picture on the stage, before D looks
 const SHOWN = 6; // features at a time

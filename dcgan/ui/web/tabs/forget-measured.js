@@ -1,8 +1,8 @@
 // What dropping the fitted maps costs, as `python -m training run forget` measured it.
 
-import { Chart, legend } from "../widgets/chart.js";
-import { results } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { results } from "../engine/engine.js";
+import { Chart, legend } from "../widgets/chart.js";
 
 export const ORDERS = {
   fitted: "in fitted order",
@@ -13,7 +13,8 @@ let asked = null; // promise of the file, or of null where nothing was measured
 
 const percent = (value) => `${Math.round(100 * value)}%`;
 const kid = (value) => value.toFixed(2);
-const give = (value, error, format) => format(value) + (error === undefined ? "" : ` ± ${format(error)}`);
+const give = (value, error, format) =>
+  format(value) + (error === undefined ? "" : ` ± ${format(error)}`);
 const maps = (k) => `${k} ${k === 1 ? "map" : "maps"}`;
 
 export class Measured {
@@ -30,7 +31,11 @@ export class Measured {
       new Chart(this.part(name), { label, x, y, onSay, onPress: ({ k }) => onPress(k) });
     this.charts = [
       { chart: chart("fair", "Windows left against KID", far, left), x: "kid", y: "left" },
-      { chart: chart("left", "Windows left against maps dropped", dropped, left), x: "k", y: "left" },
+      {
+        chart: chart("left", "Windows left against maps dropped", dropped, left),
+        x: "k",
+        y: "left",
+      },
       { chart: chart("far", "KID against maps dropped", dropped, far), x: "k", y: "kid" },
     ];
     onSay(null);
@@ -49,11 +54,19 @@ export class Measured {
     this.part("measured-words").textContent = words(facts);
     this.part("legend").replaceChildren(...legend(Object.values(ORDERS)));
     const curves = Object.fromEntries(
-      Object.keys(ORDERS).map((name) => [name, facts.curves[name].map(point(facts.curves[name][0]))]),
+      Object.keys(ORDERS).map((name) => [
+        name,
+        facts.curves[name].map(point(facts.curves[name][0])),
+      ]),
     );
     this.curves = curves;
     const last = curves.fitted.at(-1).k;
-    const until = Math.min(...Object.values(curves).flat().map(({ k }) => k).filter((k) => k >= last));
+    const until = Math.min(
+      ...Object.values(curves)
+        .flat()
+        .map(({ k }) => k)
+        .filter((k) => k >= last),
+    );
     for (const { chart, x, y } of this.charts) {
       chart.show(
         Object.entries(curves).map(([name, points]) => ({
@@ -104,13 +117,15 @@ const said = (point) =>
   `KID ${give(point.kid, point.kid_error, kid)}`;
 
 /** Of a curve's points: windows left as a part of those of its first one. */
-const point = (first) => ({ k, found, found_error, kid, kid_error }) => ({
-  k,
-  left: found / first.found,
-  left_error: found_error === undefined ? undefined : found_error / first.found,
-  kid,
-  kid_error,
-});
+const point =
+  (first) =>
+  ({ k, found, found_error, kid, kid_error }) => ({
+    k,
+    left: found / first.found,
+    left_error: found_error === undefined ? undefined : found_error / first.found,
+    kid,
+    kid_error,
+  });
 
 /** The value of a key at k maps, from straight lines between those measured. */
 function between(points, k, key) {
@@ -149,7 +164,13 @@ function rows(curves) {
     made.append(...cells);
     return made;
   };
-  const ks = [...new Set(Object.values(curves).flat().map(({ k }) => k))].sort((a, b) => a - b);
+  const ks = [
+    ...new Set(
+      Object.values(curves)
+        .flat()
+        .map(({ k }) => k),
+    ),
+  ].sort((a, b) => a - b);
   const head = [
     row([
       cell("Maps dropped", "th", { scope: "col", rowSpan: 2 }),

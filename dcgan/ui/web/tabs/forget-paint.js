@@ -1,8 +1,8 @@
 // Edits in a painted region only: what is boxed goes from there, or is put there.
 
-import { Brush } from "../widgets/brush.js";
 import { page } from "../core/page.js";
 import { withGains } from "../core/spec.js";
+import { Brush } from "../widgets/brush.js";
 
 export class Painting {
   #state = null;
@@ -13,7 +13,10 @@ export class Painting {
     this.onRegion = onRegion;
     this.brush = new Brush(this.part("region"), { onChange: (region) => this.#keep(region) });
     this.brush.size = Number(this.part("brush").value);
-    this.part("brush").addEventListener("change", ({ target }) => (this.brush.size = Number(target.value)));
+    this.part("brush").addEventListener(
+      "change",
+      ({ target }) => (this.brush.size = Number(target.value)),
+    );
     this.part("put").addEventListener("change", ({ target }) => onPut(target.value === "put"));
     this.part("painted").addEventListener("change", ({ target }) => {
       const region = target.checked ? this.#nowhere() : null;

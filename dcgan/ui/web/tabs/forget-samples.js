@@ -1,11 +1,11 @@
 // The samples to draw boxes on: pages of them, what else was put among them, undo, and where a map
 // is active in them.
 
-import { BoxSheet } from "../widgets/box-sheet.js";
-import { chosen, offer } from "../widgets/classes.js";
-import { activation } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, taken, withGains } from "../core/spec.js";
+import { activation } from "../engine/engine.js";
+import { BoxSheet } from "../widgets/box-sheet.js";
+import { chosen, offer } from "../widgets/classes.js";
 
 const ROWS = 3;
 export const SEED = 1; // of the samples, as on the Sample tab
@@ -55,7 +55,8 @@ export class Samples {
       if (this.#undo()) event.preventDefault(); // or the page takes back what was before
     });
     this.part("glow").addEventListener("change", ({ target }) => {
-      if (target.checked && this.#state.looked === null) page.say("Press a map to see where it is active.");
+      if (target.checked && this.#state.looked === null)
+        page.say("Press a map to see where it is active.");
       this.glow();
     });
   }
@@ -115,7 +116,9 @@ export class Samples {
     const wanted = Math.min(first + this.columns * ROWS, MAX_PICTURES);
     for (let index = 0; pictures.length < wanted; index++) {
       const spec =
-        label === null ? page.sample(SEED, index, model) : page.text(draw(SEED, index), model, label);
+        label === null
+          ? page.sample(SEED, index, model)
+          : page.text(draw(SEED, index), model, label);
       if (!known.has(spec)) pictures.push({ spec, boxes: [] });
     }
     this.#state.pictures = pictures;
@@ -126,7 +129,9 @@ export class Samples {
     const { edits, ...stage } = parts(withGains(page.picture, []));
     const { name: model } = this.#state.model;
     if (stage.model !== model) {
-      this.onError(`Boxes here are for ${model}, but the picture on the stage is of ${stage.model}.`);
+      this.onError(
+        `Boxes here are for ${model}, but the picture on the stage is of ${stage.model}.`,
+      );
       return;
     }
     const { name, values } = taken(stage.z);
@@ -142,7 +147,8 @@ export class Samples {
   #addShelf() {
     const { name } = this.#state.model;
     const texts = page.shelf.filter((text) => parts(text).model === name);
-    if (!texts.length) this.onError(`The shelf holds no pictures of ${name}; put some on it first.`);
+    if (!texts.length)
+      this.onError(`The shelf holds no pictures of ${name}; put some on it first.`);
     else this.#add(texts.map((text) => withGains(text, [])));
   }
 
@@ -159,7 +165,8 @@ export class Samples {
   /** The activation of the map that was pressed last, over the samples. */
   async glow() {
     this.#glowing?.abort();
-    const abort = (this.#glowing = new AbortController());
+    const abort = new AbortController();
+    this.#glowing = abort;
     const sheet = this.part("with");
     const { layer, looked } = this.#state;
     if (!this.part("glow").checked || looked === null) {

@@ -1,9 +1,9 @@
 // Sets of boxes: those that are shipped with a model, and files (dcgan/boxes.py).
 
 import { download } from "../core/download.js";
-import { checkBoxes, shippedBoxes } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
+import { checkBoxes, shippedBoxes } from "../engine/engine.js";
 
 export const UNNAMED = "boxes";
 const MAX_FILE = 500_000; // bytes
@@ -21,7 +21,8 @@ export class Sets {
       target.value = this.#state.name;
       onName();
     });
-    const press = (name, act) => root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+    const press = (name, act) =>
+      root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
     press("save", () => this.#save());
     press("load", () => this.part("file").click());
     this.part("file").addEventListener("change", ({ target }) => this.#load(target));

@@ -1,9 +1,9 @@
 // What the edits do beside the samples: to the picture on the stage, by one switch, and to the shelf.
 
-import { offer } from "../widgets/video-export.js";
-import { UNNAMED } from "./forget-sets.js";
 import { page } from "../core/page.js";
 import { faded, parts, withGains } from "../core/spec.js";
+import { offer } from "../widgets/video-export.js";
+import { UNNAMED } from "./forget-sets.js";
 
 const NOTHING = "No map is dropped yet: draw boxes and find the maps.";
 
@@ -20,7 +20,8 @@ export class Stage {
       page.show(withGains(page.picture, this.#off ? this.#texts : []), "forget");
       this.say();
     });
-    const press = (name, act) => root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+    const press = (name, act) =>
+      root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
     press("edit-shelf", () => this.#editShelf());
     press("restore-shelf", () => this.#rewriteShelf([]));
     press("film", () => this.#film());

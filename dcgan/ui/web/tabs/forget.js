@@ -1,16 +1,16 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
+import { page } from "../core/page.js";
+import { withGains } from "../core/spec.js";
 import { fitUnits } from "../engine/engine.js";
+import { Maps } from "../widgets/feature-maps.js";
+import { Sheet } from "../widgets/sheet.js";
+import { Edits } from "../widgets/units.js";
 import { Measured } from "./forget-measured.js";
 import { coarse, Painting } from "./forget-paint.js";
 import { Samples, SEED } from "./forget-samples.js";
 import { Sets, UNNAMED } from "./forget-sets.js";
 import { Stage } from "./forget-stage.js";
-import { Maps } from "../widgets/feature-maps.js";
-import { page } from "../core/page.js";
-import { Sheet } from "../widgets/sheet.js";
-import { withGains } from "../core/spec.js";
-import { Edits } from "../widgets/units.js";
 
 const HOW =
   "Press and drag over a picture, around the same kind of thing in several of them. With the " +
@@ -71,7 +71,9 @@ export async function mount(root) {
     onPress: (k) => {
       const threshold = part("threshold");
       if (!measured.isAbout(state.fits.get(state.layer))) {
-        fail("These curves are about the maps of the set that comes with the model; choose it first.");
+        fail(
+          "These curves are about the maps of the set that comes with the model; choose it first.",
+        );
         return;
       }
       threshold.value = Math.min(k, threshold.max);
@@ -93,7 +95,8 @@ export async function mount(root) {
 
   const drawEdited = () => {
     const texts = samples.shown.map(({ spec }) => withGains(spec, state.edits.texts()));
-    part("words").textContent = `The same, ${state.edits.words() || "as long as nothing is dropped"}`;
+    part("words").textContent =
+      `The same, ${state.edits.words() || "as long as nothing is dropped"}`;
     if (String(texts) === drawn) return;
     drawn = String(texts);
     edited.show(texts);
@@ -120,9 +123,12 @@ export async function mount(root) {
     else said.push(`${count(boxes, "box", "boxes")} in ${count(pictures.length, "picture")}.`);
     if (fit) {
       const [all] = state.model.layers[state.layer - 1];
-      said.push(`${fit.maps.length} of ${all} maps have a positive weight for ${fit.inside} cells ` +
-        `inside the boxes against ${fit.outside} outside.`);
-      if (boxes && fit.boxed !== JSON.stringify(pictures)) said.push("The boxes have changed since.");
+      said.push(
+        `${fit.maps.length} of ${all} maps have a positive weight for ${fit.inside} cells ` +
+          `inside the boxes against ${fit.outside} outside.`,
+      );
+      if (boxes && fit.boxed !== JSON.stringify(pictures))
+        said.push("The boxes have changed since.");
     }
     say(said.join(" "));
   };
@@ -223,7 +229,9 @@ export async function mount(root) {
   if (home && !states.size && !page.model.boxes.length) {
     page.pick(page.picture);
     page.useModel(home.name);
-    page.say(`Boxes are ready for ${home.name}, so this tab opens there; your picture is on the shelf.`);
+    page.say(
+      `Boxes are ready for ${home.name}, so this tab opens there; your picture is on the shelf.`,
+    );
     return;
   }
   await use();

@@ -1,9 +1,9 @@
 // Map: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
 
-import { Pad } from "../widgets/pad.js";
 import { page } from "../core/page.js";
-import { choose, draws, ours } from "../widgets/picker.js";
 import { between, draw, join, parts, sum } from "../core/spec.js";
+import { Pad } from "../widgets/pad.js";
+import { choose, draws, ours } from "../widgets/picker.js";
 import { thumb } from "../widgets/thumbnail.js";
 
 const SIDE = 8; // of the lattice
@@ -12,7 +12,11 @@ const SPAN = [-0.25, 1.25]; // of the plane through three pictures, which lie at
 const STEPS = 9; // pictures along it
 const NEAR = 0.05;
 const CORNERS = ["A", "B", "C"];
-const PLACES = [[0, 1], [1, 1], [0, 0]]; // of A, B and C; y grows downwards
+const PLACES = [
+  [0, 1],
+  [1, 1],
+  [0, 0],
+]; // of A, B and C; y grows downwards
 const LARGEST = 2 ** 53 - 1;
 const state = { kind: "map", seed: 1, three: null, x: 0, y: 0 };
 
@@ -26,7 +30,9 @@ export async function mount(root) {
 
   const cells = () => {
     if (state.kind === "map") return page.model.map.draws;
-    return Array.from({ length: SIDE }, (_, y) => Array.from({ length: SIDE }, (_, x) => y * SIDE + x));
+    return Array.from({ length: SIDE }, (_, y) =>
+      Array.from({ length: SIDE }, (_, x) => y * SIDE + x),
+    );
   };
   const seed = () => (state.kind === "map" ? page.model.map.seed : state.seed);
 
@@ -47,7 +53,14 @@ export async function mount(root) {
     const { z, ...rest } = parts(state.three[0]);
     const [b, c] = state.three.slice(1).map((text) => parts(text).z);
     const up = 1 - y; // A and B lie below
-    return join({ ...rest, z: sum([[1 - x - up, z], [x, b], [up, c]]) });
+    return join({
+      ...rest,
+      z: sum([
+        [1 - x - up, z],
+        [x, b],
+        [up, c],
+      ]),
+    });
   };
   /** On a picture, when it is near one. */
   const snapped = (x, y) =>
@@ -88,7 +101,10 @@ export async function mount(root) {
 
   // --- what lies on the pad
   const three = () => {
-    const at = Array.from({ length: STEPS }, (_, i) => SPAN[0] + (i * (SPAN[1] - SPAN[0])) / (STEPS - 1));
+    const at = Array.from(
+      { length: STEPS },
+      (_, i) => SPAN[0] + (i * (SPAN[1] - SPAN[0])) / (STEPS - 1),
+    );
     return at.flatMap((y) => at.map((x) => textAt(x, y)));
   };
   const lay = () => {
@@ -99,7 +115,12 @@ export async function mount(root) {
     part("map-seed").value = state.seed;
     part("corners").replaceChildren(...state.three.map(corner));
     pad.root.dataset.kind = kind;
-    const texts = kind === "three" ? three() : cells().flat().map((index) => page.text(draw(seed(), index)));
+    const texts =
+      kind === "three"
+        ? three()
+        : cells()
+            .flat()
+            .map((index) => page.text(draw(seed(), index)));
     pad.show(texts, range());
     mark();
     part("said").textContent = SAID[kind];
@@ -120,7 +141,8 @@ export async function mount(root) {
       choose({
         title: `${CORNERS[index]} of the plane`,
         onPick: (picked) => use(state.three.with(index, picked)),
-        onSet: (name) => use(state.three.with(index, page.text(page.model.sets.exemplars[name][0]))),
+        onSet: (name) =>
+          use(state.three.with(index, page.text(page.model.sets.exemplars[name][0]))),
         onClose: () => part("corners").querySelectorAll("button")[index].focus(),
       }),
     );
@@ -169,6 +191,8 @@ export async function mount(root) {
 
 const SAID = {
   map: "Draws, laid out so that what the discriminator sees alike lies together. Each is one of 400.",
-  lattice: "Each cell is a draw of this seed; between four of them it is turned on the sphere, across and down.",
-  three: "A lies left below, B right below, C left above. Outside the triangle is what they do not span.",
+  lattice:
+    "Each cell is a draw of this seed; between four of them it is turned on the sphere, across and down.",
+  three:
+    "A lies left below, B right below, C left above. Outside the triangle is what they do not span.",
 };

@@ -1,10 +1,10 @@
 // Your photo: the picture that comes nearest to a photograph of the visitor's, and what becomes of it.
 
-import { project } from "../engine/engine.js";
-import { average, shipped } from "../widgets/exemplar.js";
 import { Live } from "../core/live.js";
 import { page } from "../core/page.js";
 import { join, parts, turn } from "../core/spec.js";
+import { project } from "../engine/engine.js";
+import { average, shipped } from "../widgets/exemplar.js";
 import { uploads } from "../widgets/upload.js";
 
 const NO_FACE = 422;
@@ -42,7 +42,8 @@ export async function mount(root, { largest }) {
 
   const search = async (file, cut) => {
     asked?.abort();
-    const { signal } = (asked = new AbortController());
+    asked = new AbortController();
+    const { signal } = asked;
     const { model } = page;
     Object.assign(state, { file, found: null, amounts: {} });
     for (const name of ["found", "refused", "drawn"]) part(name).hidden = true;
@@ -50,7 +51,13 @@ export async function mount(root, { largest }) {
     part("drop").ariaBusy = "true";
     leading = true;
     try {
-      const found = await project(file, model.name, cut, signal, (seen) => signal.aborted || see(seen));
+      const found = await project(
+        file,
+        model.name,
+        cut,
+        signal,
+        (seen) => signal.aborted || see(seen),
+      );
       if (signal.aborted) return;
       state.found = { ...found, model };
       state.file = null;

@@ -39,7 +39,11 @@ function forget({ curves }) {
 
 /** Figure 8: the mean yaw of all heads along each kind of vector. */
 function turn({ positions, turns }) {
-  const names = { picked: "picked exemplars", shipped: "shipped with the weights", control: "random vectors" };
+  const names = {
+    picked: "picked exemplars",
+    shipped: "shipped with the weights",
+    control: "random vectors",
+  };
   const lines = Object.entries(names)
     .filter(([kind]) => turns[kind])
     .map(([kind, name]) => ({
@@ -81,12 +85,19 @@ function mnist({ generated, real }) {
     })),
   }));
   const x = { label: "digits", log: true, ...many };
-  return charts(lines, { title: "Error of the nearest neighbour, by digits", x, y: { format: percent, from: 0 } });
+  return charts(lines, {
+    title: "Error of the nearest neighbour, by digits",
+    x,
+    y: { format: percent, from: 0 },
+  });
 }
 
 /** Section 3: each variant beside the first one, means over seeds with their standard errors. */
 function ablation({ trained }) {
-  const lines = Object.entries(trained).map(([name, runs]) => ({ name, points: along(name, runs) }));
+  const lines = Object.entries(trained).map(([name, runs]) => ({
+    name,
+    points: along(name, runs),
+  }));
   const [first, ...others] = lines;
   if (first.points.length < 2) return null;
   const x = { label: "images seen", from: 0, ...many };
@@ -94,7 +105,12 @@ function ablation({ trained }) {
     names: ["KID of the variant", `KID of ${first.name}`],
     charts: others
       .filter(({ points }) => points.length)
-      .map((line) => ({ title: line.name, x, y: { format: plain, from: 0 }, lines: [line, first] })),
+      .map((line) => ({
+        title: line.name,
+        x,
+        y: { format: plain, from: 0 },
+        lines: [line, first],
+      })),
   };
 }
 
@@ -104,10 +120,18 @@ function along(name, runs) {
   const longest = curves.reduce((a, b) => (b.length > a.length ? b : a));
   return longest.map(({ images: x }, index) => {
     const kids = curves.filter((curve) => curve.length > index).map((curve) => curve[index].kid);
-    return { x, y: mean(kids), dy: error(kids), said: `${name}, ${images(x)}: KID ${kid(mean(kids))}` };
+    return {
+      x,
+      y: mean(kids),
+      dy: error(kids),
+      said: `${name}, ${images(x)}: KID ${kid(mean(kids))}`,
+    };
   });
 }
 
-const charts = (lines, chart) => ({ names: lines.map(({ name }) => name), charts: [{ ...chart, lines }] });
+const charts = (lines, chart) => ({
+  names: lines.map(({ name }) => name),
+  charts: [{ ...chart, lines }],
+});
 
 export const CURVES = { forget, turn, cifar10, mnist, guidelines: ablation, rooms: ablation };

@@ -1,8 +1,8 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
-import { Chart, legend } from "../widgets/chart.js";
-import { results } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { results } from "../engine/engine.js";
+import { Chart, legend } from "../widgets/chart.js";
 import { CURVES } from "./results-curves.js";
 
 const HINT = "Point at a curve, or go along it with the arrow keys.";
@@ -51,7 +51,11 @@ function entry(heading) {
 /** Says of which weights a section is, and draws its curves behind its first table. */
 async function illustrate(heading) {
   const { name } = heading.querySelector("a");
-  if (!files.has(name)) files.set(name, results(name).catch(() => null));
+  if (!files.has(name))
+    files.set(
+      name,
+      results(name).catch(() => null),
+    );
   const facts = await files.get(name);
   if (!facts) return;
   if (facts.weights) {

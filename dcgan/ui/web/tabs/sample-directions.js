@@ -1,10 +1,10 @@
 // The bank of sliders on the Sample tab: the directions with names, one's own, the principal ones.
 
-import { asText, bank, FORM, fromText } from "../widgets/direction-bank.js";
 import { copy } from "../core/clipboard.js";
-import { results } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { join, parts } from "../core/spec.js";
+import { results } from "../engine/engine.js";
+import { asText, bank, FORM, fromText } from "../widgets/direction-bank.js";
 
 const REACH = 3; // standard deviations to either side
 const TURN = 2; // to either side, of a direction of one's own, as in the Turn tab

@@ -1,10 +1,10 @@
 // Sample: a grid from a seed, sliders for the chosen picture, the training run in hindsight.
 
-import { ACROSS, chosen, InClasses, offer } from "../widgets/classes.js";
 import { page } from "../core/page.js";
-import { SampleBank } from "./sample-directions.js";
-import { Sheet } from "../widgets/sheet.js";
 import { draw, join, number, parts, scale } from "../core/spec.js";
+import { ACROSS, chosen, InClasses, offer } from "../widgets/classes.js";
+import { Sheet } from "../widgets/sheet.js";
+import { SampleBank } from "./sample-directions.js";
 
 const SEEDS = 2 ** 53 - 1;
 const state = { seed: 1, rows: 8, label: null, scale: 1, stage: null };
@@ -31,7 +31,9 @@ export async function mount(root) {
   const columns = (rows) => (table() ? Math.min(page.model.classes, ACROSS) : rows);
   const picture = (index) => {
     const { classes } = page.model;
-    const [place, label] = table() ? [Math.floor(index / classes), index % classes] : [index, state.label];
+    const [place, label] = table()
+      ? [Math.floor(index / classes), index % classes]
+      : [index, state.label];
     return page.text(scale(state.scale, draw(state.seed, place)), model(), label);
   };
   const texts = () =>

@@ -1,14 +1,14 @@
 // Turn: the vector between two exemplars, added to any head (figure 8).
 
-import { bank } from "../widgets/direction-bank.js";
 import { copy } from "../core/clipboard.js";
-import { sheet } from "../engine/engine.js";
-import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
-import { offer } from "../widgets/video-export.js";
 import { page } from "../core/page.js";
+import { join, mean, parts, taken, turn } from "../core/spec.js";
+import { sheet } from "../engine/engine.js";
+import { bank } from "../widgets/direction-bank.js";
+import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
 import { draws, ours, plain } from "../widgets/picker.js";
 import { Sheet } from "../widgets/sheet.js";
-import { join, mean, parts, taken, turn } from "../core/spec.js";
+import { offer } from "../widgets/video-export.js";
 
 const TITLES = ["From", "To"];
 const SIZE = 4;

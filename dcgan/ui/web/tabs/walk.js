@@ -1,11 +1,11 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
-import { offer } from "../widgets/video-export.js";
 import { page } from "../core/page.js";
+import { along, number, parts } from "../core/spec.js";
 import { draws } from "../widgets/picker.js";
 import { Sheet } from "../widgets/sheet.js";
-import { along, number, parts } from "../core/spec.js";
 import { thumb } from "../widgets/thumbnail.js";
+import { offer } from "../widgets/video-export.js";
 
 const FRAMES = 24;
 const MIN = 2;
@@ -150,7 +150,7 @@ export async function mount(root) {
     setPlaying(false);
     if (lacksStations()) return;
     const { closed, speed } = state;
-    const seconds = Math.round((closed ? 1 : 2) * legs() / speed);
+    const seconds = Math.round(((closed ? 1 : 2) * legs()) / speed);
     const at = (place) => textAt(legs() * place);
     offer({ name: "walk", title: "Save the walk as a film", closed, at, seconds });
   });

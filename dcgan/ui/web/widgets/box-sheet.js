@@ -50,7 +50,10 @@ export class BoxSheet {
     if (!this.#chosen) return false;
     const { index, box } = this.#chosen;
     this.#chosen = null;
-    this.onChange(index, this.#pictures[index].boxes.filter((_, number) => number !== box));
+    this.onChange(
+      index,
+      this.#pictures[index].boxes.filter((_, number) => number !== box),
+    );
     return true;
   }
 
@@ -71,9 +74,10 @@ export class BoxSheet {
     const [left, right] = [point[0], end[0]].sort((a, b) => a - b);
     const [top, bottom] = [point[1], end[1]].sort((a, b) => a - b);
     const box = [left, top, right, bottom];
-    this.#drawn = Math.max(right - left, bottom - top) < SMALLEST || left === right || top === bottom
-      ? null
-      : box;
+    this.#drawn =
+      Math.max(right - left, bottom - top) < SMALLEST || left === right || top === bottom
+        ? null
+        : box;
     this.#mark();
   }
 
@@ -142,7 +146,12 @@ export class BoxSheet {
   #moved([left, top, right, bottom], [x, y], size) {
     const within = (at, low, high) => Math.min(Math.max(at, low), high);
     if (size) {
-      return [left, top, within(right + x, left + 1, this.#side), within(bottom + y, top + 1, this.#side)];
+      return [
+        left,
+        top,
+        within(right + x, left + 1, this.#side),
+        within(bottom + y, top + 1, this.#side),
+      ];
     }
     const [dx, dy] = [within(x, -left, this.#side - right), within(y, -top, this.#side - bottom)];
     return [left + dx, top + dy, right + dx, bottom + dy];
@@ -177,7 +186,8 @@ function cellsIn(boxes, side, cells) {
   for (let row = 0; row < cells; row++) {
     for (let column = 0; column < cells; column++) {
       const [x, y] = [((column + 0.5) * side) / cells, ((row + 0.5) * side) / cells];
-      const inside = ([left, top, right, bottom]) => left <= x && x < right && top <= y && y < bottom;
+      const inside = ([left, top, right, bottom]) =>
+        left <= x && x < right && top <= y && y < bottom;
       if (boxes.some(inside)) found.push({ row, column });
     }
   }

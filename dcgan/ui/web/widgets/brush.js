@@ -59,7 +59,9 @@ export class Brush {
   #key(event) {
     const arrow = ARROWS[event.key];
     if (arrow) {
-      this.#at = this.#at.map((at, axis) => Math.min(Math.max(at + arrow[axis], 0), this.#cells - 1));
+      this.#at = this.#at.map((at, axis) =>
+        Math.min(Math.max(at + arrow[axis], 0), this.#cells - 1),
+      );
       this.#draw();
     } else if (event.key === " " || event.key === "Enter") {
       this.#stroke(!this.#region[this.#index()]);

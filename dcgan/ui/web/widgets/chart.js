@@ -99,13 +99,23 @@ export class Chart {
     const crosses = uncertain.filter(({ dx }) => dx !== undefined);
     const edge = (side) => uncertain.map(({ x, y, dy }) => ({ x, y: y + side * dy }));
     const shade = crosses.length
-      ? crosses.map(({ x, y, dx, dy }) => {
-          const [left, right, low, high] = [across.at(x - dx), across.at(x + dx), up.at(y - dy), up.at(y + dy)];
-          return `M${left} ${up.at(y)}H${right}M${across.at(x)} ${low}V${high}`;
-        }).join("")
+      ? crosses
+          .map(({ x, y, dx, dy }) => {
+            const [left, right, low, high] = [
+              across.at(x - dx),
+              across.at(x + dx),
+              up.at(y - dy),
+              up.at(y + dy),
+            ];
+            return `M${left} ${up.at(y)}H${right}M${across.at(x)} ${low}V${high}`;
+          })
+          .join("")
       : uncertain.length && `M${path([...edge(1), ...edge(-1).reverse()])}Z`;
     const children = [element("path", { class: "dc-line", d: `M${path(points)}` })];
-    if (shade) children.unshift(element("path", { class: crosses.length ? "dc-crosses" : "dc-band", d: shade }));
+    if (shade)
+      children.unshift(
+        element("path", { class: crosses.length ? "dc-crosses" : "dc-band", d: shade }),
+      );
     return element("g", { class: `dc-kind-${index}`, "aria-hidden": "true" }, children);
   }
 
@@ -133,7 +143,11 @@ export class Chart {
       ...this.#marks.flatMap((mark) => {
         const [x, y] = this.place(mark);
         if (!mark.words) return [element("circle", { class: "dc-own", cx: x, cy: y, r: 7 })];
-        const place = { x, y: MARGIN.top - 7, "text-anchor": x > this.root.clientWidth * 0.7 ? "end" : "middle" };
+        const place = {
+          x,
+          y: MARGIN.top - 7,
+          "text-anchor": x > this.root.clientWidth * 0.7 ? "end" : "middle",
+        };
         return [
           element("path", { class: "dc-pin", d: `M${x} ${MARGIN.top - 3}V${y - 6}` }),
           element("text", place, [mark.words]),
@@ -148,7 +162,10 @@ export class Chart {
     const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
     const found = this.#lines
       .flatMap((line) => line.points)
-      .map((point) => ({ point, far: Math.hypot(this.place(point)[0] - x, this.place(point)[1] - y) }))
+      .map((point) => ({
+        point,
+        far: Math.hypot(this.place(point)[0] - x, this.place(point)[1] - y),
+      }))
       .sort((a, b) => a.far - b.far)[0];
     return found?.far <= NEAR ? found : null;
   }
@@ -191,12 +208,16 @@ export class Chart {
 export function legend(names) {
   return names.map((name, index) => {
     const item = document.createElement("li");
-    const sample = element("svg", { viewBox: "0 0 34 12", width: 34, height: 12, "aria-hidden": "true" }, [
-      element("g", { class: `dc-kind-${index} dc-points` }, [
-        element("path", { class: "dc-line", d: "M1 6H33" }),
-        element("path", { class: "dc-point", d: SHAPES[index], transform: "translate(17 6)" }),
-      ]),
-    ]);
+    const sample = element(
+      "svg",
+      { viewBox: "0 0 34 12", width: 34, height: 12, "aria-hidden": "true" },
+      [
+        element("g", { class: `dc-kind-${index} dc-points` }, [
+          element("path", { class: "dc-line", d: "M1 6H33" }),
+          element("path", { class: "dc-point", d: SHAPES[index], transform: "translate(17 6)" }),
+        ]),
+      ],
+    );
     item.append(sample, name);
     return item;
   });
@@ -204,8 +225,14 @@ export function legend(names) {
 
 /** {ticks, at(value) in pixels} of an axis over the points' x or y and their errors. */
 function axis(points, key, { from, log }, [start, end]) {
-  if (log) return decades(points.map((point) => point[key]), [start, end]);
-  const values = points.flatMap((point) => [-1, 0, 1].map((side) => point[key] + side * (point[`d${key}`] ?? 0)));
+  if (log)
+    return decades(
+      points.map((point) => point[key]),
+      [start, end],
+    );
+  const values = points.flatMap((point) =>
+    [-1, 0, 1].map((side) => point[key] + side * (point[`d${key}`] ?? 0)),
+  );
   const [low, high] = [from ?? Math.min(...values), Math.max(...values)];
   const rough = (high - low || 1) / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,8 +1,8 @@
 // The classes of a model that is told which to draw (appendix): one or all, and a z in each.
 
 import { page } from "../core/page.js";
-import { Sheet } from "./sheet.js";
 import { label, withLabel } from "../core/spec.js";
+import { Sheet } from "./sheet.js";
 
 export const ACROSS = 10; // classes in a line, at most
 const REST = 100; // ms without a new z on the stage, before it is drawn in every class
@@ -11,7 +11,10 @@ const numbers = () => Array.from({ length: page.model.classes }, (_, number) => 
 
 /** Fills a <select> with the current model's classes; `chosen` is one of them, or null for all. */
 export function offer(select, chosen) {
-  select.replaceChildren(new Option("All", ""), ...numbers().map((number) => new Option(number, number)));
+  select.replaceChildren(
+    new Option("All", ""),
+    ...numbers().map((number) => new Option(number, number)),
+  );
   select.value = chosen ?? "";
 }
 

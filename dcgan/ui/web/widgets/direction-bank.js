@@ -4,10 +4,10 @@
 // A setting is {steps: {direction: amount}, turns: [{name, from: [z...], to: [z...], amount}]}: the
 // model's directions, and the visitor's own, each the way from one mean to another.
 
-import { sheet } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { join, mean, move, moves, parts, taken, turn } from "../core/spec.js";
 import { read, write } from "../core/store.js";
+import { sheet } from "../engine/engine.js";
 
 const KEY = "dcgan.bank";
 const MOST = 4; // directions of one's own: a z is nested 8 deep at most, and made of 64 draws
@@ -73,7 +73,9 @@ class Bank extends EventTarget {
       }
       const { name, values } = taken(z);
       const place =
-        name === "turn" ? this.own.findIndex((one) => String(ends(one)) === `${values[1]},${values[2]}`) : -1;
+        name === "turn"
+          ? this.own.findIndex((one) => String(ends(one)) === `${values[1]},${values[2]}`)
+          : -1;
       if (place < 0 || amounts[place]) return { steps: steps ?? {}, amounts, z };
       amounts[place] = Number(values[0]);
       z = values[3];
@@ -98,7 +100,10 @@ class Bank extends EventTarget {
   async use({ steps, turns }) {
     const { z: moved, ...rest } = parts(page.picture);
     const { z } = this.apart(moved);
-    const by = turns.reduce((inner, one) => turn(one.amount || 1, ...ends(one), inner), move(steps, z));
+    const by = turns.reduce(
+      (inner, one) => turn(one.amount || 1, ...ends(one), inner),
+      move(steps, z),
+    );
     await sheet([join({ ...rest, z: by })], 1); // whoever draws knows what is wrong with a z
     for (const one of turns) this.add(one);
     const amounts = this.own.map((one) => turns.find((other) => alike(one, other))?.amount ?? 0);
@@ -143,14 +148,20 @@ export function fromText(pasted) {
   const { steps = {}, turns = alone ? [found] : [] } = found;
   const amount = (value) => typeof value === "number" && Math.abs(value) <= 100;
   for (const [name, value] of Object.entries(steps)) {
-    if (!page.model.directions.includes(name)) throw new Error(`There is no direction ${name} here.`);
+    if (!page.model.directions.includes(name))
+      throw new Error(`There is no direction ${name} here.`);
     if (!amount(value)) throw new Error(`The amount of ${name} must be a number from -100 to 100.`);
   }
   const side = (zs) =>
-    Array.isArray(zs) && zs.length >= 1 && zs.length <= ZS && zs.every((z) => typeof z === "string");
+    Array.isArray(zs) &&
+    zs.length >= 1 &&
+    zs.length <= ZS &&
+    zs.every((z) => typeof z === "string");
   const whole = (one) => side(one?.from) && side(one?.to) && amount(one.amount ?? 0);
   if (!Array.isArray(turns) || turns.length > MOST || !turns.every(whole)) {
-    throw new Error(`A bank has ${MOST} directions of its own at most, each from 1 to ${ZS} z's to 1 to ${ZS} z's.`);
+    throw new Error(
+      `A bank has ${MOST} directions of its own at most, each from 1 to ${ZS} z's to 1 to ${ZS} z's.`,
+    );
   }
   const named = ({ name = "", from, to, amount: by = 0 }) => ({
     name: String(name).slice(0, LONGEST),

@@ -2,8 +2,8 @@
 
 import { Live, sayNorm } from "../core/live.js";
 import { page } from "../core/page.js";
-import { choose, draws, plain } from "./picker.js";
 import { join, mean, parts } from "../core/spec.js";
+import { choose, draws, plain } from "./picker.js";
 import { thumb } from "./thumbnail.js";
 
 /** What a tab keeps of an exemplar: its pictures' texts, and what it is called, if anything. */
@@ -45,9 +45,12 @@ export class Exemplar {
   }
 
   show(kept) {
-    const { name, texts } = (this.kept = kept);
+    this.kept = kept;
+    const { name, texts } = kept;
     this.root.querySelector("h2").replaceChildren(this.title, name && small(name));
-    const places = Array.from({ length: this.size }, (_, index) => this.#place(texts[index], index));
+    const places = Array.from({ length: this.size }, (_, index) =>
+      this.#place(texts[index], index),
+    );
     this.root.querySelector("ul").replaceChildren(...places);
     this.mean.show(average(texts));
     if (!texts.length) this.#say("empty");

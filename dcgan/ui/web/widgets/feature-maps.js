@@ -1,10 +1,10 @@
 // The maps of a layer: which are dropped, weakened or strengthened, and what excites them.
 
-import { exciting } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { number } from "../core/spec.js";
-import { ExcitingRows } from "./units.js";
 import { Stopped } from "../core/tasks.js";
+import { exciting } from "../engine/engine.js";
+import { ExcitingRows } from "./units.js";
 
 const ROWS = 6;
 const DROP = 0;
@@ -32,7 +32,9 @@ export class Maps {
       this.#first = 0;
       onLayer();
     });
-    this.part("threshold").addEventListener("input", ({ target }) => this.#drop(Number(target.value)));
+    this.part("threshold").addEventListener("input", ({ target }) =>
+      this.#drop(Number(target.value)),
+    );
     this.part("gain").addEventListener("input", ({ target }) => {
       for (const map of this.#gains.keys()) this.#gains.set(map, Number(target.value));
       this.#edited();
@@ -101,7 +103,11 @@ export class Maps {
     const { model, layer } = this.#state;
     const network = this.#seen ? "discriminator" : "generator";
     const number = this.#seen || layer;
-    return { network, layer: number, shape: (this.#seen ? model.discriminator : model.layers)[number - 1] };
+    return {
+      network,
+      layer: number,
+      shape: (this.#seen ? model.discriminator : model.layers)[number - 1],
+    };
   }
 
   #drop(count) {
@@ -164,7 +170,8 @@ export class Maps {
     const factor = this.#gains.get(map);
     button.ariaLabel = `Map ${map}`;
     button.ariaPressed = String(factor !== undefined);
-    button.title = factor === undefined ? "as it is" : factor === DROP ? "dropped" : `times ${number(factor)}`;
+    button.title =
+      factor === undefined ? "as it is" : factor === DROP ? "dropped" : `times ${number(factor)}`;
     button.style.setProperty("--weight", weight);
     button.classList.toggle("dc-looked", map === this.#state.looked);
     item.append(button);
@@ -180,7 +187,9 @@ export class Maps {
     this.part("own").value = factor;
     this.part("own-value").textContent = number(factor);
     const { model, layer } = this.#state;
-    this.#exciting(this.looked, { network: "generator", layer, shape: model.layers[layer - 1] }, [looked]);
+    this.#exciting(this.looked, { network: "generator", layer, shape: model.layers[layer - 1] }, [
+      looked,
+    ]);
   }
 
   /** What the generator draws with can be edited; what the discriminator sees can not. */
@@ -227,7 +236,8 @@ export class Maps {
       answers.delete(key);
       if (rows.showing !== `${key}/${maps}`) return;
       rows.showing = null;
-      if (error instanceof Stopped) rows.offer(() => this.#exciting(rows, { network, layer, shape }, maps));
+      if (error instanceof Stopped)
+        rows.offer(() => this.#exciting(rows, { network, layer, shape }, maps));
       else this.onError(error.message);
     }
   }

@@ -1,11 +1,11 @@
 // The model switch, what of the page is for models with classes only, how pixels are shown, and
 // the row of tabs.
 
-import { draw, drawer, drawing } from "../engine/engine.js";
 import * as language from "../core/language.js";
-import * as present from "../present/present.js";
 import { page } from "../core/page.js";
 import { read, write } from "../core/store.js";
+import { draw, drawer, drawing } from "../engine/engine.js";
+import * as present from "../present/present.js";
 
 const CRISP = "dcgan.crisp";
 const FIGURES = {

@@ -23,7 +23,8 @@ export function mount(root) {
     button("earlier").ariaExpanded = String(!list.hidden);
     draw();
   });
-  addEventListener("keydown", (event) => { // of the window: a tab's own Undo comes first
+  addEventListener("keydown", (event) => {
+    // of the window: a tab's own Undo comes first
     const typing = event.target.matches("input[type=text], input[type=number], textarea");
     if (!root.isConnected || typing || event.defaultPrevented) return;
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;

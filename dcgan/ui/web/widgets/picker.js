@@ -1,8 +1,8 @@
 // The dialog in which a picture is chosen: from the stage, the shelf, new draws, or a whole set.
 
 import { page } from "../core/page.js";
-import { Sheet } from "./sheet.js";
 import { draw, parts } from "../core/spec.js";
+import { Sheet } from "./sheet.js";
 import { thumb } from "./thumbnail.js";
 
 const DRAWS = 18;

@@ -1,8 +1,8 @@
 // What a linear classifier of D's features calls a picture, and what each of D's layers says to it
 // (table 1). Some models come with one; from the others there is a way to one of these.
 
-import { probes } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { probes } from "../engine/engine.js";
 
 let asked = null; // a promise of all probes
 
@@ -94,18 +94,30 @@ function table(answers) {
     return row;
   };
   const numbers = (of) => answers.map((answer) => make("td", signed(of(answer))));
-  const head = line("", answers.map(({ name }) => make("th", name)));
-  head.querySelectorAll("th").forEach((cell) => (cell.scope = "col"));
+  const head = line(
+    "",
+    answers.map(({ name }) => make("th", name)),
+  );
+  for (const cell of head.querySelectorAll("th")) cell.scope = "col";
   const layers = answers[0].parts.map((_, layer) =>
-    line(`layer ${layer + 1}`, answers.map(({ parts }) => bar(parts[layer], longest))),
+    line(
+      `layer ${layer + 1}`,
+      answers.map(({ parts }) => bar(parts[layer], longest)),
+    ),
   );
   const caption = make("caption", "What each layer adds to the average picture's score");
   return [
     caption,
     head,
-    line("average", numbers(({ usual }) => usual)),
+    line(
+      "average",
+      numbers(({ usual }) => usual),
+    ),
     ...layers,
-    line("score", numbers(({ score }) => score)),
+    line(
+      "score",
+      numbers(({ score }) => score),
+    ),
   ];
 }
 

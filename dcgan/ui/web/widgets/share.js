@@ -2,8 +2,8 @@
 
 import { copy } from "../core/clipboard.js";
 import { download } from "../core/download.js";
-import { address, ALONE, file } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { ALONE, address, file } from "../engine/engine.js";
 import { python } from "./share-python.js";
 
 export function mount(root, { spaceId }) {

@@ -20,7 +20,8 @@ export class Sheet {
   /** Draw these texts; returns {mean, largest} steps, or null where a newer call came first. */
   async show(specs) {
     this.abort?.abort();
-    const abort = (this.abort = new AbortController());
+    const abort = new AbortController();
+    this.abort = abort;
     this.#shape(specs.length);
     try {
       const { blob, ...steps } = await sheet(specs, this.columns, abort.signal);

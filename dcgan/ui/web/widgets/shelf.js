@@ -1,8 +1,8 @@
 // The pictures that the visitor has picked: the same shelf on every tab.
 
 import { download } from "../core/download.js";
-import { packed } from "../engine/engine.js";
 import { page } from "../core/page.js";
+import { packed } from "../engine/engine.js";
 import { thumb } from "./thumbnail.js";
 
 export function mount(root) {

@@ -1,8 +1,8 @@
 // The big picture, what it is, and what the page has to say.
 
-import { Painter } from "./canvas.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
+import { Painter } from "./canvas.js";
 
 const SAY = 5000;
 

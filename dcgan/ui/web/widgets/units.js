@@ -1,8 +1,7 @@
 // Feature maps: what is done to them (section 6.3.1), and the pictures that excite them most.
 
-import { Sheet } from "./sheet.js";
 import { gain } from "../core/spec.js";
-
+import { Sheet } from "./sheet.js";
 
 /** Gains of feature maps by layer, each layer's everywhere or in a painted region. */
 export class Edits {

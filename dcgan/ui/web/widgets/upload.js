@@ -10,7 +10,8 @@ export function uploads(input, zone, marked, largest, take) {
     input.value = ""; // so that the same file can be given again
     if (!file) return;
     await page.ready;
-    if (file.size > largest) page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
+    if (file.size > largest)
+      page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
     else take(file);
   };
   const on = (type, does) =>

@@ -1,10 +1,10 @@
 // The dialog that saves what moves as a film: a walk, a turn, a sum, an edit (dcgan/ui/routes/video.py).
 
 import { download } from "../core/download.js";
-import { film } from "../engine/engine.js";
 import { page } from "../core/page.js";
 import { parts, thereAndBack } from "../core/spec.js";
 import { read, write } from "../core/store.js";
+import { film } from "../engine/engine.js";
 
 const KEPT = "dcgan.film";
 const A_SECOND = 15; // frames, as a walk has on the server
@@ -66,20 +66,25 @@ export function mount(root, { longest }) {
     try {
       const texts = isStrip() ? strip() : moving();
       const seconds = texts.length / A_SECOND;
-      download(await film(texts, { seconds, format, size: Number(size), scaling }), `${name}.${format}`);
+      download(
+        await film(texts, { seconds, format, size: Number(size), scaling }),
+        `${name}.${format}`,
+      );
     } catch (error) {
       page.caught(error);
     }
   };
   const moving = () => {
     const seconds = Number(part("seconds").value);
-    if (!(seconds >= 1 && seconds <= longest)) throw new Error(`A film takes 1 to ${longest} seconds.`);
+    if (!(seconds >= 1 && seconds <= longest))
+      throw new Error(`A film takes 1 to ${longest} seconds.`);
     return frames(motion, Math.round(seconds * A_SECOND));
   };
   const strip = () => {
     const count = Math.round(Number(part("pictures").value));
     const [least, most] = PICTURES;
-    if (!(count >= least && count <= most)) throw new Error(`${least} to ${most} pictures fit side by side.`);
+    if (!(count >= least && count <= most))
+      throw new Error(`${least} to ${most} pictures fit side by side.`);
     return stills(motion, count);
   };
 
