@@ -1,27 +1,33 @@
 // What the visitor did, to be undone and done again: the last moments of the page, each the picture's
 // text, the shelf, and what the tabs keep (their `parts`).
 
-import { read, write } from "./store.js";
+import { fields, read, texts, write } from "./store.js";
+
+/** @import { Moment } from "./types.d.ts" */
 
 const KEPT = "dcgan.history";
 const MOST = 50;
 const SETTLED = 500; // ms without a change: what is dragged through is no moment of its own
 
 export class History extends EventTarget {
-  #parts = new Map(); // {look, use} of what tabs keep, by name
-  #waiting = new Map(); // what tabs that are not open yet have to take up, by name
-  #now; // () => {picture, shelf}
-  #settling = 0;
+  /** What tabs keep, by name.
+   * @type {Map<string, { look: () => unknown, use: (kept: unknown) => void }>} */
+  #parts = new Map();
+  /** What tabs that are not open yet have to take up, by name.
+   * @type {Map<string, unknown>} */
+  #waiting = new Map();
+  #now;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #settling;
   #beginning = false; // the first moment was taken at once, perhaps before all tabs were there
 
-  /** now(): {picture, shelf} of the page. */
+  /** now(): what the page shows.
+   * @param {() => Omit<Moment, "parts">} now */
   constructor(now) {
     super();
     this.#now = now;
-    const { moments, at } = read(KEPT, {}) ?? {};
-    this.moments = Array.isArray(moments)
-      ? moments.filter((m) => typeof m?.picture === "string")
-      : [];
+    const { moments, at } = fields(read(KEPT, {}));
+    this.moments = Array.isArray(moments) ? moments.flatMap(asMoment) : [];
     this.at = Math.min(Math.max(Number(at) || 0, 0), this.moments.length - 1);
     addEventListener("pagehide", () => this.#settle());
   }
@@ -32,7 +38,7 @@ export class History extends EventTarget {
   }
 
   get canUndo() {
-    return this.at > 0 || this.#settling > 0;
+    return this.at > 0 || this.#settling !== undefined;
   }
 
   get canRedo() {
@@ -40,10 +46,16 @@ export class History extends EventTarget {
   }
 
   /** A tab keeps `look()`, which JSON can hold, and takes it up again by `use(kept)`. Returns what
-   * it has to begin with, if anything. */
+   * it has to begin with, if anything.
+   * @template T
+   * @param {string} name
+   * @param {() => T} look
+   * @param {(kept: T) => void} use */
   keep(name, look, use) {
-    this.#parts.set(name, { look, use });
-    const kept = this.#waiting.get(name);
+    /** @type {(kept: unknown) => T} */
+    const taken = (kept) => /** @type {T} */ (kept); // nobody else writes under this name
+    this.#parts.set(name, { look, use: (kept) => use(taken(kept)) });
+    const kept = this.#waiting.has(name) ? taken(this.#waiting.get(name)) : undefined;
     this.#waiting.delete(name);
     return kept;
   }
@@ -61,7 +73,8 @@ export class History extends EventTarget {
     this.#tell();
   }
 
-  /** The moment before, or after (by = 1), or null; `enter` takes it up. */
+  /** The moment before, or after (by = 1), or null; `enter` takes it up.
+   * @param {number} by */
   step(by) {
     this.#settle();
     const moment = this.moments[this.at + by] ?? null;
@@ -69,7 +82,8 @@ export class History extends EventTarget {
     return moment;
   }
 
-  /** What the tabs kept in a moment; for the time when the model is already that of its picture. */
+  /** What the tabs kept in a moment; for the time when the model is already that of its picture.
+   * @param {Moment} moment */
   enter({ parts }) {
     for (const [name, kept] of Object.entries(parts ?? {})) {
       const part = this.#parts.get(name);
@@ -81,14 +95,14 @@ export class History extends EventTarget {
   /** The page is now as the present moment: that is no change. */
   settled() {
     clearTimeout(this.#settling);
-    this.#settling = 0;
+    this.#settling = undefined;
     this.#keep();
   }
 
   #settle() {
     if (!this.#settling) return;
     clearTimeout(this.#settling);
-    this.#settling = 0;
+    this.#settling = undefined;
     const moment = this.#moment();
     const { picture, shelf } = this.moments[0] ?? {};
     const same = moment.picture === picture && `${moment.shelf}` === `${shelf}`;
@@ -114,4 +128,13 @@ export class History extends EventTarget {
   #tell() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** A moment as it was written, in a list; none for what is no moment.
+ * @param {unknown} kept
+ * @returns {Moment[]} */
+function asMoment(kept) {
+  const { picture, shelf, parts } = fields(kept);
+  if (typeof picture !== "string" || !picture) return [];
+  return [{ picture, shelf: texts(shelf), parts: fields(parts) }];
 }

@@ -16,14 +16,32 @@ const WATCHED = {
 const REMEMBERED = 500; // texts without an entry
 const PLACE = "((?:(?!\\. [A-Z0-9]).)+?)"; // what differs: no end of a sentence with another after it
 
-let language = read(KEPT, null);
-if (!(language in LANGUAGES)) language = navigator.language?.startsWith("ko") ? "ko" : "en";
-let exact = new Map();
-let patterns = []; // [RegExp, Korean]
-const unknown = new Set();
-const english = new WeakMap(); // {text, shown} of a text node, {[attribute]: {text, shown}} of an element
+/** A text as it was written, and as it is shown.
+ * @typedef {{ text: string, shown: string }} Exchanged */
 
-/** A text in the language of the page, itself where there is no entry. */
+let language = chosenBefore() ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
+/** Entries without places, by their texts.
+ * @type {Map<string, string>} */
+let exact = new Map();
+/** Entries with places, and their Korean.
+ * @type {[RegExp, string][]} */
+let patterns = [];
+/** @type {Set<string>} */
+const unknown = new Set();
+/** @type {WeakMap<Text, Exchanged>} */
+const englishTexts = new WeakMap();
+/** Of elements, by the attribute.
+ * @type {WeakMap<Element, Record<string, Exchanged>>} */
+const englishAttributes = new WeakMap();
+
+function chosenBefore() {
+  const kept = read(KEPT, null);
+  return typeof kept === "string" && Object.hasOwn(LANGUAGES, kept) ? kept : null;
+}
+
+/** A text in the language of the page, itself where there is no entry.
+ * @param {string} text
+ * @returns {string} */
 function said(text) {
   const words = text.trim().replace(/\s+/g, " ");
   if (language === "en" || !/[A-Za-z]{2}/.test(words) || unknown.has(words)) return text;
@@ -33,27 +51,33 @@ function said(text) {
     unknown.add(words);
     return text;
   }
-  const [before] = /^\s*/.exec(text);
-  const [after] = /\s*$/.exec(text);
-  return before + found + after;
+  const before = text.length - text.trimStart().length;
+  const after = text.trimEnd().length;
+  return text.slice(0, before) + found + text.slice(after);
 }
 
-/** By an entry with places for what differs; or null. */
+/** By an entry with places for what differs; or null.
+ * @param {string} words */
 function filled(words) {
   for (const [pattern, korean] of patterns) {
     const values = pattern.exec(words);
-    if (values) return korean.replace(/\{(\d)\}/g, (_, number) => said(values[number]));
+    if (values) return korean.replace(/\{(\d)\}/g, (_, number) => said(values[number] ?? ""));
   }
   return null;
 }
 
-/** Several sentences, one by one; null for a single one. */
+/** Several sentences, one by one; null for a single one.
+ * @param {string} words */
 function inSentences(words) {
   const sentences = words.split(/(?<=\.) (?=[A-Z0-9])/);
   return sentences.length > 1 ? sentences.map(said).join(" ") : null;
 }
 
-/** kept: {text, shown} of the last time; put(text). */
+/** kept: of the last time; now: what stands there.
+ * @param {Exchanged | undefined} kept
+ * @param {string} now
+ * @param {(text: string) => void} put
+ * @returns {Exchanged} */
 function exchange(kept, now, put) {
   const text = kept && now === kept.shown ? kept.text : now; // else somebody has written it anew
   const shown = said(text);
@@ -61,38 +85,41 @@ function exchange(kept, now, put) {
   return { text, shown };
 }
 
+/** @param {Text} node */
 function ofNode(node) {
   const around = node.parentElement;
   if (around?.closest("script, style, .dc-report, .dc-contents, [lang]:not(html)")) return;
   if (around instanceof HTMLOptionElement && !around.hasAttribute("value"))
     around.value = node.data;
-  english.set(
-    node,
-    exchange(english.get(node), node.data, (text) => (node.data = text)),
-  );
+  const put = (/** @type {string} */ text) => {
+    node.data = text;
+  };
+  englishTexts.set(node, exchange(englishTexts.get(node), node.data, put));
 }
 
+/** @param {Element} element
+ * @param {string} name */
 function ofAttribute(element, name) {
-  const all = english.get(element) ?? {};
-  all[name] = exchange(all[name], element.getAttribute(name), (text) =>
-    element.setAttribute(name, text),
-  );
-  english.set(element, all);
+  const now = element.getAttribute(name);
+  if (now === null) return;
+  const all = englishAttributes.get(element) ?? {};
+  all[name] = exchange(all[name], now, (text) => element.setAttribute(name, text));
+  englishAttributes.set(element, all);
 }
 
+/** @param {Node} root */
 function ofTree(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
-  for (let node = root; node; node = walker.nextNode()) {
-    if (node.nodeType === Node.TEXT_NODE) ofNode(node);
-    else for (const name of ATTRIBUTES) if (node.hasAttribute?.(name)) ofAttribute(node, name);
+  for (let node = /** @type {Node | null} */ (root); node; node = walker.nextNode()) {
+    if (node instanceof Text) ofNode(node);
+    else if (node instanceof Element) for (const name of ATTRIBUTES) ofAttribute(node, name);
   }
 }
 
 const observer = new MutationObserver((changes) => {
-  for (const { type, target, attributeName, addedNodes } of changes) {
-    if (type === "characterData") ofNode(target);
-    else if (type === "attributes" && target.hasAttribute(attributeName))
-      ofAttribute(target, attributeName);
+  for (const { target, attributeName, addedNodes } of changes) {
+    if (target instanceof Text) ofNode(target);
+    else if (attributeName && target instanceof Element) ofAttribute(target, attributeName);
     else addedNodes.forEach(ofTree);
   }
 });
@@ -103,9 +130,10 @@ async function speak() {
     observer.disconnect(); // what is written stays: nothing to watch for
   else observer.observe(document.body, WATCHED);
   if (language !== "en" && !exact.size) {
-    const table = await fetch(new URL(`../locales/${language}.json`, import.meta.url)).then((r) =>
-      r.json(),
-    );
+    const response = await fetch(new URL(`../locales/${language}.json`, import.meta.url));
+    /** @type {Record<string, string>} */
+    const table = await response.json();
+    /** @param {string} text */
     const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
     const open = Object.entries(table).filter(([text]) => text.includes("{1}"));
     open.sort(([a], [b]) => b.length - a.length); // the longer says more of what it is for
@@ -119,6 +147,7 @@ async function speak() {
   ofTree(document.body);
 }
 
+/** @param {HTMLSelectElement} select */
 export function mount(select) {
   select.replaceChildren(
     ...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)),

@@ -4,9 +4,13 @@ import { Painter } from "../widgets/canvas.js";
 import { page } from "./page.js";
 
 export class Live {
-  text = null; // of the picture on it: a text that was refused never gets here
+  /** Of the picture on it: a text that was refused never gets here.
+   * @type {string | null} */
+  text = null;
 
-  /** root: a button; onClick(text), onPaint(norm) after every paint. */
+  /** onClick(text), onPaint(norm) after every paint.
+   * @param {HTMLButtonElement} root
+   * @param {{ onClick: (text: string) => void, onPaint: (norm: number) => void }} options */
   constructor(root, { onClick, onPaint }) {
     this.root = root;
     root.type = "button";
@@ -15,7 +19,8 @@ export class Live {
     root.replaceChildren(canvas);
     this.painter = new Painter(canvas, {
       onPaint: ({ spec, norm }) => {
-        this.text = root.dataset.ready = spec;
+        this.text = spec;
+        root.dataset.ready = spec;
         onPaint(norm);
       },
       onError: (sentence) => page.fail(sentence),
@@ -23,11 +28,13 @@ export class Live {
     root.addEventListener("click", () => this.text && onClick(this.text));
   }
 
-  /** Draws a text; nothing is shown, and nothing can be pressed, without one. */
+  /** Draws a text; nothing is shown, and nothing can be pressed, without one.
+   * @param {string | null} text */
   show(text) {
     this.root.disabled = !text;
     if (text) this.painter.show(text);
   }
 }
 
+/** @param {number} norm */
 export const sayNorm = (norm) => `|z| = ${norm.toFixed(2)}`;

@@ -2,6 +2,8 @@
 
 import { base64url, join, number, runs, VERSION } from "./spec.js";
 
+/** @import { Argument, ClassEdit, Field, Fields, GainEdit, Latent, NodeTypes, Spec } from "./types.d.ts" */
+
 const MAX_TEXT = 4096;
 const MAX_DEPTH = 8;
 const MAX_DRAWS = 64;
@@ -13,19 +15,29 @@ const STEPS = 4096;
 /** A text that describes no picture; the message says which and why. */
 export class SpecError extends Error {}
 
-/** The text of a list of words and nodes, short enough for a sentence. */
+/** The text of a list of words and nodes, short enough for a sentence.
+ * @param {Argument[]} values */
 function shown(values) {
   const text = `'${values.map((value) => (typeof value === "string" ? value : write(value)))}'`;
   return text.length > 30 ? `${text.slice(0, 13)}...${text.slice(-14)}` : text;
 }
 
-const unfit = (what, expected, ...values) =>
-  new SpecError(`${what} must be ${expected}, not ${shown(values)}`);
+/** @type {(argument: Argument | Argument[]) => Argument[]} */
+const listed = (argument) => (Array.isArray(argument) ? argument : [argument]);
+
+/** @type {(what: string, expected: string, argument: Argument | Argument[]) => SpecError} */
+const unfit = (what, expected, argument) =>
+  new SpecError(`${what} must be ${expected}, not ${shown(listed(argument))}`);
 
 // What may stand in one place: read(what, argument) gives the value of a word, of a node or of a list
 // of them; its sentences call the place `what`.
 
-/** value: null for a word that does not fit. */
+/** value: null for a word that does not fit.
+ * @template T
+ * @param {string} expected
+ * @param {(text: string) => T | null} value
+ * @param {(value: T) => string} write
+ * @returns {Field<T>} */
 const word = (expected, value, write = String) => ({
   write,
   read(what, argument) {
@@ -35,16 +47,20 @@ const word = (expected, value, write = String) => ({
   },
 });
 
+/** @type {(pattern: RegExp, expected: string) => Field<string>} */
 const matching = (pattern, expected) =>
   word(expected, (text) => (pattern.test(text) ? text : null));
 
+/** @type {(low: number, value: number, high: number) => number | null} */
 const within = (low, value, high) => (low <= value && value <= high ? value : null);
 
+/** @type {(low: number, high: number) => Field<number>} */
 const whole = (low, high) =>
   word(`a whole number from ${low} to ${high}`, (text) =>
     /^-?[0-9]+$/.test(text) ? within(low, Number(text) + 0, high) : null,
   ); // + 0: no -0
 
+/** @type {(low: number, high: number) => Field<number>} */
 const decimal = (low, high) =>
   word(
     `a number from ${low} to ${high} with at most 6 decimals`,
@@ -55,21 +71,37 @@ const decimal = (low, high) =>
     number,
   );
 
+/** @template A, B
+ * @param {Field<A>} first
+ * @param {Field<B>} second
+ * @param {string} expected
+ * @returns {Field<[A, B]>} */
 const pair = (first, second, expected) => ({
   pair: true,
-  read(what, both) {
-    if (both.length !== 2) throw unfit(what, expected, ...both);
-    return [first.read(what, both[0]), second.read(what, both[1])];
+  read(what, argument) {
+    const [one, other, ...more] = listed(argument);
+    if (one === undefined || other === undefined || more.length) {
+      throw unfit(what, expected, argument);
+    }
+    return [first.read(what, one), second.read(what, other)];
   },
   write: (both) => `${first.write(both[0])},${second.write(both[1])}`,
 });
 
+/** @type {(values: Argument[]) => Argument[][]} */
 const inPairs = (values) =>
   Array.from({ length: Math.ceil(values.length / 2) }, (_, i) => values.slice(2 * i, 2 * i + 2));
 
+/** @template T
+ * @param {Field<T>} field
+ * @param {number} low
+ * @param {number} high
+ * @param {string} items
+ * @returns {Field<T[]>} */
 const many = (field, low, high, items) => ({
   many: true,
-  read(what, values) {
+  read(what, argument) {
+    const values = listed(argument);
     const found = field.pair ? inPairs(values) : values;
     if (within(low, found.length, high) === null) {
       throw new SpecError(`${what} must be ${low} to ${high} ${items}, not ${found.length}`);
@@ -79,10 +111,13 @@ const many = (field, low, high, items) => ({
   write: (values) => values.map((value) => field.write(value)).join(","),
 });
 
+/** @type {Field<Latent>} */
 const LATENT = {
   write,
   read(what, argument) {
-    if (typeof argument === "string") throw unfit(what, "a z such as z(1,0)", argument);
+    if (typeof argument === "string" || Array.isArray(argument)) {
+      throw unfit(what, "a z such as z(1,0)", argument);
+    }
     return argument;
   },
 };
@@ -92,8 +127,8 @@ const MAPS = word(
   (text) => {
     const maps = new Set();
     for (const run of text.split(".")) {
-      const ends = /^([0-9]+)(?:-([0-9]+))?$/.exec(run);
-      const [first, last] = ends ? [Number(ends[1]), Number(ends[2] ?? ends[1])] : [];
+      const [, start, end = start] = /^([0-9]+)(?:-([0-9]+))?$/.exec(run) ?? [];
+      const [first, last] = [Number(start), Number(end)]; // NaN where it is no run
       if (!(first <= last && last <= MAX_MAP)) return null;
       for (let map = first; map <= last; map++) maps.add(map);
     }
@@ -102,7 +137,8 @@ const MAPS = word(
   runs,
 );
 
-/** Bytes, or null for a text that is none in base64url. */
+/** Bytes, or null for a text that is none in base64url.
+ * @param {string} text */
 function fromBase64(text) {
   if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return null;
   const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
@@ -113,7 +149,7 @@ const MASK = word(
   `1 to ${MAX_MASK_BYTES} bytes, as text in base64url`,
   (text) => {
     const bytes = fromBase64(text);
-    return bytes && within(1, bytes.length, MAX_MASK_BYTES) && bytes;
+    return bytes && within(1, bytes.length, MAX_MASK_BYTES) ? bytes : null;
   },
   base64url,
 );
@@ -148,9 +184,10 @@ const FRACTION = decimal(0, 1);
 const FACTOR = decimal(-100, 100);
 const TERM = pair(FACTOR, LATENT, "a weight and a z");
 const STEP = pair(DIRECTION, FACTOR, "a direction and an amount");
-const GAINS = many({ read: (_, gain) => gain }, 0, 32, "gains");
+const MAX_GAINS = 32;
 
 // the fields of every node, in the order of the text
+/** @satisfies {NodeTypes} */
 const LATENTS = {
   z: { seed: SEED, index: INDEX },
   at: { values: VALUES },
@@ -163,6 +200,7 @@ const LATENTS = {
   turn: { amount: FACTOR, start: LATENT, end: LATENT, z: LATENT },
   scale: { factor: FACTOR, z: LATENT },
 };
+/** @satisfies {NodeTypes} */
 const EDITS = {
   gain: { layer: whole(1, 64), gain: decimal(0, 3), maps: MAPS, mask: { ...MASK, optional: true } },
   class: { label: whole(0, 9999) },
@@ -172,6 +210,8 @@ const EDITS = {
  * {model, weights, z, gains, label} of a text; throws SpecError, whose sentence counts characters
  * from 1. z: a tree of {name, ...} with the fields above, such as {name: "z", seed, index}.
  * gains: [{name: "gain", layer, gain, maps, mask}], mask bytes or null. label: null without one.
+ * @param {string} text
+ * @returns {Spec}
  */
 export function parse(text) {
   if (typeof text !== "string" || text.length > MAX_TEXT) {
@@ -184,30 +224,39 @@ export function parse(text) {
   reader.expect("@");
   const weights = reader.word("8 digits of the weights' hash");
   reader.expect(":");
-  const z = reader.node(LATENTS);
-  const edits = [];
-  while (reader.accept(":")) edits.push(reader.node(EDITS));
+  const z = reader.latent();
+  /** @type {GainEdit[]} */
+  const gains = [];
+  /** @type {ClassEdit[]} */
+  const classes = [];
+  while (reader.accept(":")) {
+    const edit = reader.edit();
+    if (edit.name === "gain") gains.push(edit);
+    else classes.push(edit);
+  }
   reader.expect("", "':' or the end of the text");
-  const classes = edits.filter(({ name }) => name === "class");
   if (classes.length > 1) {
     throw new SpecError(`a picture has one class(...) at most, not ${classes.length}`);
   }
-  return {
+  const spec = {
     model: MODEL.read("picture's model", model),
     weights: WEIGHTS.read("picture's weights", weights),
     z,
-    gains: GAINS.read(
-      "picture's gains",
-      edits.filter(({ name }) => name === "gain"),
-    ),
+    gains,
     label: classes[0]?.label ?? null,
   };
+  if (gains.length > MAX_GAINS) {
+    throw new SpecError(`picture's gains must be 0 to ${MAX_GAINS} gains, not ${gains.length}`);
+  }
+  return spec;
 }
 
-/** The canonical text of what `parse` gives; throws SpecError where it is too long to be read. */
+/** The canonical text of what `parse` gives; throws SpecError where it is too long to be read.
+ * @param {Spec} spec */
 export function print({ model, weights, z, gains, label }) {
-  const edits = label === null ? gains : [...gains, { name: "class", label }];
-  const text = join({ model, weights, z: write(z), edits: edits.map(write) });
+  const edits = gains.map(write);
+  if (label !== null) edits.push(write({ name: "class", label }));
+  const text = join({ model, weights, z: write(z), edits });
   if (text.length > MAX_TEXT) {
     throw new SpecError(
       `this picture's text has ${text.length} characters, and at most ` +
@@ -217,48 +266,72 @@ export function print({ model, weights, z, gains, label }) {
   return text;
 }
 
+/** @param {Latent | GainEdit | ClassEdit} node
+ * @returns {string} */
 function write(node) {
-  const fields = Object.entries(LATENTS[node.name] ?? EDITS[node.name]);
-  const given = fields.filter(([name]) => node[name] !== null);
-  return `${node.name}(${given.map(([name, field]) => field.write(node[name])).join(",")})`;
+  /** @type {NodeTypes} */
+  const types = { ...LATENTS, ...EDITS };
+  /** @type {Record<string, unknown>} */
+  const values = { ...node };
+  const given = Object.entries(types[node.name] ?? {}).filter(([part]) => values[part] !== null);
+  return `${node.name}(${given.map(([part, field]) => field.write(values[part])).join(",")})`;
 }
 
 /** A text's words and other characters, one after the other. */
 class Reader {
   #tokens;
+  #end;
   #next = 0;
 
+  /** @param {string} text */
   constructor(text) {
     const tokens = text.matchAll(/[A-Za-z0-9_./-]+|[^ \t\r\n]/gu);
-    const end = { at: text.length + 1, token: "" };
-    this.#tokens = [...Array.from(tokens, (t) => ({ at: t.index + 1, token: t[0] })), end, end];
+    this.#tokens = Array.from(tokens, (t) => ({ at: t.index + 1, token: t[0] }));
+    this.#end = { at: text.length + 1, token: "" };
   }
 
+  /** The token that is `further` tokens ahead. */
+  #ahead(further = 0) {
+    return this.#tokens[this.#next + further] ?? this.#end;
+  }
+
+  /** @param {string} token */
   accept(token) {
-    if (this.#tokens[this.#next].token !== token) return false;
+    if (this.#ahead().token !== token) return false;
     this.#next += 1;
     return true;
   }
 
+  /** @param {string} token */
   expect(token, called = `'${token}'`) {
     if (!this.accept(token)) throw this.#unexpected(called);
   }
 
+  /** @param {string} called */
   word(called) {
-    const { token } = this.#tokens[this.#next];
+    const { token } = this.#ahead();
     if (!/^[A-Za-z0-9_./-]/.test(token)) throw this.#unexpected(called);
     this.#next += 1;
     return token;
   }
 
-  node(types, depth = 1) {
-    const { at, token: name } = this.#tokens[this.#next];
-    if (!Object.hasOwn(types, name)) {
-      throw this.#unexpected(
-        Object.keys(types)
-          .map((type) => `${type}(...)`)
-          .join(" or "),
-      );
+  latent(depth = 1) {
+    return /** @type {Latent} */ (this.#node(LATENTS, depth)); // it has the fields that LATENTS names
+  }
+
+  edit() {
+    return /** @type {GainEdit | ClassEdit} */ (this.#node(EDITS, 1)); // those that EDITS names
+  }
+
+  /** @param {NodeTypes} types
+   * @param {number} depth
+   * @returns {unknown} */
+  #node(types, depth) {
+    const { at, token: name } = this.#ahead();
+    const fields = Object.hasOwn(types, name) ? types[name] : undefined;
+    if (!fields) {
+      const forms = Object.keys(types).map((type) => `${type}(...)`);
+      throw this.#unexpected(forms.join(" or "));
     }
     if (depth > MAX_DEPTH) {
       throw new SpecError(`at character ${at}: a z may be nested ${MAX_DEPTH} deep at most`);
@@ -269,48 +342,57 @@ class Reader {
     while (this.accept(",")) values.push(this.#value(depth));
     this.expect(")", "',' or ')'");
     try {
-      return build(name, types[name], values);
+      return build(name, fields, values);
     } catch (error) {
       if (error instanceof SpecError) error.message = `at character ${at}: ${error.message}`;
       throw error;
     }
   }
 
+  /** @param {number} depth */
   #value(depth) {
-    const nested = this.#tokens[this.#next + 1].token === "(";
-    return nested ? this.node(LATENTS, depth + 1) : this.word("a value");
+    const nested = this.#ahead(1).token === "(";
+    return nested ? this.latent(depth + 1) : this.word("a value");
   }
 
+  /** @param {string} expected */
   #unexpected(expected) {
-    const { at, token } = this.#tokens[this.#next];
+    const { at, token } = this.#ahead();
     const found = token ? shown([token]) : "the end of the text";
     return new SpecError(`at character ${at}: expected ${expected}, found ${found}`);
   }
 }
 
-/** A node from what stands between its brackets: words, and nodes already built. */
+/** A node from what stands between its brackets.
+ * @param {string} name
+ * @param {Fields} types
+ * @param {Argument[]} values */
 function build(name, types, values) {
   const fields = Object.entries(types);
   const split = Math.max(values.length - fields.length + 1, 0);
-  const found = fields[0][1].many ? [values.slice(0, split), ...values.slice(split)] : values;
+  const takesRest = fields[0]?.[1].many;
+  const found = takesRest ? [values.slice(0, split), ...values.slice(split)] : values;
   const required = fields.filter(([, field]) => !field.optional).length;
   if (within(required, found.length, fields.length) === null) {
     const form = `${name}(${Object.keys(types).join(",")})`;
     throw new SpecError(`expected the values of ${form}, found ${found.length}`);
   }
-  const node = { name };
-  fields.forEach(([part, field], i) => {
-    node[part] = i < found.length ? field.read(`${name}'s ${part}`, found[i]) : null;
+  const parts = fields.map(([part, field], i) => {
+    const argument = found[i];
+    return [part, argument === undefined ? null : field.read(`${name}'s ${part}`, argument)];
   });
+  const node = { name, ...Object.fromEntries(parts) };
   if (draws(node) > MAX_DRAWS) {
     throw new SpecError(`this ${name} is made of more than ${MAX_DRAWS} draws: use fewer`);
   }
   return node;
 }
 
+/** How many draws a node is made of.
+ * @param {object} node
+ * @returns {number} */
 function draws(node) {
-  const parts = Object.values(node)
-    .flat(2)
-    .filter((part) => part?.name);
-  return parts.reduce((sum, part) => sum + draws(part), 0) || 1;
+  let count = 0;
+  for (const part of Object.values(node).flat(2)) if (part?.name) count += draws(part);
+  return count || 1;
 }

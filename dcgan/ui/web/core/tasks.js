@@ -1,13 +1,24 @@
 // What takes seconds: how much of it is done, and a button that stops it, here and on the server
 // (dcgan/ui/serving/streaming.py).
 
+import { find } from "./dom.js";
+
 const SOON = 400; // ms: of what is done by then, nothing is shown
-const jobs = new Set(); // {words, done, stop}
-const rows = new Map(); // by words: the element that stands for all jobs of these words
+
+/** done: from 0 to 1; null while it waits for its turn.
+ * @typedef {{ words: string, done: number | null, stop: AbortController }} Job */
+
+/** @type {Set<Job>} */
+const jobs = new Set();
+/** What stands for all jobs of the same words, by these.
+ * @type {Map<string, { element: Element, bar: HTMLProgressElement }>} */
+const rows = new Map();
+/** @type {HTMLElement | null} */
 let place = null;
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  place = root.querySelector("[data-role=jobs]");
+  place = find(root, "[data-role=jobs]", HTMLElement);
   rows.clear();
   draw();
 }
@@ -20,11 +31,21 @@ export class Stopped extends Error {
 }
 
 /** The result of a request, `ask(signal)`, that is answered in lines; words: what is being done.
- * onSeen(seen): what there is to see on the way, if anything. */
+ * onSeen(seen): what there is to see on the way, if anything.
+ * @template T, [S=unknown]
+ * @param {string} words
+ * @param {(signal: AbortSignal) => Promise<Response>} ask
+ * @param {AbortSignal | null} signal
+ * @param {(seen: S) => void} onSeen
+ * @returns {Promise<T>} */
 export async function follow(words, ask, signal = null, onSeen = () => {}) {
   const stop = new AbortController();
+  /** @type {Job} */
   const job = { words, done: null, stop };
-  const soon = setTimeout(() => draw(jobs.add(job)), SOON);
+  const soon = setTimeout(() => {
+    jobs.add(job);
+    draw();
+  }, SOON);
   signal?.addEventListener("abort", () => stop.abort());
   try {
     const response = await ask(stop.signal);
@@ -45,14 +66,17 @@ export async function follow(words, ask, signal = null, onSeen = () => {}) {
   }
 }
 
+/** What each line of an answer says: the server's `Progress`, and at last a result.
+ * @param {Response} response */
 async function* lines(response) {
+  if (!response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     const found = (rest + value).split("\n");
-    rest = found.pop();
+    rest = found.pop() ?? "";
     for (const line of found) yield JSON.parse(line);
   }
 }
@@ -61,22 +85,24 @@ async function* lines(response) {
 function draw() {
   if (!place) return;
   const words = new Set([...jobs].map((job) => job.words));
-  for (const [known, element] of rows) {
+  for (const [known, { element }] of rows) {
     if (words.has(known)) continue;
     element.remove();
     rows.delete(known);
   }
   for (const said of words) {
-    if (!rows.has(said)) rows.set(said, row(said));
-    const bar = rows.get(said).querySelector("progress");
+    const { bar } = rows.get(said) ?? row(said, place);
     const done = Math.max(...of(said).map((job) => job.done ?? -1));
     if (done >= 0) bar.value = done;
   }
 }
 
+/** @param {string} words */
 const of = (words) => [...jobs].filter((job) => job.words === words);
 
-function row(words) {
+/** @param {string} words
+ * @param {HTMLElement} place */
+function row(words, place) {
   const element = document.createElement("div");
   const label = document.createElement("label");
   const bar = document.createElement("progress"); // without a value: waiting for its turn
@@ -89,5 +115,7 @@ function row(words) {
   });
   element.append(label, cancel);
   place.append(element);
-  return element;
+  const added = { element, bar };
+  rows.set(words, added);
+  return added;
 }

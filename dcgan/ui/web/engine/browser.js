@@ -1,19 +1,17 @@
 // Pictures that this browser draws by itself, in a worker (worker.js): the same functions as
 // the server has, but each with the model, as page.models describes it.
 
+import { context2d } from "../core/dom.js";
 import { withText } from "./png.js";
 
-const NEEDED = [
-  "name",
-  "weights",
-  "directions_hash",
-  "size",
-  "classes",
-  "z_size",
-  "prior",
-  "layers",
-  "output",
-];
+/** @import { Model, NetworkFacts, Picture, SheetPicture, WorkerReply, WorkerResult }
+ *   from "../core/types.d.ts" */
+
+/** How a request is made.
+ * @typedef {{ urgent?: boolean, signal?: AbortSignal | undefined }} Options */
+
+/** @typedef {{ resolve: (result: WorkerResult) => void, reject: (error: Error) => void }} Waiting */
+
 const SPEC_KEY = "dcgan"; // of the text in a PNG, as in images.py
 const GLOW = [10, 190, 255]; // as in forget.py
 const OPACITY = 0.85;
@@ -21,18 +19,22 @@ const OPACITY = 0.85;
 /** Why this browser can't draw: not the text's fault. */
 export class NoWay extends Error {}
 
-const asked = new Map(); // {resolve, reject}, by number
-const networks = new Map(); // what the worker is told of a model, by the model
+/** Who waits for an answer, by the request's number.
+ * @type {Map<number, Waiting>} */
+const asked = new Map();
 let next = 1;
+/** @type {Worker | null} */
 let worker = null;
 
-/** {pixels, norm} of a text, or {maps} of a layer; urgent ones come first. */
-function ask(text, model, { layer = 0, urgent = false, signal = null } = {}) {
+/** {pixels, norm} of a text, or {maps} of a layer; urgent ones come first.
+ * @param {string} text
+ * @param {Model} model
+ * @param {Options & { layer?: number }} options
+ * @returns {Promise<WorkerResult>} */
+function ask(text, model, { layer = 0, urgent = false, signal } = {}) {
   signal?.throwIfAborted();
   worker ??= start();
-  if (!networks.has(model)) {
-    networks.set(model, Object.fromEntries(NEEDED.map((key) => [key, model[key]])));
-  }
+  const sendTo = worker;
   const id = next++;
   return new Promise((resolve, reject) => {
     asked.set(id, { resolve, reject });
@@ -41,18 +43,28 @@ function ask(text, model, { layer = 0, urgent = false, signal = null } = {}) {
       worker?.postMessage({ stop: id });
       reject(signal.reason);
     });
-    worker.postMessage({ id, text, network: networks.get(model), layer, urgent });
+    sendTo.postMessage({ id, text, network: factsFor(model), layer, urgent });
   });
+}
+
+/** What the worker needs to know of a model.
+ * @param {Model} model
+ * @returns {NetworkFacts} */
+function factsFor(model) {
+  const { name, weights, directions_hash, size, classes, z_size, prior, layers, output } = model;
+  return { name, weights, directions_hash, size, classes, z_size, prior, layers, output };
 }
 
 function start() {
   const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-  started.addEventListener("message", ({ data: { id, refused, failed, ...answer } }) => {
-    const { resolve, reject } = asked.get(id) ?? {};
+  started.addEventListener("message", ({ data }) => {
+    /** @type {WorkerReply} */
+    const { id, ...answer } = data;
+    const waiting = asked.get(id);
     asked.delete(id);
-    if (refused) reject?.(new Error(`${refused[0].toUpperCase()}${refused.slice(1)}.`));
-    else if (failed) reject?.(new NoWay(failed));
-    else resolve?.(answer);
+    if ("refused" in answer) waiting?.reject(new Error(sentence(answer.refused)));
+    else if ("failed" in answer) waiting?.reject(new NoWay(answer.failed));
+    else waiting?.resolve(answer);
   });
   started.addEventListener("error", (event) => {
     event.preventDefault(); // whoever asked is told, and goes another way
@@ -60,6 +72,9 @@ function start() {
   });
   return started;
 }
+
+/** @param {string} text of a SpecError */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /** Lets go of the worker and of what it holds; the next picture starts another. */
 export function close() {
@@ -69,31 +84,63 @@ export function close() {
   asked.clear();
 }
 
-/** {image, norm} of one picture. */
+/** {image, norm} of one picture.
+ * @param {string} spec
+ * @param {Model} model
+ * @param {Options} [options]
+ * @returns {Promise<Picture>} */
 export async function picture(spec, model, options) {
-  const { pixels, norm } = await ask(spec, model, options);
-  return { image: new ImageData(pixels, model.size), norm };
+  const found = await ask(spec, model, options);
+  if ("maps" in found) throw new NoWay("The worker has answered with maps for a picture.");
+  return { image: new ImageData(found.pixels, model.size), norm: found.norm };
 }
 
-/** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */
+/** A layer's feature maps of one picture, (C, H, W) in a row.
+ * @param {string} spec
+ * @param {Model} model
+ * @param {number} layer
+ * @param {AbortSignal} [signal] */
+async function mapsOf(spec, model, layer, signal) {
+  const found = await ask(spec, model, { layer, signal });
+  if ("pixels" in found) throw new NoWay("The worker has answered with a picture for maps.");
+  return found.maps;
+}
+
+/** {blob, mean, largest}: many pictures in one, and the steps between neighbours.
+ * @param {string[]} specs
+ * @param {number} columns
+ * @param {Model} model
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SheetPicture>} */
 export async function sheet(specs, columns, model, signal) {
   const each = specs.map((spec) => picture(spec, model, { signal }));
   const images = (await Promise.all(each)).map(({ image }) => image);
   return { blob: await joined(images, columns), ...steps(images) };
 }
 
-/** A PNG of one picture, with its text inside. */
+/** A PNG of one picture, with its text inside.
+ * @param {string} spec
+ * @param {Model} model */
 export async function file(spec, model) {
   const { image } = await picture(spec, model);
   return withText(await joined([image], 1), SPEC_KEY, spec);
 }
 
-/** A transparent picture of where a map is active, over a sheet of pictures. */
+/** A transparent picture of where a map is active, over a sheet of pictures.
+ * @param {string[]} specs
+ * @param {number} columns
+ * @param {number} layer
+ * @param {number} map
+ * @param {Model} model
+ * @param {AbortSignal} [signal] */
 export async function activation(specs, columns, layer, map, model, signal) {
-  const [, height, width] = model.layers[layer - 1];
+  const shape = model.layers[layer - 1];
+  if (!shape)
+    throw new Error(`${model.name} has layers 1 to ${model.layers.length}, not ${layer}.`);
+  const [, height, width] = shape;
   const cells = height * width;
-  const each = specs.map((spec) => ask(spec, model, { layer, signal }));
-  const active = (await Promise.all(each)).map(({ maps }) =>
+  const each = specs.map((spec) => mapsOf(spec, model, layer, signal));
+  const active = (await Promise.all(each)).map((maps) =>
     maps.subarray(map * cells, (map + 1) * cells),
   );
   const most = Math.max(1e-6, ...active.map((values) => Math.max(...values)));
@@ -107,25 +154,29 @@ export async function activation(specs, columns, layer, map, model, signal) {
   return joined(images, columns);
 }
 
-/** ImageData of one size, row by row, as a PNG. */
+/** ImageData of one size, row by row, as a PNG.
+ * @param {ImageData[]} images
+ * @param {number} columns */
 function joined(images, columns) {
-  const [{ width, height }] = images;
+  const [first] = images;
+  if (!first) throw new Error("There are no pictures to put into one.");
+  const { width, height } = first;
   const across = Math.min(columns, images.length);
   const canvas = new OffscreenCanvas(across * width, Math.ceil(images.length / across) * height);
-  const context = canvas.getContext("2d");
+  const context = context2d(canvas);
   images.forEach((image, index) => {
     context.putImageData(image, (index % across) * width, Math.floor(index / across) * height);
   });
   return canvas.convertToBlob();
 }
 
-/** Mean and largest difference between neighbours, as `steps` in server.py. */
+/** Mean and largest difference between neighbours, as `steps` in server.py.
+ * @param {ImageData[]} images */
 function steps(images) {
   const sizes = images.slice(1).map(({ data }, index) => {
-    const before = images[index].data;
-    let squares = 0;
-    for (let i = 0; i < data.length; i++) squares += (data[i] - before[i]) ** 2; // of alpha: 0
-    return Math.sqrt(squares / (0.75 * data.length));
+    const before = images[index]?.data ?? data;
+    const squares = data.reduce((sum, value, i) => sum + (value - (before[i] ?? value)) ** 2, 0);
+    return Math.sqrt(squares / (0.75 * data.length)); // of alpha: 0
   });
   const mean = sizes.reduce((sum, size) => sum + size, 0) / Math.max(sizes.length, 1);
   return { mean, largest: Math.max(0, ...sizes) };

@@ -4,12 +4,19 @@
 // enough, draws what is dragged. Many pictures at once stay with the server, which is quicker at
 // them, unless it can't. "browser": the browser draws all, as soon as it is ready. "server": never.
 
+import { Busy, Unavailable } from "../core/errors.js";
 import { parts } from "../core/spec.js";
 import { read, write } from "../core/store.js";
 import * as browser from "./browser.js";
 import * as server from "./server.js";
 
 export * from "./server.js";
+
+/** @import { Model, Picture, SheetPicture } from "../core/types.d.ts" */
+
+/** What is known of how this browser draws a model: how many pictures of it were dragged, and in how
+ * many ms one is drawn.
+ * @typedef {{ moves: number, state?: string, time?: number }} Trial */
 
 const WAYS = ["auto", "browser", "server"];
 const WAY = "dcgan.drawing";
@@ -22,21 +29,28 @@ const READY = "ready";
 const SLOWER = "slower"; // than the server
 
 let way = server.ALONE ? "browser" : (WAYS.find((known) => known === read(WAY, null)) ?? WAYS[0]);
-let reading = null; // promise of the models
-let described = new Map(); // these and their stages, by name
-let trials = new Map(); // {moves, state, time}, by the weights' hash
+/** @type {Promise<Model[]> | null} */
+let reading = null;
+/** Models and their stages, by name.
+ * @type {Map<string, Model>} */
+let described = new Map();
+/** By the weights' hash.
+ * @type {Map<string, Trial>} */
+let trials = new Map();
 let hopeless = false; // onnxruntime-web can't be had, or does not run here
 
 /** "change": it may be somebody else now who draws. */
 export const drawer = new EventTarget();
 const tell = () => drawer.dispatchEvent(new Event("change"));
 
-/** {way, here, time}: whether pictures of a model are drawn here, and in how many ms. */
+/** {way, here, time}: whether pictures of a model are drawn here, and in how many ms.
+ * @param {Model} model */
 export function drawing(model) {
   const { state, time } = trials.get(model.weights) ?? {};
   return { way, here: state === READY, time };
 }
 
+/** @param {string} chosen one of WAYS */
 export function draw(chosen) {
   way = chosen;
   write(WAY, way);
@@ -46,7 +60,7 @@ export function draw(chosen) {
   tell();
 }
 
-/** The models that there are, see `describe` in catalogue.py. */
+/** The models that there are, see `describe_models` in dcgan/site/manifest.py. */
 export async function models() {
   reading = server.models();
   const found = await reading;
@@ -55,6 +69,8 @@ export async function models() {
   return found;
 }
 
+/** The model of a text; undefined where only the server can say what is wrong with its name.
+ * @param {string} spec */
 function modelOf(spec) {
   const { model: name } = parts(spec);
   const model = described.get(name);
@@ -62,25 +78,46 @@ function modelOf(spec) {
   return model;
 }
 
-/** Reads the generator and draws a few pictures, so that the next ones come at once. */
+/** The same, for what only this browser can do.
+ * @param {string} spec */
+function knownModelOf(spec) {
+  const model = modelOf(spec);
+  if (!model) throw new Error(`There is no model called ${parts(spec).model} on this page.`);
+  return model;
+}
+
+/** @param {Model} model */
+function trialOf(model) {
+  const trial = trials.get(model.weights) ?? { moves: 0 };
+  trials.set(model.weights, trial);
+  return trial;
+}
+
+/** Reads the generator and draws a few pictures, so that the next ones come at once.
+ * @param {string} spec
+ * @param {Model} model
+ * @param {Trial} trial */
 async function prepare(spec, model, trial) {
   trial.state = LOADING;
   try {
     await browser.picture(spec, model);
-    trial.time = Infinity;
-    for (let i = 0; i < FEW || (i < TRIALS && way === "auto" && trial.time > SLOW); i++) {
+    let time = Infinity;
+    for (let i = 0; i < FEW || (i < TRIALS && way === "auto" && time > SLOW); i++) {
       const start = performance.now();
       await browser.picture(spec, model);
-      trial.time = Math.min(trial.time, performance.now() - start);
+      time = Math.min(time, performance.now() - start);
+      trial.time = time;
     }
-    trial.state = way === "auto" && trial.time > SLOW ? SLOWER : READY;
+    trial.state = way === "auto" && time > SLOW ? SLOWER : READY;
   } catch (error) {
     giveUp(error, model);
   }
   tell();
 }
 
-/** What is wrong with a text is said by whoever is asked next; anything else ends drawing here. */
+/** What is wrong with a text is said by whoever is asked next; anything else ends drawing here.
+ * @param {unknown} error
+ * @param {Model} model */
 function giveUp(error, model) {
   trials.delete(model.weights);
   if (!(error instanceof browser.NoWay)) return;
@@ -89,22 +126,27 @@ function giveUp(error, model) {
   tell();
 }
 
+/** @param {Model} model */
 function isReady(model) {
-  return server.ALONE || trials.get(model?.weights)?.state === READY;
+  return server.ALONE || trials.get(model.weights)?.state === READY;
 }
 
-/** A finger is on a slider: is this browser to draw for it? */
+/** A finger is on a slider: is this browser to draw for it?
+ * @param {string} spec
+ * @param {Model} model */
 function follows(spec, model) {
   if (isReady(model)) return true;
-  if (!model || way === "server" || hopeless) return false;
-  if (!trials.has(model.weights)) trials.set(model.weights, { moves: 0 });
-  const trial = trials.get(model.weights);
+  if (way === "server" || hopeless) return false;
+  const trial = trialOf(model);
   trial.moves += 1;
   if (!trial.state && (way === "browser" || trial.moves > MOVES)) prepare(spec, model, trial);
   return false;
 }
 
-/** What the browser draws; null where it turns out that it can't. */
+/** What the browser draws; null where it turns out that it can't.
+ * @template T
+ * @param {Model} model
+ * @param {Promise<T>} drawn */
 async function tryHere(model, drawn) {
   try {
     return await drawn;
@@ -115,69 +157,85 @@ async function tryHere(model, drawn) {
   }
 }
 
-/** Has what draws the pictures of a text's model here, for a time without a connection. */
+/** Has what draws the pictures of a text's model here, for a time without a connection.
+ * @param {string} spec */
 export async function getReady(spec) {
   const model = modelOf(spec);
   if (!model || way === "server" || hopeless || isReady(model)) return;
-  if (!trials.has(model.weights)) trials.set(model.weights, { moves: 0 });
-  const trial = trials.get(model.weights);
+  const trial = trialOf(model);
   if (!trial.state) await prepare(spec, model, trial);
 }
 
-/** {image, norm} of one picture, for somebody who is waiting for it. */
+/** {image, norm} of one picture, for somebody who is waiting for it.
+ * @param {string} spec
+ * @returns {Promise<Picture>} */
 export async function picture(spec) {
   const model = modelOf(spec);
+  if (!model) return server.picture(spec);
   const here = () => tryHere(model, browser.picture(spec, model, { urgent: true }));
   const found = follows(spec, model) && (await here());
   if (found) return found;
   try {
     return await server.picture(spec);
   } catch (error) {
-    const trial = error instanceof server.Unavailable && trials.get(model?.weights);
+    const trial = error instanceof Unavailable && trials.get(model.weights);
     if (!trial) throw error;
     trial.moves = MOVES; // a crowd, or no connection: time to draw here
-    const instead = trial.state === SLOWER && !error.wait && (await here());
+    const instead = trial.state === SLOWER && !(error instanceof Busy) && (await here());
     if (instead) return instead;
     throw error;
   }
 }
 
-/** {blob, mean, largest}: many pictures in one, and the steps between neighbours. */
+/** {blob, mean, largest}: many pictures in one, and the steps between neighbours.
+ * @param {string[]} specs
+ * @param {number} columns
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SheetPicture>} */
 export async function sheet(specs, columns, signal) {
-  const model = modelOf(specs[0]);
+  const model = specs[0] === undefined ? undefined : modelOf(specs[0]);
+  if (!model) return server.sheet(specs, columns, signal);
   const here = () => tryHere(model, browser.sheet(specs, columns, model, signal));
   const found = way === "browser" && isReady(model) && (await here());
   if (found) return found;
   try {
     return await server.sheet(specs, columns, signal);
   } catch (error) {
-    const instead = error instanceof server.Unavailable && isReady(model) && (await here());
+    const instead = error instanceof Unavailable && isReady(model) && (await here());
     if (instead) return instead;
     throw error;
   }
 }
 
-/** A PNG of one picture, with its text inside. */
+/** A PNG of one picture, with its text inside.
+ * @param {string} spec */
 export async function file(spec) {
-  return browser.file(spec, modelOf(spec));
+  return browser.file(spec, knownModelOf(spec));
 }
 
-/** Puts the picture of a text into an <img>, unless it is to show another by then. */
+/** Puts the picture of a text into an <img>, unless it is to show another by then.
+ * @param {HTMLImageElement} image
+ * @param {string} spec */
 export async function fill(image, spec) {
   image.dataset.text = spec;
   if (server.ALONE) await reading; // the shelf is filled before anything else
   const model = modelOf(spec);
-  const found =
-    way === "browser" && isReady(model) && (await tryHere(model, browser.file(spec, model)));
+  const here = model && way === "browser" && isReady(model);
+  const found = here && (await tryHere(model, browser.file(spec, model)));
   if (image.dataset.text !== spec) return;
   const url = found ? URL.createObjectURL(found) : server.address(spec);
   if (found) image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
   image.src = url;
 }
 
-/** A transparent picture of where a map is active, over a sheet of these pictures. */
+/** A transparent picture of where a map is active, over a sheet of these pictures.
+ * @param {string[]} specs
+ * @param {number} columns
+ * @param {number} layer
+ * @param {number} map
+ * @param {AbortSignal} [signal] */
 export function activation(specs, columns, layer, map, signal) {
   return server.ALONE
-    ? browser.activation(specs, columns, layer, map, modelOf(specs[0]), signal)
+    ? browser.activation(specs, columns, layer, map, knownModelOf(specs[0] ?? ""), signal)
     : server.activation(specs, columns, layer, map, signal);
 }

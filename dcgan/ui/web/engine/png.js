@@ -2,7 +2,10 @@
 
 const AFTER_HEADER = 33; // the signature and IHDR
 
-/** A PNG with a text under a key, both Latin-1. */
+/** A PNG with a text under a key, both Latin-1.
+ * @param {Blob} png
+ * @param {string} key
+ * @param {string} text */
 export async function withText(png, key, text) {
   const body = new TextEncoder().encode(`tEXt${key}\0${text}`);
   const chunk = new Uint8Array(body.length + 8);
@@ -15,7 +18,8 @@ export async function withText(png, key, text) {
   return new Blob(parts, { type: "image/png" });
 }
 
-/** CRC-32 as PNG has it. */
+/** CRC-32 as PNG has it.
+ * @param {Uint8Array} bytes */
 function crc(bytes) {
   let rest = 0xffffffff;
   for (const byte of bytes) {

@@ -1,44 +1,56 @@
 // Where there is no server: files beside the page (dcgan/site.py). The map of imports in site.html
 // puts this in the place of server.js; what is drawn is rendered by browser.js.
 
+import { Unavailable } from "../core/errors.js";
 import { parts } from "../core/spec.js";
 
 export const ALONE = true;
 
-/** There is nobody to ask. */
-export class Unavailable extends Error {
-  constructor() {
-    super("This is done by the page with its server; here there is none.");
-  }
-}
+/** @import { BoxedPicture, BoxSet, Model, Network, TopActivations, UnitFit } from "../core/types.d.ts" */
 
+/** Why there is nobody to ask. */
+const noServer = () =>
+  new Unavailable("This is done by the page with its server; here there is none.");
+
+/** @param {string} path */
 const at = (path) => new URL(`../../${path}`, import.meta.url);
-const found = new Map(); // promises of what a file holds, by its path
+/** What files hold, by their paths.
+ * @type {Map<string, Promise<unknown>>} */
+const found = new Map();
 
+/** @param {string} path
+ * @returns {Promise<unknown>} */
 async function read(path) {
   const response = await fetch(at(path)).catch(() => null);
   if (response?.ok) return response.json();
   throw new Error("Part of this site can't be reached; try again when there is a connection.");
 }
 
+/** What a file holds, fetched once.
+ * @template T
+ * @param {string} path of a file that the site writes with what T has
+ * @returns {Promise<T>} */
 function kept(path) {
-  if (!found.has(path)) {
-    found.set(path, read(path));
-    found.get(path).catch(() => found.delete(path));
-  }
-  return found.get(path);
+  const content = found.get(path) ?? read(path);
+  found.set(path, content);
+  content.catch(() => found.delete(path));
+  return /** @type {Promise<T>} */ (content);
 }
 
-/** The models that there are, see `describe` in catalogue.py. */
+/** The models that there are, see `describe_models` in dcgan/site/manifest.py.
+ * @type {() => Promise<Model[]>} */
 export const models = () => kept("models.json");
 
-/** The file that an experiment kept of its figures, or null where none did. */
+/** The file that an experiment kept of its figures, or null where none did.
+ * @param {string} name */
 export async function results(name) {
+  /** @type {Record<string, unknown>} */
   const all = await kept("results.json");
   return all[name] ?? null;
 }
 
-/** A link to a picture: there is no file of it. */
+/** A link to a picture: there is no file of it.
+ * @param {string} spec */
 export function address(spec) {
   return new URL(`?spec=${spec}`, location.origin + location.pathname).href;
 }
@@ -47,34 +59,47 @@ export function address(spec) {
 export const expect = () => {};
 
 const unavailable = async () => {
-  throw new Unavailable();
+  throw noServer();
 };
 
 export { unavailable as picture, unavailable as sheet, unavailable as film, unavailable as packed };
 
 // --- Forget: what comes with the models
 
-/** The weights of a model, by its name. */
+/** The weights of a model, by its name.
+ * @param {string} model */
 async function weightsOf(model) {
-  return (await models()).find(({ name }) => name === model).weights;
+  const known = (await models()).find(({ name }) => name === model);
+  if (!known) throw new Error(`There is no model called ${model} on this page.`);
+  return known.weights;
 }
 
-/** {boxes, units: {layer: fit}} of the sets that come with a network, by their names. */
+/** {boxes, units: {layer: fit}} of the sets that come with a network, by their names.
+ * @type {(weights: string) => Promise<Record<string, { boxes: BoxSet, units: Record<number, UnitFit> }>>} */
 const sets = (weights) => kept(`boxes/${weights}.json`);
 
-/** A set of boxes that comes with a model. */
+/** A set of boxes that comes with a model.
+ * @param {string} model
+ * @param {string} set */
 export async function shippedBoxes(model, set) {
-  return (await sets(await weightsOf(model)))[set].boxes;
+  const known = (await sets(await weightsOf(model)))[set];
+  if (!known) throw new Error(`There is no set of boxes called ${set} for ${model} on this page.`);
+  return known.boxes;
 }
 
 export const checkBoxes = unavailable;
 
-/** The fit of a set whose boxes are those that come with the model. */
+/** The fit of a set whose boxes are those that come with the model.
+ * @param {BoxSet} set
+ * @returns {Promise<UnitFit>} */
 export async function fitUnits({ name, layer, pictures }) {
-  const known = (await sets(parts(pictures[0].spec).weights))[name];
+  const [first] = pictures;
+  const known = first && (await sets(parts(first.spec).weights))[name];
+  /** @param {BoxedPicture[]} all */
   const drawn = (all) => JSON.stringify(all.filter(({ boxes }) => boxes.length));
   if (known && drawn(known.boxes.pictures) === drawn(pictures)) {
-    if (known.units[layer]) return known.units[layer];
+    const fit = known.units[layer];
+    if (fit) return fit;
     throw new Error("The boxes are too small for the cells of this layer; choose another one.");
   }
   throw new Error(
@@ -83,8 +108,16 @@ export async function fitUnits({ name, layer, pictures }) {
   );
 }
 
-/** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where. */
+/** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where.
+ * @param {string} model
+ * @param {Network} network
+ * @param {number} layer
+ * @returns {Promise<TopActivations>} */
 export async function exciting(model, network, layer) {
-  if (network !== "generator") throw new Unavailable();
-  return (await kept(`exciting/${await weightsOf(model)}.json`))[layer - 1];
+  if (network !== "generator") throw noServer();
+  /** @type {TopActivations[]} */
+  const layers = await kept(`exciting/${await weightsOf(model)}.json`);
+  const found = layers[layer - 1];
+  if (!found) throw new Error(`${model} has layers 1 to ${layers.length}, not ${layer}.`);
+  return found;
 }

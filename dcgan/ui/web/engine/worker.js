@@ -4,22 +4,38 @@
 // somebody drags, come first. Asked {stop: id}: no longer wanted. Answers {id, pixels, norm}: RGBA;
 // {id, maps}: (C, H, W) in a row; {id, refused: sentence}: a text; {id, failed: sentence}: no way here.
 
+import { message } from "../core/errors.js";
 import { evaluate, gains } from "../core/latent.js";
 import { parse, SpecError } from "../core/parse.js";
 
+/** @import { InferenceSession, Tensor } from "onnxruntime-web"
+ * @import { Backend, Directions, NetworkFacts, RuntimeFacts, WorkerRequest, WorkerResult }
+ *   from "../core/types.d.ts" */
+
+/** @typedef {typeof import("onnxruntime-web")} Ort */
+/** @typedef {{ session: InferenceSession, directions: Directions }} Opened */
+
+const scope = /** @type {DedicatedWorkerGlobalScope} */ (self); // browser.js starts no other kind
+
 const SESSIONS = 4; // generators kept, the least recently used goes first
+/** @param {string} path */
 const address = (path) => new URL(`../../${path}`, import.meta.url);
-const opened = new Map(); // promises of {session, directions}, by the weights' hash
+/** By the weights' hash.
+ * @type {Map<string, Promise<Opened>>} */
+const opened = new Map();
+/** @type {{ urgent: WorkerRequest[], patient: WorkerRequest[] }} */
 const waiting = { urgent: [], patient: [] };
 let working = false;
-let runtime = null; // promise of {ort, backend}
+/** @type {Promise<{ ort: Ort, backend: Backend }> | null} */
+let runtime = null;
 
-/** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers. */
+/** WebGPU where there is a real one; WASM, on one thread, needs nothing of the page's headers.
+ * @type {Promise<Backend>} */
 const suited = Promise.resolve(navigator.gpu?.requestAdapter())
   .catch(() => null)
   .then((gpu) => (gpu && !gpu.info?.isFallbackAdapter ? "webgpu" : "wasm"));
 
-self.addEventListener("message", ({ data }) => {
+scope.addEventListener("message", ({ data }) => {
   if ("stop" in data) {
     for (const queue of Object.values(waiting)) {
       const at = queue.findIndex(({ id }) => id === data.stop);
@@ -38,10 +54,11 @@ async function work() {
     if (!asked) break;
     try {
       const answer = await draw(asked);
-      self.postMessage({ id: asked.id, ...answer }, [(answer.pixels ?? answer.maps).buffer]);
+      const content = "pixels" in answer ? answer.pixels : answer.maps;
+      scope.postMessage({ id: asked.id, ...answer }, [content.buffer]);
     } catch (error) {
       const kind = error instanceof SpecError ? "refused" : "failed";
-      self.postMessage({ id: asked.id, [kind]: error.message });
+      scope.postMessage({ id: asked.id, [kind]: message(error) });
     }
     await breath(); // what has come in the meantime may be urgent
   }
@@ -55,13 +72,17 @@ const breath = () =>
     port2.postMessage(null);
   });
 
+/** @param {WorkerRequest} asked
+ * @returns {Promise<WorkerResult>} */
 async function draw({ text, network, layer }) {
   const spec = checked(text, network);
   const [{ ort }, { session, directions }] = await Promise.all([ready(), open(network)]);
   const z = evaluate(spec.z, { size: network.z_size, prior: network.prior, directions });
+  /** @type {(values: Float32Array, shape: number[]) => Tensor} */
   const tensor = (values, shape) => new ort.Tensor("float32", values, [1, ...shape]);
+  /** @type {Record<string, Tensor>} */
   const feeds = { z: tensor(Float32Array.from(z), [z.length]) };
-  if (network.classes) {
+  if (spec.label !== null) {
     const classes = new Float32Array(network.classes);
     classes[spec.label] = 1;
     feeds.classes = tensor(classes, [classes.length]);
@@ -75,31 +96,39 @@ async function draw({ text, network, layer }) {
   });
   const output = layer ? `layer_${layer}` : "pictures";
   const { [output]: found } = await session.run(feeds, [output]);
-  const values = await found.getData();
+  const values = await found?.getData();
+  if (!(values instanceof Float32Array)) throw new Error(`This network has no output ${output}.`);
   if (layer) return { maps: values.slice() };
   return { pixels: rgba(values, network), norm: Math.hypot(...z) };
 }
 
-/** (C, H, W) in the network's range -> RGBA, as images.to_uint8; grey ones get three channels. */
+/** (C, H, W) in the network's range -> RGBA, as images.to_uint8; grey ones get three channels.
+ * @param {Float32Array} values
+ * @param {NetworkFacts} network */
 function rgba(values, { size, output }) {
   const cells = size * size;
   const grey = values.length === cells;
-  const [factor, offset] = output === "tanh" ? [127.5, 127.5] : [255, 0];
+  const { factor, offset } =
+    output === "tanh" ? { factor: 127.5, offset: 127.5 } : { factor: 255, offset: 0 };
   const pixels = new Uint8ClampedArray(4 * cells).fill(255);
   for (let channel = 0; channel < 3; channel++) {
     const from = grey ? 0 : channel * cells;
-    for (let i = 0; i < cells; i++) pixels[4 * i + channel] = values[from + i] * factor + offset;
+    for (let i = 0; i < cells; i++) {
+      pixels[4 * i + channel] = (values[from + i] ?? 0) * factor + offset;
+    }
   }
   return pixels;
 }
 
-/** The tree of a text, refused as by read_spec in server.py and Model.check in engine.py. */
+/** The tree of a text, refused as by read_spec in server.py and Model.check in engine.py.
+ * @param {string} text
+ * @param {NetworkFacts} network */
 function checked(text, { name, weights, classes }) {
   let spec;
   try {
     spec = parse(text);
   } catch (error) {
-    throw new SpecError(`this is not the text of a picture: ${error.message}`);
+    throw new SpecError(`this is not the text of a picture: ${message(error)}`);
   }
   if (spec.weights !== weights) {
     throw new SpecError(
@@ -115,12 +144,13 @@ function checked(text, { name, weights, classes }) {
         : `${name} has no classes: leave out class(...)`,
     );
   }
-  if (spec.label >= classes && classes) {
+  if (spec.label !== null && spec.label >= classes) {
     throw new SpecError(`${name} has classes 0 to ${classes - 1}, not ${spec.label}`);
   }
   return spec;
 }
 
+/** @param {NetworkFacts} network */
 function open(network) {
   const { weights } = network;
   const found = opened.get(weights) ?? read(network);
@@ -128,13 +158,16 @@ function open(network) {
   opened.set(weights, found);
   found.catch(() => opened.delete(weights));
   for (const oldest of [...opened.keys()].slice(0, -SESSIONS)) {
-    opened.get(oldest).then(({ session }) => session.release());
+    opened.get(oldest)?.then(({ session }) => session.release());
     opened.delete(oldest);
   }
   return found;
 }
 
+/** @param {NetworkFacts} network
+ * @returns {Promise<Opened>} */
 async function read({ weights, directions_hash: table }) {
+  /** @param {string} file */
   const bytes = async (file) => {
     const response = await fetched(address(`generators/${weights}.${file}`));
     return new Uint8Array(await response.arrayBuffer());
@@ -145,6 +178,7 @@ async function read({ weights, directions_hash: table }) {
     bytes("tensors"),
     fetched(address(`directions/${table}.json`)).then((response) => response.json()),
   ]);
+  /** @type {InferenceSession.SessionOptions} */
   const options = {
     executionProviders: [backend],
     graphOptimizationLevel: "all",
@@ -157,13 +191,17 @@ async function read({ weights, directions_hash: table }) {
 function ready() {
   if (!runtime) {
     runtime = start();
-    runtime.catch(() => (runtime = null)); // and tried again for the next picture
+    runtime.catch(() => {
+      runtime = null;
+    }); // and tried again for the next picture
   }
   return runtime;
 }
 
-/** WASM also where WebGPU can't be had after all: the graph for that is good for both. */
+/** WASM also where WebGPU can't be had after all: the graph for that is good for both.
+ * @returns {Promise<{ ort: Ort, backend: Backend }>} */
 async function start() {
+  /** @type {RuntimeFacts} */
   const facts = await fetched(new URL("onnxruntime.json", import.meta.url)).then((r) => r.json());
   const backend = await suited;
   try {
@@ -174,12 +212,16 @@ async function start() {
   }
 }
 
+/** @param {RuntimeFacts} facts
+ * @param {Backend} backend
+ * @returns {Promise<Ort>} */
 async function load({ version, cdn, backends, integrity }, backend) {
-  const sources = [address(`runtime/${version}/`), cdn].filter(Boolean);
+  const sources = [address(`runtime/${version}/`), ...(cdn ? [cdn] : [])];
+  /** @param {string} file */
   const bytes = async (file) => {
     for (const source of sources) {
       // a hash does not cover import(): what is imported below is what was checked here
-      const found = fetched(new URL(file, source), { integrity: integrity[file] });
+      const found = fetched(new URL(file, source), { integrity: integrity[file] ?? "" });
       const content = await found.then(unpacked).catch(() => null);
       if (content) return content;
     }
@@ -195,7 +237,8 @@ async function load({ version, cdn, backends, integrity }, backend) {
   return ort;
 }
 
-/** What a static site keeps as gzip, for servers that do not compress and to be kept small. */
+/** What a static site keeps as gzip, for servers that do not compress and to be kept small.
+ * @param {Response} response */
 async function unpacked(response) {
   const content = await response.arrayBuffer();
   const [first, second] = new Uint8Array(content, 0, 2);
@@ -204,6 +247,8 @@ async function unpacked(response) {
   return new Response(whole).arrayBuffer();
 }
 
+/** @param {URL} url
+ * @param {RequestInit} [options] */
 async function fetched(url, options) {
   const response = await fetch(url, options).catch(() => null);
   if (!response) throw new Error("What draws this has to be fetched, and there is no connection.");

@@ -5,32 +5,37 @@
 // and with every new version. What is large and never changes, networks and onnxruntime-web, is kept
 // as it is used: a phone should not fetch 100 MB that nobody looks at.
 
-const at = (path) => new URL(path, self.location).href;
+const scope = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+
+/** @param {string} path */
+const at = (path) => new URL(path, scope.location.href).href;
 const HOME = at("./");
 const OURS = `dcgan ${HOME} `; // other sites of this origin have caches, too
 const PAGE = OURS + SITE.version;
 const FOREVER = `${OURS}forever`;
 const pageFiles = new Set(SITE.page.map(at));
 const foreverFiles = new Set(SITE.forever.map(at));
-const writing = new Set(); // promises
+/** What is being kept at the moment.
+ * @type {Set<Promise<void>>} */
+const writing = new Set();
 
-self.addEventListener("install", (event) => {
+scope.addEventListener("install", (event) => {
   // at a first visit nothing is kept yet, and nothing is to be waited for
-  const ready = self.registration.active ? keepPage() : Promise.resolve();
-  event.waitUntil(ready.then(() => self.skipWaiting()));
+  const ready = scope.registration.active ? keepPage() : Promise.resolve();
+  event.waitUntil(ready.then(() => scope.skipWaiting()));
 });
 
-self.addEventListener("activate", (event) => {
-  event.waitUntil(tidy().then(() => self.clients.claim()));
+scope.addEventListener("activate", (event) => {
+  event.waitUntil(tidy().then(() => scope.clients.claim()));
 });
 
 /** "keep": the page asks for all of its files to be kept, and is told when they are. */
-self.addEventListener("message", (event) => {
+scope.addEventListener("message", (event) => {
   const all = keepPage().then(() => Promise.all(writing));
-  event.waitUntil(all.then(() => event.ports[0].postMessage("kept")));
+  event.waitUntil(all.then(() => event.ports[0]?.postMessage("kept")));
 });
 
-self.addEventListener("fetch", (event) => {
+scope.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET") return;
   const url = new URL(request.url);
@@ -40,7 +45,10 @@ self.addEventListener("fetch", (event) => {
   else if (foreverFiles.has(path)) event.respondWith(kept(FOREVER, path, event));
 });
 
-/** What is kept, or what comes from the server, which is then kept. */
+/** What is kept, or what comes from the server, which is then kept.
+ * @param {string} name
+ * @param {string} path
+ * @param {FetchEvent} event */
 async function kept(name, path, event) {
   const cache = await caches.open(name);
   const found = await cache.match(path, { ignoreVary: true });
@@ -50,7 +58,10 @@ async function kept(name, path, event) {
   return response;
 }
 
-/** A browser that refuses, because there is no room, has a page all the same. */
+/** A browser that refuses, because there is no room, has a page all the same.
+ * @param {Cache} cache
+ * @param {string} path
+ * @param {Response} response */
 function write(cache, path, response) {
   const done = whole(response)
     .then((plain) => cache.put(path, plain))
@@ -59,7 +70,8 @@ function write(cache, path, response) {
   return done.finally(() => writing.delete(done));
 }
 
-/** A page can't be answered with what a server has redirected. */
+/** A page can't be answered with what a server has redirected.
+ * @param {Response} response */
 async function whole(response) {
   if (!response.redirected) return response;
   return new Response(await response.blob(), { headers: response.headers });

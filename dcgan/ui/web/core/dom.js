@@ -1,0 +1,31 @@
+// Elements of the page's parts.
+
+/** The first element under `root` that a selector names. Throws an Error where there is none, or one
+ * of another kind: then the part's HTML and its module are not of one version.
+ * @template {Element} T
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {new () => T} kind
+ * @returns {T} */
+export function find(root, selector, kind) {
+  const found = root.querySelector(selector);
+  if (found instanceof kind) return found;
+  const there = found ? `is a ${found.constructor.name}` : "is missing";
+  throw new Error(`${selector} ${there} where this page needs a ${kind.name}: reload the page.`);
+}
+
+/** What draws on a canvas. Throws an Error in a browser that has no room for one more.
+ * @overload
+ * @param {HTMLCanvasElement} canvas
+ * @returns {CanvasRenderingContext2D}
+ *
+ * @overload
+ * @param {OffscreenCanvas} canvas
+ * @returns {OffscreenCanvasRenderingContext2D}
+ *
+ * @param {HTMLCanvasElement | OffscreenCanvas} canvas */
+export function context2d(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("This browser can't show pictures on a canvas: close other tabs.");
+  return context;
+}
