@@ -29,3 +29,9 @@ export function context2d(canvas) {
   if (!context) throw new Error("This browser can't show pictures on a canvas: close other tabs.");
   return context;
 }
+
+/** The element that an event is about; null for one of the window or the document.
+ * @param {Event} event */
+export function targetOf(event) {
+  return event.target instanceof Element ? event.target : null;
+}

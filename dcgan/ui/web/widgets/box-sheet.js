@@ -1,21 +1,41 @@
 // Boxes on a sheet of pictures, drawn by mouse, finger or keyboard; [left, top, right, bottom] in
 // pixels of the picture.
 
+import { targetOf } from "../core/dom.js";
 import { Sheet } from "./sheet.js";
+
+/** @import { Box, BoxedPicture } from "../core/types.d.ts" */
+
+/** Which box of which picture.
+ * @typedef {{ index: number, box: number }} Chosen */
+
+/** @typedef {[x: number, y: number]} Point */
 
 const MAX_BOXES = 32; // of one picture, as the server has it
 const SMALLEST = 2; // pixels: a shorter drag is a click
+/** @type {Record<string, Point>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class BoxSheet {
-  #pictures = []; // [{spec, boxes}], those that are shown
+  /** Those that are shown.
+   * @type {BoxedPicture[]} */
+  #pictures = [];
   #side = 64; // pixels of a picture
   #cells = 16; // of a layer, along a side
-  #chosen = null; // {index, box}: the box that Delete and the arrows are for
-  #down = null; // {index, point} of the pointer since it went down
-  #drawn = null; // the box under the pointer
+  /** The box that Delete and the arrows are for.
+   * @type {Chosen | null} */
+  #chosen = null;
+  /** Where the pointer went down.
+   * @type {{ index: number, button: HTMLElement, point: Point } | null} */
+  #down = null;
+  /** The box under the pointer.
+   * @type {Box | null} */
+  #drawn = null;
 
-  /** onChange(index, boxes) with a picture's new boxes, onClick(index) of a picture. */
+  /** onChange(index, boxes) with a picture's new boxes, onClick(index) of a picture.
+   * @param {HTMLElement} root
+   * @param {{ columns: number, label: string, onChange: (index: number, boxes: Box[]) => void,
+   *   onClick: (index: number) => void, onError: (sentence: string) => void }} options */
   constructor(root, { columns, label, onChange, onClick, onError }) {
     this.root = root;
     this.onChange = onChange;
@@ -34,13 +54,19 @@ export class BoxSheet {
     root.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** pictures: [{spec, boxes}], `side` pixels wide, over which a layer has cells x cells. */
+  /** pictures: [{spec, boxes}], `side` pixels wide, over which a layer has cells x cells.
+   * @param {BoxedPicture[]} pictures
+   * @param {number} side
+   * @param {number} cells */
   show(pictures, side, cells) {
+    /** @param {BoxedPicture[]} those */
     const texts = (those) => those.map(({ spec }) => spec);
     const same = String(texts(pictures)) === String(texts(this.#pictures));
-    const { index, box } = this.#chosen ?? {};
-    if (!same || !pictures[index]?.boxes[box]) this.#chosen = null;
-    [this.#pictures, this.#side, this.#cells] = [pictures, side, cells];
+    const chosen = this.#chosen;
+    if (!same || (chosen && !pictures[chosen.index]?.boxes[chosen.box])) this.#chosen = null;
+    this.#pictures = pictures;
+    this.#side = side;
+    this.#cells = cells;
     if (!same) this.sheet.show(texts(pictures));
     this.#mark();
   }
@@ -52,49 +78,57 @@ export class BoxSheet {
     this.#chosen = null;
     this.onChange(
       index,
-      this.#pictures[index].boxes.filter((_, number) => number !== box),
+      this.#boxesOf(index).filter((_, number) => number !== box),
     );
     return true;
   }
 
+  /** @param {number} index */
+  #boxesOf(index) {
+    return this.#pictures[index]?.boxes ?? [];
+  }
+
   // --- pointer
+  /** @param {PointerEvent} event */
   #press(event) {
-    const button = event.target.closest("button");
+    const button = targetOf(event)?.closest("button");
     if (!button || event.button !== 0) return;
     button.setPointerCapture(event.pointerId);
     const index = [...this.root.children].indexOf(button);
-    this.#down = { index, point: this.#point(button, event) };
+    this.#down = { index, button, point: this.#point(button, event) };
     this.#drawn = null;
   }
 
+  /** @param {PointerEvent} event */
   #drag(event) {
     if (!this.#down || !event.buttons) return;
-    const { index, point } = this.#down;
-    const end = this.#point(this.root.children[index], event);
-    const [left, right] = [point[0], end[0]].sort((a, b) => a - b);
-    const [top, bottom] = [point[1], end[1]].sort((a, b) => a - b);
-    const box = [left, top, right, bottom];
+    const { button, point } = this.#down;
+    const end = this.#point(button, event);
+    const [left, right] = [Math.min(point[0], end[0]), Math.max(point[0], end[0])];
+    const [top, bottom] = [Math.min(point[1], end[1]), Math.max(point[1], end[1])];
     this.#drawn =
       Math.max(right - left, bottom - top) < SMALLEST || left === right || top === bottom
         ? null
-        : box;
+        : [left, top, right, bottom];
     this.#mark();
   }
 
   #release() {
-    if (!this.#drawn) return;
-    const { index } = this.#down;
-    this.#add(index, this.#drawn);
+    if (this.#down && this.#drawn) this.#add(this.#down.index, this.#drawn);
   }
 
   #forget() {
-    this.#down = this.#drawn = null;
+    this.#letGo();
     this.#mark();
   }
 
-  /** In pixels of the picture, to a quarter. */
+  /** In pixels of the picture, to a quarter.
+   * @param {HTMLElement} button
+   * @param {PointerEvent} event
+   * @returns {Point} */
   #point(button, event) {
     const place = button.getBoundingClientRect();
+    /** @type {(at: number, start: number, length: number) => number} */
     const pixel = (at, start, length) =>
       Math.round(4 * this.#side * Math.min(Math.max((at - start) / length, 0), 1)) / 4;
     return [
@@ -103,10 +137,12 @@ export class BoxSheet {
     ];
   }
 
-  /** After a drag, a press, or the keyboard's Enter. */
+  /** After a drag, a press, or the keyboard's Enter.
+   * @param {number} index */
   #click(index) {
-    const [down, drawn] = [this.#down, this.#drawn];
-    this.#down = this.#drawn = null;
+    const down = this.#down;
+    const drawn = this.#drawn;
+    this.#letGo();
     if (drawn) return;
     if (!down) {
       const [start, end] = [this.#side * 0.375, this.#side * 0.625];
@@ -114,7 +150,7 @@ export class BoxSheet {
       return;
     }
     const [x, y] = down.point;
-    const box = this.#pictures[index].boxes.findLastIndex(
+    const box = this.#boxesOf(index).findLastIndex(
       ([left, top, right, bottom]) => left <= x && x < right && top <= y && y < bottom,
     );
     this.#chosen = box < 0 ? null : { index, box };
@@ -122,28 +158,45 @@ export class BoxSheet {
     if (box < 0) this.onClick(index);
   }
 
+  #letGo() {
+    this.#down = null;
+    this.#drawn = null;
+  }
+
   // --- keyboard
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const button = event.target.closest("button");
+    const button = targetOf(event)?.closest("button");
     if (!button) return;
-    this.#down = this.#drawn = null;
+    this.#letGo();
     const index = [...this.root.children].indexOf(button);
-    const { boxes } = this.#pictures[index];
+    const boxes = this.#boxesOf(index);
+    const arrow = ARROWS[event.key];
     if (event.key === "Escape") {
       this.#chosen = null;
       this.#mark();
     } else if (event.key === "Delete" || event.key === "Backspace") {
       this.deleteChosen();
-    } else if (ARROWS[event.key] && boxes.length) {
+    } else if (arrow && boxes.length) {
       event.preventDefault();
-      if (this.#chosen?.index !== index) this.#chosen = { index, box: boxes.length - 1 };
-      const moved = this.#moved(boxes[this.#chosen.box], ARROWS[event.key], event.shiftKey);
-      this.onChange(index, boxes.with(this.#chosen.box, moved));
+      const chosen =
+        this.#chosen?.index === index ? this.#chosen : { index, box: boxes.length - 1 };
+      this.#chosen = chosen;
+      const move = (/** @type {Box} */ box) => this.#moved(box, arrow, event.shiftKey);
+      this.onChange(
+        index,
+        boxes.map((box, number) => (number === chosen.box ? move(box) : box)),
+      );
     }
   }
 
-  /** A box one pixel further, or longer, within the picture. */
+  /** A box one pixel further, or longer, within the picture.
+   * @param {Box} box
+   * @param {Point} step
+   * @param {boolean} size whether it is its size that changes
+   * @returns {Box} */
   #moved([left, top, right, bottom], [x, y], size) {
+    /** @type {(at: number, low: number, high: number) => number} */
     const within = (at, low, high) => Math.min(Math.max(at, low), high);
     if (size) {
       return [
@@ -158,8 +211,10 @@ export class BoxSheet {
   }
 
   // --- boxes
+  /** @param {number} index
+   * @param {Box} box */
   #add(index, box) {
-    const { boxes } = this.#pictures[index];
+    const boxes = this.#boxesOf(index);
     if (boxes.length === MAX_BOXES) {
       this.onError(`A picture can have ${MAX_BOXES} boxes; delete one first.`);
       this.#forget();
@@ -172,6 +227,7 @@ export class BoxSheet {
   #mark() {
     this.#pictures.forEach(({ boxes }, index) => {
       const button = this.root.children[index];
+      if (!button) return;
       const drawn = this.#down?.index === index && this.#drawn ? [this.#drawn] : [];
       const chosen = this.#chosen?.index === index ? this.#chosen.box : -1;
       button.innerHTML = drawing([...boxes, ...drawn], chosen, this.#side, this.#cells);
@@ -180,12 +236,16 @@ export class BoxSheet {
   }
 }
 
-/** The cells whose centres lie in a box, as {row, column}. */
+/** The cells whose centres lie in a box, as {row, column}.
+ * @param {Box[]} boxes
+ * @param {number} side
+ * @param {number} cells */
 function cellsIn(boxes, side, cells) {
   const found = [];
   for (let row = 0; row < cells; row++) {
     for (let column = 0; column < cells; column++) {
       const [x, y] = [((column + 0.5) * side) / cells, ((row + 0.5) * side) / cells];
+      /** @param {Box} box */
       const inside = ([left, top, right, bottom]) =>
         left <= x && x < right && top <= y && y < bottom;
       if (boxes.some(inside)) found.push({ row, column });
@@ -194,6 +254,10 @@ function cellsIn(boxes, side, cells) {
   return found;
 }
 
+/** @param {Box[]} boxes
+ * @param {number} chosen
+ * @param {number} side
+ * @param {number} cells */
 function drawing(boxes, chosen, side, cells) {
   if (!boxes.length) return "";
   const cell = side / cells;

@@ -1,32 +1,50 @@
 // A region painted onto a picture, in the cells of a layer, by mouse, finger or keyboard.
 
+import { context2d, find } from "../core/dom.js";
 import { fill } from "../engine/engine.js";
 
+/** A column and a row.
+ * @typedef {[number, number]} Cell */
+
+/** @type {Record<string, Cell>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const SHARP = 12; // pixels of the canvas a cell
 
 export class Brush {
   #cells = 16; // along a side
-  #region = []; // whether each cell is painted, row by row
-  #at = [0, 0]; // column and row of the cursor
-  #paints = null; // while the pointer is down: whether it paints or wipes
+  /** Whether each cell is painted, row by row.
+   * @type {boolean[]} */
+  #region = [];
+  /** Where the cursor is.
+   * @type {Cell} */
+  #at = [0, 0];
+  /** While the pointer is down: whether it paints or wipes.
+   * @type {boolean | null} */
+  #paints = null;
 
-  /** root holds an <img> and a <canvas> over it; onChange(region) after every stroke's step. */
+  /** root holds an <img> and a <canvas> over it; onChange(region) after every stroke's step.
+   * @param {HTMLElement} root
+   * @param {{ onChange: (region: boolean[]) => void }} options */
   constructor(root, { onChange }) {
-    this.image = root.querySelector("img");
-    this.canvas = root.querySelector("canvas");
+    this.image = find(root, "img", HTMLImageElement);
+    this.canvas = find(root, "canvas", HTMLCanvasElement);
     this.onChange = onChange;
     this.size = 1; // of the brush, in cells
     this.canvas.addEventListener("pointerdown", (event) => this.#press(event));
     this.canvas.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) {
-      this.canvas.addEventListener(end, () => (this.#paints = null));
+      this.canvas.addEventListener(end, () => {
+        this.#paints = null;
+      });
     }
     this.canvas.addEventListener("keydown", (event) => this.#key(event));
     for (const turn of ["focus", "blur"]) this.canvas.addEventListener(turn, () => this.#draw());
   }
 
-  /** text: of the picture beneath; region: an array of cells x cells truths. */
+  /** text: of the picture beneath; region: an array of cells x cells truths.
+   * @param {string} text
+   * @param {number} cells
+   * @param {boolean[]} region */
   show(text, cells, region) {
     if (this.image.dataset.text !== text) fill(this.image, text);
     if (cells !== this.#cells) this.#at = [0, 0];
@@ -34,6 +52,7 @@ export class Brush {
     this.#draw();
   }
 
+  /** @param {PointerEvent} event */
   #press(event) {
     if (event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
@@ -42,6 +61,7 @@ export class Brush {
     this.#stroke(this.#paints);
   }
 
+  /** @param {PointerEvent} event */
   #drag(event) {
     if (this.#paints === null) return;
     const [column, row] = this.#cell(event);
@@ -56,12 +76,12 @@ export class Brush {
     }
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const arrow = ARROWS[event.key];
     if (arrow) {
-      this.#at = this.#at.map((at, axis) =>
-        Math.min(Math.max(at + arrow[axis], 0), this.#cells - 1),
-      );
+      const [column, row] = this.#at;
+      this.#at = [this.#within(column + arrow[0]), this.#within(row + arrow[1])];
       this.#draw();
     } else if (event.key === " " || event.key === "Enter") {
       this.#stroke(!this.#region[this.#index()]);
@@ -69,9 +89,18 @@ export class Brush {
     event.preventDefault();
   }
 
+  /** A column or row of the picture.
+   * @param {number} at */
+  #within(at) {
+    return Math.min(Math.max(at, 0), this.#cells - 1);
+  }
+
+  /** @param {PointerEvent} event
+   * @returns {Cell} */
   #cell(event) {
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    const cell = (share) => Math.min(Math.max(Math.floor(share * this.#cells), 0), this.#cells - 1);
+    /** @param {number} share */
+    const cell = (share) => this.#within(Math.floor(share * this.#cells));
     return [cell((event.clientX - left) / width), cell((event.clientY - top) / height)];
   }
 
@@ -79,12 +108,14 @@ export class Brush {
     return row * this.#cells + column;
   }
 
-  /** Paints or wipes the square of the brush around the cursor. */
+  /** Paints or wipes the square of the brush around the cursor.
+   * @param {boolean} paints */
   #stroke(paints) {
     const region = [...this.#region];
-    const start = this.#at.map((at) => at - Math.floor((this.size - 1) / 2));
-    for (let row = start[1]; row < start[1] + this.size; row++) {
-      for (let column = start[0]; column < start[0] + this.size; column++) {
+    const before = Math.floor((this.size - 1) / 2);
+    const [left, top] = [this.#at[0] - before, this.#at[1] - before];
+    for (let row = top; row < top + this.size; row++) {
+      for (let column = left; column < left + this.size; column++) {
         const within = [row, column].every((at) => at >= 0 && at < this.#cells);
         if (within) region[this.#index([column, row])] = paints;
       }
@@ -96,7 +127,7 @@ export class Brush {
 
   #draw() {
     this.canvas.width = this.canvas.height = this.#cells * SHARP;
-    const context = this.canvas.getContext("2d");
+    const context = context2d(this.canvas);
     context.fillStyle = "rgb(10 162 232 / 0.6)";
     this.#region.forEach((painted, index) => {
       const [column, row] = [index % this.#cells, Math.floor(index / this.#cells)];

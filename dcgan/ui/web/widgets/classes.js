@@ -9,23 +9,28 @@ const REST = 100; // ms without a new z on the stage, before it is drawn in ever
 
 const numbers = () => Array.from({ length: page.model.classes }, (_, number) => number);
 
-/** Fills a <select> with the current model's classes; `chosen` is one of them, or null for all. */
+/** Fills a <select> with the current model's classes; `chosen` is one of them, or null for all.
+ * @param {HTMLSelectElement} select
+ * @param {number | null} chosen */
 export function offer(select, chosen) {
   select.replaceChildren(
     new Option("All", ""),
-    ...numbers().map((number) => new Option(number, number)),
+    ...numbers().map((number) => new Option(String(number), String(number))),
   );
-  select.value = chosen ?? "";
+  select.value = String(chosen ?? "");
 }
 
-/** What was chosen in it. */
+/** What was chosen in it.
+ * @param {HTMLSelectElement} select */
 export const chosen = (select) => (select.value === "" ? null : Number(select.value));
 
 /** The picture on the stage in every class; a press puts it into another, its z staying as it is. */
 export class InClasses {
-  #resting = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resting;
   #shown = ""; // the text that is drawn in every class, as the first
 
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
     this.sheet = new Sheet(root, {

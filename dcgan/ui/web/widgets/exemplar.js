@@ -1,38 +1,55 @@
 // An exemplar (figures 7 and 8): a row of places for pictures, and the picture of their mean z.
 
+import { find } from "../core/dom.js";
 import { Live, sayNorm } from "../core/live.js";
 import { page } from "../core/page.js";
 import { join, mean, parts } from "../core/spec.js";
 import { choose, draws, plain } from "./picker.js";
 import { thumb } from "./thumbnail.js";
 
-/** What a tab keeps of an exemplar: its pictures' texts, and what it is called, if anything. */
+/** What a tab keeps of an exemplar: its pictures' texts, and what it is called, if anything.
+ * @typedef {{ name: string, texts: string[] }} Kept */
+
+/** An exemplar of new draws.
+ * @param {number} size
+ * @returns {Kept} */
 export const random = (size) => ({ name: "", texts: draws(size) });
 
-/** One of the model's sets, see `sets` in page.models. */
+/** One of the model's sets, see `sets` in page.models.
+ * @param {string} name
+ * @param {number} size
+ * @returns {Kept} */
 export function shipped(name, size) {
-  return { name, texts: page.model.sets.exemplars[name].slice(0, size).map(plain) };
+  const zs = page.model.sets.exemplars[name];
+  if (!zs) throw new Error(`${page.model.name} has no exemplar called ${name}.`);
+  return { name, texts: zs.slice(0, size).map(plain) };
 }
 
-/** The mean z of pictures, with the weights and edits of the first; null without pictures. */
+/** The mean z of pictures, with the weights and edits of the first; null without pictures.
+ * @param {string[]} texts */
 export function average(texts) {
-  if (!texts.length) return null;
   const all = texts.map(parts);
-  return join({ ...all[0], z: mean(all.map(({ z }) => z)) });
+  const [first] = all;
+  if (!first) return null;
+  return join({ ...first, z: mean(all.map(({ z }) => z)) });
 }
 
 export class Exemplar {
-  /** title: what it is in the tab. onChange(kept): the visitor put other pictures into it. */
+  /** title: what it is in the tab. onChange(kept): the visitor put other pictures into it.
+   * @param {HTMLElement} root
+   * @param {{ title: string, size: number, onChange: (kept: Kept) => void }} options */
   constructor(root, { title, size, onChange }) {
     this.root = root;
     this.title = title;
     this.size = size;
     this.onChange = onChange;
+    /** @type {Kept} */
+    this.kept = { name: "", texts: [] };
     root.role = "group";
     root.ariaLabel = title;
     root.innerHTML = `<h2></h2><ul class="dc-places"></ul>
       <div class="dc-mean"><button></button><p class="dc-norm"></p></div>`;
-    this.mean = new Live(root.querySelector("button"), {
+    this.mean = new Live(find(root, "button", HTMLButtonElement), {
       onClick: (text) => page.show(text, "mean"),
       onPaint: (norm) => this.#say(sayNorm(norm)),
     });
@@ -44,22 +61,26 @@ export class Exemplar {
     return [...this.root.querySelectorAll("img")];
   }
 
+  /** @param {Kept} kept */
   show(kept) {
     this.kept = kept;
     const { name, texts } = kept;
-    this.root.querySelector("h2").replaceChildren(this.title, name && small(name));
+    find(this.root, "h2", HTMLElement).replaceChildren(this.title, ...(name ? [small(name)] : []));
     const places = Array.from({ length: this.size }, (_, index) =>
       this.#place(texts[index], index),
     );
-    this.root.querySelector("ul").replaceChildren(...places);
+    find(this.root, "ul", HTMLElement).replaceChildren(...places);
     this.mean.show(average(texts));
     if (!texts.length) this.#say("empty");
   }
 
+  /** @param {string} sentence */
   #say(sentence) {
-    this.root.querySelector(".dc-norm").textContent = sentence;
+    find(this.root, ".dc-norm", HTMLElement).textContent = sentence;
   }
 
+  /** @param {string | undefined} text of its picture, none where it is empty
+   * @param {number} index */
   #place(text, index) {
     const item = document.createElement("li");
     const label = `${this.title}, picture ${index + 1}`;
@@ -70,6 +91,7 @@ export class Exemplar {
     return item;
   }
 
+  /** @param {number} index */
   #dropper(index) {
     const drop = document.createElement("button");
     drop.type = "button";
@@ -83,12 +105,16 @@ export class Exemplar {
     return drop;
   }
 
-  /** Its places are made anew whenever one changes: the keyboard stays where it was. */
+  /** Its places are made anew whenever one changes: the keyboard stays where it was.
+   * @param {number} index */
   #focus(index) {
-    this.root.querySelectorAll("li > button:first-child")[index].focus();
+    const places = this.root.querySelectorAll("li");
+    places[index]?.querySelector("button")?.focus();
   }
 
+  /** @param {number} index */
   #ask(index) {
+    /** @param {number} place */
     const title = (place) => `${this.title}: picture ${place + 1} of ${this.size}`;
     const adding = index >= this.kept.texts.length; // then the other empty places come next
     let place = Math.min(index, this.kept.texts.length);
@@ -97,7 +123,7 @@ export class Exemplar {
       onPick: (text) => {
         this.onChange({ name: "", texts: this.kept.texts.toSpliced(place, 1, text) });
         place = this.kept.texts.length;
-        return adding && place < this.size && title(place);
+        return adding && place < this.size ? title(place) : undefined;
       },
       onSet: (name) => this.onChange(shipped(name, this.size)),
       onClose: () => this.#focus(index),
@@ -105,6 +131,7 @@ export class Exemplar {
   }
 }
 
+/** @param {string} label */
 function empty(label) {
   const button = document.createElement("button");
   button.type = "button";
@@ -114,6 +141,7 @@ function empty(label) {
   return button;
 }
 
+/** @param {string} name */
 function small(name) {
   const element = document.createElement("small");
   element.textContent = name;

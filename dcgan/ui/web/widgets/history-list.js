@@ -1,18 +1,23 @@
 // Undo and redo of all that the page shows, and the pictures that were on the stage before.
 
+import { find, targetOf } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { thumb } from "./thumbnail.js";
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const list = root.querySelector("[data-role=earlier]");
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const list = find(root, "[data-role=earlier]", HTMLElement);
 
   const draw = () => {
     button("undo").disabled = !page.history.canUndo;
     button("redo").disabled = !page.history.canRedo;
     if (list.hidden) return;
     const texts = [...new Set(page.history.moments.map(({ picture }) => picture))].reverse();
-    const drawn = new Map([...list.children].map((item) => [item.dataset.text, item]));
+    const drawn = new Map(
+      Array.from(list.querySelectorAll("li"), (item) => [item.dataset.text, item]),
+    );
     list.replaceChildren(...texts.map((text) => drawn.get(text) ?? entry(text)));
   };
 
@@ -25,7 +30,7 @@ export function mount(root) {
   });
   addEventListener("keydown", (event) => {
     // of the window: a tab's own Undo comes first
-    const typing = event.target.matches("input[type=text], input[type=number], textarea");
+    const typing = targetOf(event)?.matches("input[type=text], input[type=number], textarea");
     if (!root.isConnected || typing || event.defaultPrevented) return;
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
     const key = event.key.toLowerCase();
@@ -37,6 +42,7 @@ export function mount(root) {
   draw();
 }
 
+/** @param {string} text */
 function entry(text) {
   const item = document.createElement("li");
   item.dataset.text = text;

@@ -1,42 +1,62 @@
 // The dialog in which a picture is chosen: from the stage, the shelf, new draws, or a whole set.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { draw, parts } from "../core/spec.js";
 import { Sheet } from "./sheet.js";
 import { thumb } from "./thumbnail.js";
 
 const DRAWS = 18;
-let open = null; // by mount
+
+/** What is asked for, see `choose`.
+ * @typedef {{ title: string, onPick: (text: string) => string | undefined,
+ *   onSet: (name: string) => void, onClose: () => void }} Question */
+
+/** By mount.
+ * @type {((question: Question) => void) | null} */
+let open = null;
 
 /**
  * Ask for pictures of the current model, one after the other: onPick(text) returns the title of
  * the next question, or nothing when it has enough. onSet(name): an exemplar of the model's sets.
+ * @param {Question} question
  */
-export const choose = (question) => open(question);
+export const choose = (question) => open?.(question);
 
-/** A z as a picture of the current model, in the class of the picture on the stage. */
+/** A z as a picture of the current model, in the class of the picture on the stage.
+ * @param {string} z */
 export const plain = (z) => page.text(z);
 
-/** Texts of `count` new draws. */
+/** Texts of `count` new draws.
+ * @param {number} count */
 export function draws(count) {
   const seed = Math.floor(Math.random() * 1e6);
   return Array.from({ length: count }, (_, index) => plain(draw(seed, index)));
 }
 
-/** Is this a picture of the current model or of one of its stages? */
+/** Is this a picture of the current model or of one of its stages?
+ * @param {string} text */
 export const ours = (text) => parts(text).model.split("/")[0] === page.model.name;
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const dialog = root.querySelector("dialog");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  const dialog = find(root, "dialog", HTMLDialogElement);
+  const set = find(root, "[data-role=set]", HTMLSelectElement);
+  /** @type {Question | null} */
   let question = null;
+  /** @type {string[]} */
   let drawn = [];
 
+  /** @param {string | undefined} text */
   const pick = (text) => {
-    const next = question.onPick(text);
+    const next = text && question?.onPick(text);
     if (next) part("title").textContent = next;
     else dialog.close();
   };
+  /** @param {string} text
+   * @param {string} label */
   const pickable = (text, label) => {
     const button = thumb(text, label);
     button.addEventListener("click", () => pick(text));
@@ -59,24 +79,25 @@ export function mount(root) {
     part("title").textContent = asked.title;
     const sets = Object.keys(page.model.sets.exemplars);
     part("sets").hidden = !sets.length;
-    part("set").replaceChildren(new Option("choose…", ""), ...sets.map((name) => new Option(name)));
+    set.replaceChildren(new Option("choose…", ""), ...sets.map((name) => new Option(name)));
     part("stage").replaceChildren(pickable(page.picture, "The picture on the stage"));
     const kept = page.shelf.filter(ours);
     part("shelf").hidden = !kept.length;
     part("kept").replaceChildren(
       ...kept.map((text, index) => pickable(text, `Picture ${index + 1} of the shelf`)),
     );
-    if (!drawn.length || drawn[0] !== plain(parts(drawn[0]).z)) other();
+    const [first] = drawn;
+    if (!first || first !== plain(parts(first).z)) other();
     dialog.showModal();
   };
 
-  part("set").addEventListener("change", (event) => {
-    question.onSet(event.target.value);
+  set.addEventListener("change", () => {
+    question?.onSet(set.value);
     dialog.close();
   });
-  root.querySelector("[data-do=draw]").addEventListener("click", other);
-  root.querySelector("[data-do=close]").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => question.onClose());
+  find(root, "[data-do=draw]", HTMLElement).addEventListener("click", other);
+  find(root, "[data-do=close]", HTMLElement).addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => question?.onClose());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // beside it
   });

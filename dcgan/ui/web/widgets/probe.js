@@ -1,10 +1,15 @@
 // What a linear classifier of D's features calls a picture, and what each of D's layers says to it
 // (table 1). Some models come with one; from the others there is a way to one of these.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { probes } from "../engine/engine.js";
 
-let asked = null; // a promise of all probes
+/** @import { Model, ProbeAnswer, ProbeAnswers, ProbeDescription } from "../core/types.d.ts" */
+
+/** All probes.
+ * @type {Promise<Record<string, ProbeDescription>> | null} */
+let asked = null;
 
 /** {classes, facts} by the names of the models that come with a probe. */
 function all() {
@@ -15,7 +20,8 @@ function all() {
   return asked;
 }
 
-/** Says what the model's probe is, or which other model has one. */
+/** Says what the model's probe is, or which other model has one.
+ * @param {HTMLElement} place */
 export async function introduce(place) {
   const found = await all();
   const own = found[page.model.name];
@@ -24,6 +30,7 @@ export async function introduce(place) {
   place.hidden = !place.childElementCount;
 }
 
+/** @param {ProbeDescription} probe */
 function explanation({ classes, facts: { data, test, accuracy } }) {
   const right = `${Math.round(100 * accuracy)}% of ${test.toLocaleString("en")}`;
   return make(
@@ -36,6 +43,7 @@ function explanation({ classes, facts: { data, test, accuracy } }) {
   );
 }
 
+/** @param {Model} model */
 function offer({ name }) {
   const row = make("div", `The discriminator of ${name} can also name what it sees.`);
   const press = make("button", `Use ${name}`);
@@ -46,18 +54,25 @@ function offer({ name }) {
   return row;
 }
 
+/** @param {string[]} names */
 const listed = (names) => `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 
 /** What a picture is called, in a card of the tab. */
 export class Named {
+  /** @param {HTMLElement} root */
   constructor(root) {
-    this.sentence = root.querySelector("[data-role=named]");
-    this.table = root.querySelector("[data-role=parts]");
-    this.key = null; // of what stands there
+    this.sentence = find(root, "[data-role=named]", HTMLElement);
+    this.table = find(root, "[data-role=parts]", HTMLElement);
+    /** Of what stands there.
+     * @type {string | null} */
+    this.key = null;
   }
 
   /** Shows `ask()` where this model, or stage of one, comes with a probe, else nothing. key: of
-   * what is asked for, which is not asked twice in a row. */
+   * what is asked for, which is not asked twice in a row.
+   * @param {string} key
+   * @param {string} model
+   * @param {() => Promise<ProbeAnswers | null>} ask */
   async show(key, model, ask) {
     if (key === this.key) return;
     this.key = key;
@@ -75,34 +90,44 @@ export class Named {
   }
 }
 
-/** A number with its sign, to two decimals. */
+/** A number with its sign, to two decimals.
+ * @param {number} x */
 export const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
 
-function sentence([{ name, score }, second]) {
+/** @param {ProbeAnswer[]} answers, the best first */
+function sentence([first, second]) {
+  if (!first) return "";
+  const { name, score } = first;
   const known = score < 0 ? `Nearest to ${name}` : name;
-  const lead = `${(score - second.score).toFixed(2)} before ${second.name}`;
-  return `${known}: ${signed(score)}, ${lead}.`;
+  const lead = second ? `, ${(score - second.score).toFixed(2)} before ${second.name}` : "";
+  return `${known}: ${signed(score)}${lead}.`;
 }
 
-/** A column for each class: the average picture's score, what each layer adds, the score. */
+/** A column for each class: the average picture's score, what each layer adds, the score.
+ * @param {ProbeAnswer[]} answers */
 function table(answers) {
   const longest = Math.max(...answers.flatMap(({ parts }) => parts.map(Math.abs)));
+  /** @param {string} title
+   * @param {HTMLElement[]} cells */
   const line = (title, cells) => {
     const row = make("tr");
-    row.append(make("th", title), ...cells);
-    row.firstChild.scope = "row";
+    const heading = make("th", title);
+    heading.scope = "row";
+    row.append(heading, ...cells);
     return row;
   };
+  /** @param {(answer: ProbeAnswer) => number} of */
   const numbers = (of) => answers.map((answer) => make("td", signed(of(answer))));
   const head = line(
     "",
     answers.map(({ name }) => make("th", name)),
   );
   for (const cell of head.querySelectorAll("th")) cell.scope = "col";
-  const layers = answers[0].parts.map((_, layer) =>
+  const depth = answers[0]?.parts.length ?? 0;
+  const layers = Array.from({ length: depth }, (_, layer) =>
     line(
       `layer ${layer + 1}`,
-      answers.map(({ parts }) => bar(parts[layer], longest)),
+      answers.map(({ parts }) => bar(parts[layer] ?? 0, longest)),
     ),
   );
   const caption = make("caption", "What each layer adds to the average picture's score");
@@ -121,16 +146,20 @@ function table(answers) {
   ];
 }
 
-/** A number, and its bar right or left of zero. */
+/** A number, and its bar right or left of zero.
+ * @param {number} part
+ * @param {number} longest */
 function bar(part, longest) {
   const cell = make("td");
   const drawn = make("i");
-  drawn.style.setProperty("--part", Math.abs(part) / longest);
+  drawn.style.setProperty("--part", String(Math.abs(part) / longest));
   cell.classList.toggle("dc-minus", part < 0);
   cell.append(drawn, signed(part));
   return cell;
 }
 
+/** @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name */
 function make(name, text = "") {
   const element = document.createElement(name);
   element.textContent = text;

@@ -6,10 +6,14 @@ import { parts } from "../core/spec.js";
 const PER_STATION = 2; // seconds
 const CLONE = "# Run it in a clone of this page's repository.";
 
-/** A text as Python has it: JSON's strings are Python's. */
+/** A text as Python has it: JSON's strings are Python's.
+ * @type {(text: string) => string} */
 const literal = JSON.stringify;
 
-/** text: of the picture; shelf: texts, of which those of the same weights are walked through. */
+/** text: of the picture; shelf: texts, of which those of the same weights are walked through.
+ * @param {string} text
+ * @param {string[]} shelf
+ * @param {string | undefined} spaceId */
 export function python(text, shelf, spaceId) {
   const { model, weights } = parts(text);
   const stations = shelf.filter((kept) => {

@@ -1,18 +1,24 @@
 // A picture is its text: keep it, copy it, paste another.
 
 import { copy } from "../core/clipboard.js";
+import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
 import { page } from "../core/page.js";
 import { ALONE, address, file } from "../engine/engine.js";
 import { python } from "./share-python.js";
 
+/** @param {HTMLElement} root
+ * @param {{ spaceId?: string }} options */
 export function mount(root, { spaceId }) {
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const text = root.querySelector("[data-role=text]");
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLElement);
+  const text = find(root, "[data-role=text]", HTMLInputElement);
+  const saving = find(root, "[data-do=save]", HTMLAnchorElement);
 
+  /** @param {string} spec */
   const show = (spec) => {
     if (document.activeElement !== text) text.value = spec;
-    button("save").href = address(spec);
+    saving.href = address(spec);
   };
 
   button("pick").addEventListener("click", () => page.pick(page.picture));
@@ -21,9 +27,11 @@ export function mount(root, { spaceId }) {
   button("python").addEventListener("click", () =>
     copy(python(page.picture, page.shelf, spaceId), "Python"),
   );
-  if (ALONE) button("save").addEventListener("click", save);
+  if (ALONE) saving.addEventListener("click", save);
   text.addEventListener("focus", () => text.select());
-  text.addEventListener("blur", () => (text.value = page.picture));
+  text.addEventListener("blur", () => {
+    text.value = page.picture;
+  });
   text.addEventListener("keydown", (event) => {
     if (event.key === "Escape") text.value = page.picture;
     if (event.key === "Enter") page.open(text.value, "text");
@@ -32,12 +40,15 @@ export function mount(root, { spaceId }) {
   if (page.picture) show(page.picture);
 }
 
+/** @param {Event} event */
 async function save(event) {
   event.preventDefault();
   download(await file(page.picture), "dcgan.png");
 }
 
-/** A text needs no escaping in a link. On the Hub the page is a frame of the Space's address. */
+/** A text needs no escaping in a link. On the Hub the page is a frame of the Space's address.
+ * @param {string} spec
+ * @param {string | undefined} spaceId */
 function link(spec, spaceId) {
   const { origin, pathname } = location;
   const page = spaceId ? `https://huggingface.co/spaces/${spaceId}` : origin + pathname;

@@ -1,14 +1,16 @@
 // The pictures that the visitor has picked: the same shelf on every tab.
 
+import { find, targetOf } from "../core/dom.js";
 import { download } from "../core/download.js";
 import { page } from "../core/page.js";
 import { packed } from "../engine/engine.js";
 import { thumb } from "./thumbnail.js";
 
+/** @param {HTMLElement} root */
 export function mount(root) {
-  const items = root.querySelector("[data-role=items]");
-  const clear = root.querySelector("[data-do=clear]");
-  const save = root.querySelector("[data-do=save]");
+  const items = find(root, "[data-role=items]", HTMLElement);
+  const clear = find(root, "[data-do=clear]", HTMLElement);
+  const save = find(root, "[data-do=save]", HTMLElement);
 
   const draw = () => {
     items.replaceChildren(...page.shelf.map((text, index) => item(text, index + 1)));
@@ -17,15 +19,16 @@ export function mount(root) {
   };
 
   const mark = () => {
-    for (const element of items.children) {
+    for (const element of items.querySelectorAll("li")) {
       element.classList.toggle("dc-shown", element.dataset.text === page.picture);
     }
   };
 
   items.addEventListener("click", (event) => {
-    const { text } = event.target.closest("li")?.dataset ?? {};
+    const pressed = targetOf(event);
+    const text = pressed?.closest("li")?.dataset.text;
     if (!text) return;
-    if (event.target.closest("[data-do=drop]")) page.drop(text);
+    if (pressed?.closest("[data-do=drop]")) page.drop(text);
     else page.open(text, "shelf");
   });
   save.addEventListener("click", async () => {
@@ -41,6 +44,8 @@ export function mount(root) {
   draw();
 }
 
+/** @param {string} text
+ * @param {number} number */
 function item(text, number) {
   const element = document.createElement("li");
   element.dataset.text = text;

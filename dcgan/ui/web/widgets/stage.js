@@ -1,24 +1,33 @@
 // The big picture, what it is, and what the page has to say.
 
+import { find } from "../core/dom.js";
+import { message as sentenceOf } from "../core/errors.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { Painter } from "./canvas.js";
 
 const SAY = 5000;
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
   const message = part("message");
-  let fading = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let fading;
 
+  /** @param {string} sentence */
   const say = (sentence, error = false) => {
     message.textContent = sentence;
     message.classList.toggle("dc-error", error);
     clearTimeout(fading);
-    fading = setTimeout(() => (message.textContent = ""), error ? 3 * SAY : SAY);
+    const wipe = () => {
+      message.textContent = "";
+    };
+    fading = setTimeout(wipe, error ? 3 * SAY : SAY);
   };
 
-  const painter = new Painter(root.querySelector("canvas"), {
+  const painter = new Painter(find(root, "canvas", HTMLCanvasElement), {
     onPaint: ({ spec, norm }) => {
       part("norm").textContent = `|z| = ${norm.toFixed(2)}`;
       root.dataset.painted = spec;
@@ -26,6 +35,7 @@ export async function mount(root) {
     onError: (sentence) => say(sentence, true),
   });
 
+  /** @param {string} spec */
   const show = (spec) => {
     painter.show(spec);
     const { model } = parts(spec);
@@ -38,5 +48,5 @@ export async function mount(root) {
   page.on("notice", (sentence) => say(sentence));
   if (page.picture) show(page.picture);
   if (page.failure) say(page.failure, true);
-  await page.ready.catch((error) => say(error.message, true));
+  await page.ready.catch((error) => say(sentenceOf(error), true));
 }

@@ -3,8 +3,12 @@
 import { fill } from "../engine/engine.js";
 
 const PATIENCE = 5;
-const filled = new WeakMap(); // promises, by <img>
+/** When pictures have their addresses.
+ * @type {WeakMap<HTMLImageElement, Promise<void>>} */
+const filled = new WeakMap();
 
+/** @param {string} text
+ * @param {string} label */
 export function thumb(text, label) {
   const button = document.createElement("button");
   button.type = "button";
@@ -12,8 +16,9 @@ export function thumb(text, label) {
   button.ariaLabel = label;
   const image = new Image();
   image.alt = "";
-  filled.set(image, fill(image, text));
-  filled.get(image).catch(() => {}); // as one of weights that are here no longer: it stays empty
+  const filling = fill(image, text);
+  filled.set(image, filling);
+  filling.catch(() => {}); // as one of weights that are here no longer: it stays empty
   let failures = 0; // an <img> does not say why: the server may be busy
   image.addEventListener("error", () => {
     failures += 1;
@@ -24,7 +29,8 @@ export function thumb(text, label) {
   return button;
 }
 
-/** Resolves when the picture of a thumb can be painted; rejects where it can't be had. */
+/** Resolves when the picture of a thumb can be painted; rejects where it can't be had.
+ * @param {HTMLImageElement} image */
 export async function decoded(image) {
   await filled.get(image);
   return image.decode();

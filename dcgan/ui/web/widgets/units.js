@@ -3,14 +3,23 @@
 import { gain } from "../core/spec.js";
 import { Sheet } from "./sheet.js";
 
+/** @import { TopActivations } from "../core/types.d.ts" */
+
+/** Gains of a layer by the map's number, and in which cells they are; everywhere where it is null.
+ * @typedef {{ gains: Map<number, number>, region: boolean[] | null }} LayerEdits */
+
 /** Gains of feature maps by layer, each layer's everywhere or in a painted region. */
 export class Edits {
+  /** @type {Map<number, LayerEdits>} */
   #layers = new Map();
 
-  /** {gains: Map from a map's number to its gain, region: array of cells' truths, or null}. */
+  /** The edits of a layer, to be changed.
+   * @param {number} layer
+   * @returns {LayerEdits} */
   of(layer) {
-    if (!this.#layers.has(layer)) this.#layers.set(layer, { gains: new Map(), region: null });
-    return this.#layers.get(layer);
+    const edits = this.#layers.get(layer) ?? { gains: new Map(), region: null };
+    this.#layers.set(layer, edits);
+    return edits;
   }
 
   /** The gain(...) texts. */
@@ -39,36 +48,49 @@ export class Edits {
 
 /** For some maps of a layer, a row each of the draws that excite it most; a ring marks where. */
 export class ExcitingRows {
-  /** best: pictures a map, at most the server's 8. */
+  /** best: pictures a map, at most the server's 8.
+   * @param {HTMLElement} root
+   * @param {{ best: number, onClick: (text: string) => void,
+   *   onError: (sentence: string) => void }} options */
   constructor(root, { best, onClick, onError }) {
     this.root = root;
+    /** @type {HTMLButtonElement | null} */
     this.button = null;
     this.best = best;
+    /** @type {string[]} */
     this.texts = [];
     this.sheet = new Sheet(root, {
       columns: best,
       label: "Exciting picture",
-      onClick: (index) => onClick(this.texts[index]),
+      onClick: (index) => {
+        const text = this.texts[index];
+        if (text) onClick(text);
+      },
       onError,
     });
   }
 
-  /** found: the answer of `exciting`; text(index): of a draw; cells: of the layer, along a side. */
+  /** found: the answer of `exciting`; text(index): of a draw; cells: of the layer, along a side.
+   * @param {TopActivations} found
+   * @param {number[]} maps
+   * @param {(index: number) => string} text
+   * @param {number} cells */
   show(found, maps, text, cells) {
     this.#again(null);
-    this.texts = maps.flatMap((map) => found.draws[map].slice(0, this.best).map(text));
+    this.texts = maps.flatMap((map) => this.#best(found.draws[map]).map(text));
     this.sheet.show(this.texts);
-    const places = maps.flatMap((map) => found.cells[map].slice(0, this.best));
+    const places = maps.flatMap((map) => this.#best(found.cells[map]));
     places.forEach((cell, index) => {
       const ring = document.createElement("i");
       ring.className = "dc-ring";
       ring.style.left = `${(100 * ((cell % cells) + 0.5)) / cells}%`;
       ring.style.top = `${(100 * (Math.floor(cell / cells) + 0.5)) / cells}%`;
-      this.root.children[index].replaceChildren(ring);
+      this.root.children[index]?.replaceChildren(ring);
     });
   }
 
-  /** In place of the pictures a button that looks for them again. */
+  /** In place of the pictures a button that looks for them again.
+   * @param {() => void} look */
   offer(look) {
     const button = document.createElement("button");
     button.type = "button";
@@ -77,6 +99,13 @@ export class ExcitingRows {
     this.#again(button);
   }
 
+  /** As many of a map's draws, or cells, as a row has.
+   * @param {number[] | undefined} all */
+  #best(all = []) {
+    return all.slice(0, this.best);
+  }
+
+  /** @param {HTMLButtonElement | null} button */
   #again(button) {
     this.button?.remove();
     this.button = button;

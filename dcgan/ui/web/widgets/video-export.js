@@ -1,9 +1,10 @@
 // The dialog that saves what moves as a film: a walk, a turn, a sum, an edit (dcgan/ui/routes/video.py).
 
+import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
 import { page } from "../core/page.js";
 import { parts, thereAndBack } from "../core/spec.js";
-import { read, write } from "../core/store.js";
+import { fields, read, write } from "../core/store.js";
 import { film } from "../engine/engine.js";
 
 const KEPT = "dcgan.film";
@@ -12,34 +13,54 @@ const SECONDS = 4;
 const SMALLEST = 64; // pixels
 const USUAL = 200; // or some more
 const LARGEST = 1024;
-const PICTURES = [2, 24]; // side by side
-let open = null; // by mount
+const PICTURES = { least: 2, most: 24 }; // side by side
+
+/** What is offered, see `offer`.
+ * @typedef {{ name: string, title: string, closed: boolean, at: (place: number) => string,
+ *   seconds?: number }} Motion */
+
+/** By mount.
+ * @type {((motion: Motion) => void) | null} */
+let open = null;
 
 /**
  * Offer to save a motion: {name, title, closed, at(place), seconds}; at(place): the text of its
  * picture between 0 and 1, which are the same place where it is closed.
+ * @param {Motion} motion
  */
-export const offer = (motion) => open(motion);
+export const offer = (motion) => open?.(motion);
 
-/** The texts of a round: what is not closed goes there and back. */
+/** The texts of a round: what is not closed goes there and back.
+ * @param {Pick<Motion, "closed" | "at">} motion
+ * @param {number} count */
 export function frames({ closed, at }, count) {
-  const place = closed ? (t) => t : thereAndBack;
-  return Array.from({ length: count }, (_, index) => at(place(index / count)));
+  const texts = Array.from({ length: count }, (_, index) => index / count);
+  return texts.map((t) => at(closed ? t : thereAndBack(t)));
 }
 
-/** The texts of pictures on the way, evenly spread. */
+/** The texts of pictures on the way, evenly spread.
+ * @param {Pick<Motion, "closed" | "at">} motion
+ * @param {number} count */
 export function stills({ closed, at }, count) {
   const last = closed ? count : count - 1;
   return Array.from({ length: count }, (_, index) => at(index / last));
 }
 
+/** @param {HTMLElement} root
+ * @param {{ longest: number }} options seconds of a film, at most */
 export function mount(root, { longest }) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const dialog = root.querySelector("dialog");
-  const choices = ["format", "size", "scaling"];
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const number = (name) => find(root, `[data-role=${name}]`, HTMLInputElement);
+  const dialog = find(root, "dialog", HTMLDialogElement);
+  /** @param {string} name */
+  const choice = (name) => find(root, `[data-role=${name}]`, HTMLSelectElement);
+  const choices = { format: choice("format"), size: choice("size"), scaling: choice("scaling") };
+  /** @type {Motion | null} */
   let motion = null;
 
-  const isStrip = () => part("format").value === "png";
+  const isStrip = () => choices.format.value === "png";
   const shape = () => {
     part("time").hidden = isStrip();
     part("number").hidden = !isStrip();
@@ -48,23 +69,29 @@ export function mount(root, { longest }) {
   open = (offered) => {
     motion = offered;
     part("title").textContent = motion.title;
-    part("seconds").value = Math.min(motion.seconds ?? SECONDS, longest);
-    const { size } = page.facts(parts(motion.at(0)).model);
+    number("seconds").value = String(Math.min(motion.seconds ?? SECONDS, longest));
+    const { size } = page.facts(parts(motion.at(0)).model) ?? page.model;
     const offers = sizes(size);
-    part("size").replaceChildren(...offers.map((side) => new Option(side)));
-    part("size").value = offers.find((side) => side >= USUAL);
-    for (const [name, kept] of Object.entries(read(KEPT, {}))) choose(part(name), kept);
+    choices.size.replaceChildren(...offers.map((side) => new Option(String(side))));
+    choices.size.value = String(offers.find((side) => side >= USUAL) ?? "");
+    const kept = fields(read(KEPT, {}));
+    for (const [name, select] of Object.entries(choices)) choose(select, kept[name]);
     shape();
     dialog.showModal();
   };
 
   const save = async () => {
+    if (!motion) return;
     const { name } = motion;
-    const [format, size, scaling] = choices.map((choice) => part(choice).value);
+    const [format, size, scaling] = [
+      choices.format.value,
+      choices.size.value,
+      choices.scaling.value,
+    ];
     write(KEPT, { format, size, scaling });
     dialog.close();
     try {
-      const texts = isStrip() ? strip() : moving();
+      const texts = isStrip() ? strip(motion) : moving(motion);
       const seconds = texts.length / A_SECOND;
       download(
         await film(texts, { seconds, format, size: Number(size), scaling }),
@@ -74,36 +101,42 @@ export function mount(root, { longest }) {
       page.caught(error);
     }
   };
-  const moving = () => {
-    const seconds = Number(part("seconds").value);
+  /** @param {Motion} motion */
+  const moving = (motion) => {
+    const seconds = Number(number("seconds").value);
     if (!(seconds >= 1 && seconds <= longest))
       throw new Error(`A film takes 1 to ${longest} seconds.`);
     return frames(motion, Math.round(seconds * A_SECOND));
   };
-  const strip = () => {
-    const count = Math.round(Number(part("pictures").value));
-    const [least, most] = PICTURES;
+  /** @param {Motion} motion */
+  const strip = (motion) => {
+    const count = Math.round(Number(number("pictures").value));
+    const { least, most } = PICTURES;
     if (!(count >= least && count <= most))
       throw new Error(`${least} to ${most} pictures fit side by side.`);
     return stills(motion, count);
   };
 
-  part("format").addEventListener("change", shape);
-  root.querySelector("[data-do=save]").addEventListener("click", save);
-  root.querySelector("[data-do=close]").addEventListener("click", () => dialog.close());
+  choices.format.addEventListener("change", shape);
+  find(root, "[data-do=save]", HTMLElement).addEventListener("click", save);
+  find(root, "[data-do=close]", HTMLElement).addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // beside it
   });
 }
 
-/** Sides of a film whose pixels are all squares of one size, the model's doubled again and again. */
+/** Sides of a film whose pixels are all squares of one size, the model's doubled again and again.
+ * @param {number} side */
 function sizes(side) {
   const found = [];
   for (let size = side; size <= LARGEST; size *= 2) if (size >= SMALLEST) found.push(size);
   return found;
 }
 
-/** What was chosen before, where it is offered. */
+/** What was chosen before, where it is offered.
+ * @param {HTMLSelectElement} select
+ * @param {unknown} kept */
 function choose(select, kept) {
-  if ([...(select?.options ?? [])].some(({ value }) => value === kept)) select.value = kept;
+  const offered = [...select.options].find(({ value }) => value === kept);
+  if (offered) select.value = offered.value;
 }
