@@ -87,7 +87,6 @@ def test_a_drag_is_one_moment(visit: Open) -> None:
 
 def test_typing_is_the_browsers_own_to_take_back(visit: Open) -> None:
     page = visit()
-    wait_moments(page, 1)
     page.get_by_role("button", name="Picture 5 of 64").click()
     wait_moments(page, 2)
     page.get_by_label("Seed").focus()
@@ -130,7 +129,6 @@ def test_a_reload_and_another_model_lose_nothing(visit: Open) -> None:
 
 def test_earlier_pictures_are_shown_and_come_back(visit: Open) -> None:
     page = visit(viewport=PHONE)
-    wait_moments(page, 1)
     for number in (3, 5, 9):
         page.get_by_role("button", name=f"Picture {number} of 64").click()
         wait_painted(page, f":z(1,{number - 1})")
