@@ -28,6 +28,8 @@ export interface Model {
   images_seen: number | null;
   kid: number | null;
   stages: Model[];
+  /** What is wrong with its damaged files, by file; left out where there are none. */
+  damaged?: Record<string, string>;
 }
 
 export interface ExemplarSets {
