@@ -178,11 +178,14 @@ function along(name, runs) {
   });
 }
 
-/** @type {(lines: Line[], chart: Omit<Curve, "lines">) => Curves} */
-const charts = (lines, chart) => ({
-  names: lines.map(({ name }) => name),
-  charts: [{ ...chart, lines }],
-});
+/** @param {Line[]} lines
+ * @param {Omit<Curve, "lines">} chart
+ * @returns {Curves | null} */
+function charts(lines, chart) {
+  const drawn = lines.filter(({ points }) => points.length);
+  if (!drawn.length) return null;
+  return { names: drawn.map(({ name }) => name), charts: [{ ...chart, lines: drawn }] };
+}
 
 /** By experiment.
  * @type {Record<string, (figures: Figures) => Curves | null>} */

@@ -34,7 +34,7 @@ export function draws(count) {
   return Array.from({ length: count }, (_, index) => plain(draw(seed, index)));
 }
 
-/** Is this a picture of the current model or of one of its stages? What is no picture's text is none.
+/** Is this a picture of the current model or of one of its stages? What is no such text is none.
  * @param {string} text */
 export function ours(text) {
   try {
