@@ -315,3 +315,9 @@ export interface RuntimeFacts {
   backends: Record<Backend, { module: string; binary: string }>;
   integrity: Record<string, string>;
 }
+
+// --- Your photo
+
+/** What there is to see of a search on the way: at first what is looked for, then the text of the
+ * picture that it is at. */
+export type ProjectionSeen = Pick<Projection, "crop" | "notes"> | string;

@@ -6,7 +6,8 @@ import { follow } from "../core/tasks.js";
 export const ALONE = false; // no: there is a server (static.js is for where there is none)
 
 /** @import { BoxSet, FeaturePage, FilmOptions, Look, Model, Network, Picture, ProbeAnswers,
- *   ProbeDescription, Projection, SheetPicture, TopActivations, UnitFit } from "../core/types.d.ts" */
+ *   ProbeDescription, Projection, ProjectionSeen, SheetPicture, TopActivations,
+ *   UnitFit } from "../core/types.d.ts" */
 
 const PATIENCE = 5;
 
@@ -242,12 +243,12 @@ export async function classifyUpload(file, model) {
 
 /** {spec, distance, starts, ...}: the picture that comes nearest to a file's. The server keeps
  * nothing of the file. cut: "face" or "middle"; an error's status is 422 where there is no face.
- * onSeen({crop} or {spec}): what is looked for, and what it is at.
+ * onSeen({crop, notes} or a text): what is looked for, and what it is at.
  * @param {Blob} file
  * @param {string} model
  * @param {string} cut
  * @param {AbortSignal} signal
- * @param {(seen: Partial<Projection>) => void} onSeen
+ * @param {(seen: ProjectionSeen) => void} onSeen
  * @returns {Promise<Projection>} */
 export function project(file, model, cut, signal, onSeen) {
   const url = ask("project", { model, cut });

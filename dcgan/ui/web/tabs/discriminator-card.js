@@ -1,31 +1,46 @@
 // A card of the Discriminator tab: the picture on the stage, or the visitor's.
 
+import { find, targetOf } from "../core/dom.js";
 import { Named, signed } from "../widgets/probe.js";
+
+/** @import { Attribution, Look } from "../core/types.d.ts" */
 
 /** A picture, what D makes of it, and what in it features respond to. */
 export class Card {
+  /** Of the newest call of `show`.
+   * @type {AbortController | null} */
+  #abort = null;
+
+  /** onFeature(feature) when one of the strongest is pressed.
+   * @param {HTMLElement} root
+   * @param {HTMLTemplateElement} template
+   * @param {string} title
+   * @param {(feature: number) => void} onFeature */
   constructor(root, template, title, onFeature) {
     this.root = root;
-    this.abort = null;
     root.replaceChildren(template.content.cloneNode(true));
-    root.querySelector("h2").textContent = title;
+    find(root, "h2", HTMLElement).textContent = title;
     this.named = new Named(root);
-    this.#part("strongest").addEventListener("click", ({ target }) => {
-      const press = target.closest("button");
+    this.#part("strongest").addEventListener("click", (event) => {
+      const press = targetOf(event)?.closest("button");
       if (press) onFeature(Number(press.dataset.feature));
     });
   }
 
+  /** @param {string} sentence */
   say(sentence) {
     this.#part("said").textContent = sentence;
     this.#part("said").hidden = !sentence;
   }
 
-  /** Shows what `ask(signal)` finds and returns it; null where it failed or a newer call came. */
+  /** Shows what `ask(signal)` finds and returns it; null where it failed or a newer call came.
+   * @param {(signal: AbortSignal) => Promise<Look>} ask
+   * @param {(error: unknown) => void} onError */
   async show(ask, onError) {
-    this.abort?.abort();
-    this.abort = new AbortController();
-    const { signal } = this.abort;
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    const { signal } = abort;
     this.root.setAttribute("aria-busy", "true");
     try {
       const found = await ask(signal);
@@ -39,14 +54,16 @@ export class Card {
       onError(error);
       return null;
     } finally {
-      if (this.abort.signal === signal) this.root.removeAttribute("aria-busy");
+      if (this.#abort === abort) this.root.removeAttribute("aria-busy");
     }
   }
 
+  /** @param {Look} found */
   #draw(found) {
     const { feature, trained, random } = found;
     this.#part("found").hidden = false;
-    this.#part("picture").src = found.picture;
+    this.#image("picture").src = found.picture;
+    /** @type {(name: string, attribution: Attribution) => string} */
     const words = (name, { response }) =>
       response > 0 ? `${name}: ${response.toFixed(1)}` : `${name}: no response`;
     this.#figure("trained", trained, words(`feature ${feature}`, trained));
@@ -58,17 +75,26 @@ export class Card {
     this.root.dataset.ready = `${feature} ${found.logit}`;
   }
 
+  /** @param {"trained" | "random"} name
+   * @param {Attribution} attribution
+   * @param {string} caption */
   #figure(name, { gradient }, caption) {
-    const image = this.#part(name);
-    image.src = gradient;
-    image.nextElementSibling.textContent = caption;
+    this.#image(name).src = gradient;
+    find(this.root, `[data-role=${name}] + figcaption`, HTMLElement).textContent = caption;
   }
 
+  /** @param {string} name */
   #part(name) {
-    return this.root.querySelector(`[data-role=${name}]`);
+    return find(this.root, `[data-role=${name}]`, HTMLElement);
+  }
+
+  /** @param {string} name */
+  #image(name) {
+    return find(this.root, `[data-role=${name}]`, HTMLImageElement);
   }
 }
 
+/** @param {Look} look */
 function score({ logit, usual: [low, , high] }) {
   const real = 1 / (1 + Math.exp(-logit));
   return (
@@ -77,17 +103,19 @@ function score({ logit, usual: [low, , high] }) {
   );
 }
 
+/** @param {Attribution} attribution
+ * @param {boolean} chosen */
 function strong({ feature, response, gradient }, chosen) {
   const press = document.createElement("button");
   press.type = "button";
-  press.dataset.feature = feature;
+  press.dataset.feature = String(feature);
   press.ariaPressed = String(chosen);
   press.ariaLabel = `Feature ${feature}, response ${response.toFixed(1)}`;
   const image = new Image();
   image.alt = "";
   image.src = gradient;
   const number = document.createElement("span");
-  number.textContent = feature;
+  number.textContent = String(feature);
   press.append(image, number);
   return press;
 }

@@ -1,5 +1,7 @@
 // Discriminator: its score, what its features see in a picture, what they respond to most.
 
+import { find, targetOf } from "../core/dom.js";
+import { message } from "../core/errors.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { Stopped } from "../core/tasks.js";
@@ -8,6 +10,11 @@ import { introduce } from "../widgets/probe.js";
 import { uploads } from "../widgets/upload.js";
 import { Card } from "./discriminator-card.js";
 
+/** @import { FeaturePage, Model } from "../core/types.d.ts" */
+
+/** A file that D has looked at; seen: the address of what D saw of it.
+ * @typedef {{ file: File, seen: string, model: Model, notes: string[] }} Upload */
+
 const REST = 250; // ms without a new picture on the stage, before D looks
 const SHOWN = 6; // features at a time
 const STAGE = "On the stage";
@@ -15,21 +22,35 @@ const YOURS = "Your photo";
 const INVITE =
   "Drop a photograph here, or press the button above. D knows only pictures that are cut like the " +
   "samples, so cut yours like them.";
-const state = { feature: 0, first: 0, upload: null }; // upload: {file, seen, model, notes}
+/** @type {{ feature: number, first: number, upload: Upload | null }} */
+const state = { feature: 0, first: 0, upload: null };
 
+/** @param {HTMLElement} root
+ * @param {{ largest: number }} options bytes of a file, at most */
 export async function mount(root, { largest }) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const template = part("look");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const template = find(root, "[data-role=look]", HTMLTemplateElement);
+  const number = find(root, "[data-role=feature]", HTMLInputElement);
+  const chosen = find(root, "[data-role=file]", HTMLInputElement);
   const visible = () => root.isConnected && root.offsetParent !== null;
-  let resting = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting;
   let shown = ""; // what the stage's card stands for
   let listed = ""; // what the features below stand for
-  let sent = null; // the file that D is about to look at
-  let waiting = null; // the one that it was stopped from looking at
-  const fail = ({ message }) => page.fail(message);
+  /** The file that D is about to look at.
+   * @type {File | null} */
+  let sent = null;
+  /** The one that it was stopped from looking at.
+   * @type {File | null} */
+  let waiting = null;
+  /** @param {unknown} error */
+  const fail = (error) => page.fail(message(error));
 
   // --- the two cards
+  /** @param {number} feature */
   const onFeature = (feature) => choose(feature);
   const stage = new Card(part("stage"), template, STAGE, onFeature);
   const upload = new Card(part("upload"), template, YOURS, onFeature);
@@ -44,7 +65,7 @@ export async function mount(root, { largest }) {
     stage.show(
       (signal) => look(spec, state.feature, signal),
       (error) => {
-        stage.say(error.message);
+        stage.say(message(error));
         if (!(error instanceof Stopped)) return;
         shown = "";
         offerAgain(true);
@@ -52,15 +73,16 @@ export async function mount(root, { largest }) {
     );
   };
 
-  /** A file anew, or what D saw of the one before, which is small, for another feature. */
+  /** A file anew, or what D saw of the one before, which is small, for another feature.
+   * @param {File | null} file */
   const lookAtFile = async (file = sent) => {
     const { model } = page;
     const known = file ? null : state.upload;
-    if (model.classes || (!file && !known)) return;
+    const whole = file ?? known?.file;
+    if (model.classes || !whole) return;
     sent = file;
-    const whole = file ?? known.file;
-    const again = known?.model === model;
-    const content = async () => (again ? (await fetch(known.seen)).blob() : whole);
+    const again = known?.model === model ? known : null;
+    const content = async () => (again ? (await fetch(again.seen)).blob() : whole);
     const name = [model.name, whole.name, whole.size, whole.lastModified].join();
     const ask = async () => classifyUpload(await content(), model.name);
     upload.named.show(name, model.name, ask).catch(() => {}); // of a bad file the look tells
@@ -75,39 +97,41 @@ export async function mount(root, { largest }) {
     );
     if (!found) return;
     sent = null;
-    const notes = again ? known.notes : found.notes;
+    const notes = (again ?? found).notes ?? [];
     state.upload = { file: whole, seen: found.picture, model, notes };
     upload.say(notes.join(" "));
   };
 
-  uploads(part("file"), part("looks"), part("upload"), largest, (file) => {
-    if (page.model.classes) page.fail(part("told").textContent);
+  uploads(chosen, part("looks"), part("upload"), largest, (file) => {
+    if (page.model.classes) page.fail(part("told").textContent ?? "");
     else lookAtFile(file);
   });
 
   // --- the feature they are looked at with
+  /** @param {number} feature */
   const choose = (feature) => {
     state.feature = feature;
-    part("feature").value = feature;
+    number.value = String(feature);
     markRow();
     lookAtStage();
     lookAtFile();
   };
-  part("feature").addEventListener("change", ({ target }) => {
-    const last = Number(target.max || 0);
-    const feature = Number(target.value);
-    if (target.value !== "" && Number.isInteger(feature) && feature >= 0 && feature <= last) {
+  number.addEventListener("change", () => {
+    const last = Number(number.max || 0);
+    const feature = Number(number.value);
+    if (number.value !== "" && Number.isInteger(feature) && feature >= 0 && feature <= last) {
       choose(feature);
       return;
     }
-    target.value = state.feature;
+    number.value = String(state.feature);
     page.fail(`The last convolution has features 0 to ${last}: give one of these numbers.`);
   });
 
   // --- what features respond to most
   const markRow = () => {
-    for (const press of part("seeks").querySelectorAll("button[data-feature]")) {
-      press.ariaPressed = String(Number(press.dataset.feature) === state.feature);
+    for (const press of part("seeks").querySelectorAll("button")) {
+      const { feature } = press.dataset;
+      if (feature !== undefined) press.ariaPressed = String(Number(feature) === state.feature);
     }
   };
   const list = async () => {
@@ -120,7 +144,7 @@ export async function mount(root, { largest }) {
       const found = await features(model.name, state.first);
       if (asked !== listed) return; // another was asked for in the meantime
       const last = found.numbers.at(-1);
-      part("feature").max = found.features - 1;
+      number.max = String(found.features - 1);
       part("range").textContent = `${found.numbers[0]}–${last} of ${found.features}`;
       part("method").textContent = method(found);
       part("seeks").replaceChildren(...found.numbers.map((number, at) => row(found, number, at)));
@@ -132,21 +156,23 @@ export async function mount(root, { largest }) {
       listed = "";
       delete part("seeks").dataset.ready;
       part("seeks").replaceChildren();
-      part("method").textContent = error instanceof Stopped ? "" : error.message;
+      part("method").textContent = error instanceof Stopped ? "" : message(error);
       offerAgain(error instanceof Stopped);
     }
   };
+  /** @param {number} step */
   const turn = (step) => {
     state.first = Math.max(0, state.first + step);
     list();
   };
   button("back").addEventListener("click", () => turn(-SHOWN));
   button("forth").addEventListener("click", () => turn(SHOWN));
-  part("seeks").addEventListener("click", ({ target }) => {
-    const { feature, spec } = target.closest("button")?.dataset ?? {};
+  part("seeks").addEventListener("click", (event) => {
+    const press = targetOf(event)?.closest("button");
+    const { feature, spec } = press?.dataset ?? {};
     if (feature !== undefined) choose(Number(feature));
     if (spec) {
-      state.feature = Number(target.closest("li").dataset.feature);
+      state.feature = Number(press?.closest("li")?.dataset.feature ?? state.feature);
       page.show(spec, "discriminator");
       choose(state.feature);
     }
@@ -154,7 +180,10 @@ export async function mount(root, { largest }) {
   });
 
   // --- what was stopped, and all of it
-  const offerAgain = (on) => (part("stopped").hidden = !on);
+  /** @param {boolean} on */
+  const offerAgain = (on) => {
+    part("stopped").hidden = !on;
+  };
   button("again").addEventListener("click", () => {
     offerAgain(false);
     refresh();
@@ -172,30 +201,38 @@ export async function mount(root, { largest }) {
   page.on("model", () => {
     if (!root.isConnected) return;
     Object.assign(state, { feature: 0, first: 0 });
-    part("feature").value = 0;
+    number.value = "0";
     list();
     lookAtFile();
     introduce(part("probe")).catch(fail);
   });
   await page.ready;
-  part("feature").value = state.feature;
-  new IntersectionObserver(([entry]) => entry.isIntersecting && refresh()).observe(root);
+  number.value = String(state.feature);
+  new IntersectionObserver(([entry]) => {
+    if (entry?.isIntersecting) refresh();
+  }).observe(root);
   lookAtFile();
   introduce(part("probe")).catch(fail);
 }
 
-/** A feature's line: its strongest draws above their gradients, trained and random. */
+/** A feature's line: its strongest draws above their gradients, trained and random.
+ * @param {FeaturePage} found
+ * @param {number} number
+ * @param {number} at */
 function row(found, number, at) {
   const line = document.createElement("li");
-  line.dataset.feature = number;
+  line.dataset.feature = String(number);
   const head = document.createElement("button");
   head.type = "button";
-  head.dataset.feature = number;
+  head.dataset.feature = String(number);
   head.textContent = `Feature ${number}`;
-  line.append(head, ...["trained", "random"].map((name) => pairs(found, name, at)));
+  line.append(head, pairs(found, "trained", at), pairs(found, "random", at));
   return line;
 }
 
+/** @param {FeaturePage} found
+ * @param {"trained" | "random"} name
+ * @param {number} at */
 function pairs(found, name, at) {
   const { columns, numbers } = found;
   const { sheet, specs, responses } = found[name];
@@ -207,19 +244,22 @@ function pairs(found, name, at) {
   cells.style.cssText = `--sheet: url(${sheet}); --columns: ${columns}; --rows: ${numbers.length}`;
   for (let column = 0; column < columns; column++) {
     const index = at * columns + column;
+    const [spec, response] = [specs[index], responses[index]];
+    if (spec === undefined || response === undefined) break; // there were not so many samples
     const press = document.createElement("button");
     press.type = "button";
-    press.dataset.spec = specs[index];
+    press.dataset.spec = spec;
     press.style.cssText = `--column: ${column}; --row: ${at}`;
     press.ariaLabel =
       `Show picture ${column + 1} of ${columns} for feature ${numbers[at]}, ` +
-      `${caption.textContent}, response ${responses[index].toFixed(1)}`;
+      `${caption.textContent}, response ${response.toFixed(1)}`;
     cells.append(press);
   }
   figure.append(caption, cells);
   return figure;
 }
 
+/** @param {FeaturePage} page */
 const method = ({ samples }) =>
   `Of ${samples} samples those to which a feature responds most, each above its guided gradient ` +
   "(grey: nothing; every one scaled by itself). Backward, a layer lets nothing through where its " +

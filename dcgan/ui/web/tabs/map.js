@@ -1,57 +1,88 @@
 // Map: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, sum } from "../core/spec.js";
+import { fields, texts } from "../core/store.js";
 import { Pad } from "../widgets/pad.js";
 import { choose, draws, ours } from "../widgets/picker.js";
 import { thumb } from "../widgets/thumbnail.js";
 
+/** @typedef {keyof typeof SAID} Kind */
+
+/** @typedef {[x: number, y: number]} Place */
+
+/** three: texts of the pictures that the plane goes through; none before the first.
+ * @typedef {{ kind: Kind, seed: number, three: string[], x: number, y: number }} State */
+
 const SIDE = 8; // of the lattice
 const SNAP = 0.18; // of a cell
+/** @type {[number, number]} */
 const SPAN = [-0.25, 1.25]; // of the plane through three pictures, which lie at 0 and 1
 const STEPS = 9; // pictures along it
 const NEAR = 0.05;
 const CORNERS = ["A", "B", "C"];
+/** Of A, B and C; y grows downwards.
+ * @type {Place[]} */
 const PLACES = [
   [0, 1],
   [1, 1],
   [0, 0],
-]; // of A, B and C; y grows downwards
-const LARGEST = 2 ** 53 - 1;
-const state = { kind: "map", seed: 1, three: null, x: 0, y: 0 };
+];
+/** @type {Record<string, number>} */
+const ARROWS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+const LARGEST = Number.MAX_SAFE_INTEGER;
+/** @type {State} */
+const state = { kind: "map", seed: 1, three: [], x: 0, y: 0 };
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const kinds = [...root.querySelectorAll("input[type=radio]")];
-  const sliders = { x: part("across"), y: part("down") };
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const field = (name) => find(root, `[data-role=${name}]`, HTMLInputElement);
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const kinds = [...root.querySelectorAll("input")].filter(({ type }) => type === "radio");
+  /** @type {["x" | "y", HTMLInputElement][]} */
+  const sliders = [
+    ["x", field("across")],
+    ["y", field("down")],
+  ];
+  const seedField = field("map-seed");
+  /** @param {string} sentence */
   const fail = (sentence) => page.fail(sentence);
   const pad = new Pad(part("pad"), { onMove: (x, y) => go(x, y), onError: fail });
 
-  const cells = () => {
-    if (state.kind === "map") return page.model.map.draws;
-    return Array.from({ length: SIDE }, (_, y) =>
-      Array.from({ length: SIDE }, (_, x) => y * SIDE + x),
-    );
-  };
-  const seed = () => (state.kind === "map" ? page.model.map.seed : state.seed);
+  /** The model's map, where it is the one that is shown. */
+  const atlas = () => (state.kind === "map" ? page.model.map : null);
+  const lattice = () =>
+    Array.from({ length: SIDE }, (_, y) => Array.from({ length: SIDE }, (_, x) => y * SIDE + x));
+  const cells = () => atlas()?.draws ?? lattice();
+  const seed = () => atlas()?.seed ?? state.seed;
 
   // --- a text for every place
+  /** @type {(x: number, y: number) => string} */
   const ofCells = (x, y) => {
     const draws = cells();
-    const z = (column, row) => draw(seed(), draws[row][column]);
+    /** @type {(column: number, row: number) => string} */
+    const z = (column, row) => draw(seed(), draws[row]?.[column] ?? 0);
     const [left, top] = [Math.floor(x), Math.floor(y)];
     const [across, down] = [x - left, y - top];
     const right = Math.min(left + 1, draws.length - 1);
     const bottom = Math.min(top + 1, draws.length - 1);
+    /** @param {number} at */
     const row = (at) => between(true, across, z(left, at), z(right, at));
     return page.text(down === 0 ? row(top) : between(true, down, row(top), row(bottom)));
   };
+  /** @type {(x: number, y: number) => string} */
   const ofThree = (x, y) => {
-    const near = PLACES.findIndex(([a, b]) => x === a && y === b);
-    if (near >= 0) return state.three[near];
-    const { z, ...rest } = parts(state.three[0]);
-    const [b, c] = state.three.slice(1).map((text) => parts(text).z);
+    const near = state.three[PLACES.findIndex(([a, b]) => x === a && y === b)];
+    if (near !== undefined) return near;
+    const [first, second, third] = state.three;
+    if (!first || !second || !third) return page.picture; // there is no plane
+    const { z, ...rest } = parts(first);
+    const [b, c] = [parts(second).z, parts(third).z];
     const up = 1 - y; // A and B lie below
     return join({
       ...rest,
@@ -62,39 +93,49 @@ export async function mount(root) {
       ]),
     });
   };
-  /** On a picture, when it is near one. */
+  /** @param {number} at */
+  const snap = (at) => (Math.abs(at - Math.round(at)) < SNAP ? Math.round(at) : at);
+  /** On a picture, when it is near one.
+   * @type {(x: number, y: number) => Place} */
   const snapped = (x, y) =>
     state.kind === "three"
       ? (PLACES.find(([a, b]) => Math.hypot(x - a, y - b) < NEAR) ?? [x, y])
-      : [x, y].map((at) => (Math.abs(at - Math.round(at)) < SNAP ? Math.round(at) : at));
+      : [snap(x), snap(y)];
+  /** @type {(x: number, y: number) => string} */
   const textAt = (x, y) => (state.kind === "three" ? ofThree(x, y) : ofCells(x, y));
 
+  /** @returns {[number, number]} */
   const range = () => (state.kind === "three" ? SPAN : [0, cells().length - 1]);
   const mark = () => {
     const [low, high] = range();
-    for (const [name, slider] of Object.entries(sliders)) {
+    for (const [name, slider] of sliders) {
       Object.assign(slider, { min: low, max: high, value: state[name] });
       part(`${slider.dataset.role}-value`).textContent = state[name].toFixed(2);
     }
     pad.mark(state.x, state.y);
   };
-  const go = (x, y) => {
+  /** @param {number} at */
+  const within = (at) => {
     const [low, high] = range();
-    [state.x, state.y] = snapped(...[x, y].map((at) => Math.min(Math.max(at, low), high)));
+    return Math.min(Math.max(at, low), high);
+  };
+  /** @type {(x: number, y: number) => void} */
+  const go = (x, y) => {
+    [state.x, state.y] = snapped(within(x), within(y));
     mark();
     page.show(textAt(state.x, state.y), "map");
   };
-  for (const [name, slider] of Object.entries(sliders)) {
+  for (const [name, slider] of sliders) {
     slider.addEventListener("input", () => {
       const place = { x: state.x, y: state.y, [name]: Number(slider.value) };
       go(place.x, place.y);
     });
     slider.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      const step = ARROWS[event.key];
       if (!step) return;
       event.preventDefault(); // "any" makes a step of a hundredth of it all
       const size = state.kind === "three" ? 0.0625 : 0.25;
-      slider.value = Number(slider.value) + step * size;
+      slider.value = String(Number(slider.value) + step * size);
       slider.dispatchEvent(new Event("input"));
     });
   }
@@ -112,19 +153,21 @@ export async function mount(root) {
     for (const input of kinds) input.checked = input.value === kind;
     part("of-lattice").hidden = kind !== "lattice";
     part("of-three").hidden = kind !== "three";
-    part("map-seed").value = state.seed;
+    find(root, ".dc-unless-map", HTMLElement).hidden = !page.model.map;
+    seedField.value = String(state.seed);
     part("corners").replaceChildren(...state.three.map(corner));
     pad.root.dataset.kind = kind;
-    const texts =
+    const pictures =
       kind === "three"
         ? three()
         : cells()
             .flat()
             .map((index) => page.text(draw(seed(), index)));
-    pad.show(texts, range());
+    pad.show(pictures, range());
     mark();
     part("said").textContent = SAID[kind];
   };
+  /** @param {Kind} kind */
   const begin = (kind) => {
     state.kind = kind;
     const [low, high] = range();
@@ -132,27 +175,39 @@ export async function mount(root) {
     lay();
     go(state.x, state.y);
   };
-  for (const input of kinds) input.addEventListener("change", () => begin(input.value));
+  for (const input of kinds) {
+    input.addEventListener("change", () => {
+      if (isKind(input.value)) begin(input.value);
+    });
+  }
 
+  /** @param {string} text
+   * @param {number} index */
   const corner = (text, index) => {
     const item = document.createElement("li");
     const press = thumb(text, `${CORNERS[index]}: choose another`);
     press.addEventListener("click", () =>
       choose({
         title: `${CORNERS[index]} of the plane`,
-        onPick: (picked) => use(state.three.with(index, picked)),
-        onSet: (name) =>
-          use(state.three.with(index, page.text(page.model.sets.exemplars[name][0]))),
-        onClose: () => part("corners").querySelectorAll("button")[index].focus(),
+        onPick: (picked) => {
+          use(state.three.with(index, picked));
+          return undefined; // there is no next question
+        },
+        onSet: (name) => {
+          const [z] = page.model.sets.exemplars[name] ?? [];
+          if (z) use(state.three.with(index, page.text(z)));
+        },
+        onClose: () => part("corners").querySelectorAll("button")[index]?.focus(),
       }),
     );
     const letter = document.createElement("small");
-    letter.textContent = CORNERS[index];
+    letter.textContent = CORNERS[index] ?? "";
     item.append(press, letter);
     return item;
   };
-  const use = (texts) => {
-    state.three = texts;
+  /** @param {string[]} three */
+  const use = (three) => {
+    state.three = three;
     lay();
     go(state.x, state.y);
   };
@@ -162,29 +217,39 @@ export async function mount(root) {
     if (kept.length < 3) fail(`Put three pictures of ${page.model.name} on the shelf first.`);
     else use(kept);
   });
+  /** @param {string} text */
   const reseed = (text) => {
-    const seed = /^\d+$/.test(text.trim()) ? Number(text) : NaN;
-    if (!(seed <= LARGEST)) return fail(`A seed is a whole number from 0 to ${LARGEST}.`);
+    const seed = /^\d+$/.test(text.trim()) ? Number(text) : null;
+    if (!isSeed(seed)) return fail(`A seed is a whole number from 0 to ${LARGEST}.`);
     state.seed = seed;
     lay();
     go(state.x, state.y);
   };
-  part("map-seed").addEventListener("change", ({ target }) => reseed(target.value));
+  seedField.addEventListener("change", () => reseed(seedField.value));
   button("reseed").addEventListener("click", () => reseed(String(Math.floor(Math.random() * 1e6))));
 
+  /** @returns {Kind} */
+  const usual = () => (page.model.map ? "map" : "lattice");
   const useModel = () => {
-    root.querySelector(".dc-unless-map").hidden = !page.model.map;
     state.three = draws(3);
-    begin(page.model.map ? "map" : "lattice");
+    begin(usual());
   };
   await page.ready;
+  /** What was kept, as far as it fits the model.
+   * @param {unknown} kept */
   const take = (kept) => {
-    Object.assign(state, kept);
+    const { kind, seed, three, x, y } = fields(kept);
+    const pictures = texts(three).filter(ours);
+    state.kind = isKind(kind) && kind !== "map" ? kind : usual();
+    state.seed = isSeed(seed) ? seed : 1;
+    state.three = pictures.length === 3 ? pictures : draws(3);
+    state.x = within(Number(x) || 0);
+    state.y = within(Number(y) || 0);
     lay();
   };
   const kept = page.history.keep("plane", () => state, take);
   if (kept) take(kept);
-  else if (state.three) lay();
+  else if (state.three.length) lay();
   else useModel();
   page.on("model", useModel);
 }
@@ -196,3 +261,15 @@ const SAID = {
   three:
     "A lies left below, B right below, C left above. Outside the triangle is what they do not span.",
 };
+
+/** @param {unknown} value
+ * @returns {value is Kind} */
+function isKind(value) {
+  return typeof value === "string" && Object.hasOwn(SAID, value);
+}
+
+/** @param {unknown} value
+ * @returns {value is number} */
+function isSeed(value) {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}

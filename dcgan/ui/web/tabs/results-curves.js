@@ -3,15 +3,52 @@
 
 import { ORDERS } from "./forget-measured.js";
 
+/** A point of a line as chart.js takes it; dx, dy: standard errors; said: the point in words.
+ * @typedef {{ x: number, y: number, dx?: number, dy?: number, said: string }} Point */
+
+/** @typedef {{ name: string, points: Point[] }} Line */
+
+/** @typedef {{ label?: string, format: (value: number) => string, from?: number, log?: boolean }}
+ *   Axis */
+
+/** @typedef {{ title: string, x: Axis, y: Axis, lines: Line[] }} Curve */
+
+/** names: of the lines, for the legend.
+ * @typedef {{ names: string[], charts: Curve[] }} Curves */
+
+/** After k maps were dropped.
+ * @typedef {{ k: number, found: number, found_error?: number, kid: number, kid_error?: number }}
+ *   Dropped */
+
+/** @typedef {{ accuracy: number, validation: number }} Accuracy */
+
+/** @typedef {{ digits: number, rate: number, low: number, high: number }} Digits */
+
+/** The runs of a variant, by seed.
+ * @typedef {Record<string, { curve: { images: number, kid: number }[] }>} Runs */
+
+/** What the files of all experiments keep, as far as it is drawn: each has some of it.
+ * @typedef {{ weights?: string, curves?: Record<string, Dropped[]>, positions?: number[],
+ *   turns?: Record<string, { mean_yaw: number[] }>, curve?: (Accuracy & { images: number })[],
+ *   control?: { untrained: Accuracy }, generated?: Digits[], real?: Digits[],
+ *   trained?: Record<string, Runs> }} Figures */
+
+/** @param {number} value */
 const percent = (value) => `${Number((100 * value).toPrecision(3))}%`;
+/** @param {number} value */
 const exact = (value) => `${(100 * value).toFixed(2)}%`;
+/** @param {number} value */
 const kid = (value) => value.toFixed(3);
+/** @param {number} value */
 const plain = (value) => String(Number(value.toPrecision(2)));
+/** @param {number} value */
 const images = (value) => `${value.toLocaleString("en")} images seen`;
 const short = new Intl.NumberFormat("en", { notation: "compact" });
-const many = { format: (value) => short.format(value) };
+const many = { format: (/** @type {number} */ value) => short.format(value) };
 
+/** @param {number[]} values */
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+/** @param {number[]} values */
 const error = (values) => {
   if (values.length < 2) return undefined;
   const middle = mean(values);
@@ -19,50 +56,57 @@ const error = (values) => {
   return Math.sqrt(mean(squares) / (values.length - 1));
 };
 
-/** Figure 6: what is left of windows, against what else is lost. */
+/** Figure 6: what is left of windows, against what else is lost.
+ * @param {Figures} figures */
 function forget({ curves }) {
-  const lines = Object.entries(ORDERS).map(([order, name]) => {
-    const [{ found: all }] = curves[order];
-    const points = curves[order].map(({ k, found, found_error, kid: x, kid_error: dx }) => ({
+  const lines = Object.entries(ORDERS).flatMap(([order, name]) => {
+    const measured = curves?.[order] ?? [];
+    const all = measured[0]?.found;
+    if (all === undefined) return [];
+    const points = measured.map(({ k, found, found_error, kid: x, kid_error: dx }) => ({
       x,
       y: found / all,
       dx,
       dy: found_error && found_error / all,
       said: `${name}, ${k} maps dropped: ${percent(found / all)} of the windows left, KID ${kid(x)}`,
     }));
-    return { name, points };
+    return [{ name, points }];
   });
   const x = { label: "distance to real rooms (KID)", format: plain };
   const y = { format: percent, from: 0 };
   return charts(lines, { title: "Windows left, by distance", x, y });
 }
 
-/** Figure 8: the mean yaw of all heads along each kind of vector. */
-function turn({ positions, turns }) {
+/** Figure 8: the mean yaw of all heads along each kind of vector.
+ * @param {Figures} figures */
+function turn({ positions = [], turns = {} }) {
   const names = {
     picked: "picked exemplars",
     shipped: "shipped with the weights",
     control: "random vectors",
   };
-  const lines = Object.entries(names)
-    .filter(([kind]) => turns[kind])
-    .map(([kind, name]) => ({
-      name,
-      points: turns[kind].mean_yaw.map((y, index) => ({
-        x: positions[index],
-        y,
-        said: `${name}, position ${positions[index]}: mean yaw ${y.toFixed(2)}`,
-      })),
-    }));
+  const lines = Object.entries(names).flatMap(([kind, name]) => {
+    const points = turns[kind]?.mean_yaw.flatMap((y, index) => {
+      const x = positions[index];
+      const said = `${name}, position ${x}: mean yaw ${y.toFixed(2)}`;
+      return x === undefined ? [] : [{ x, y, said }];
+    });
+    return points ? [{ name, points }] : [];
+  });
   const x = { label: "position along the vector", format: plain };
   return charts(lines, { title: "Mean yaw, by position", x, y: { format: plain } });
 }
 
-/** Section 5.1: what the features are worth as D learns; random weights have seen nothing. */
+/** Section 5.1: what the features are worth as D learns; random weights have seen nothing.
+ * @param {Figures} figures */
 function cifar10({ curve, control }) {
-  if (!curve.length) return null;
-  const names = { accuracy: "test pictures", validation: "validation pictures" };
-  const lines = Object.entries(names).map(([part, name]) => ({
+  if (!curve?.length || !control) return null;
+  /** @type {[keyof Accuracy, string][]} */
+  const names = [
+    ["accuracy", "test pictures"],
+    ["validation", "validation pictures"],
+  ];
+  const lines = names.map(([part, name]) => ({
     name,
     points: [{ images: 0, ...control.untrained }, ...curve].map((point) => ({
       x: point.images,
@@ -74,8 +118,9 @@ function cifar10({ curve, control }) {
   return charts(lines, { title: "Accuracy, by images seen", x, y: { format: percent } });
 }
 
-/** The appendix: the nearest neighbour's error, by how many digits there are to be near to. */
-function mnist({ generated, real }) {
+/** The appendix: the nearest neighbour's error, by how many digits there are to be near to.
+ * @param {Figures} figures */
+function mnist({ generated = [], real = [] }) {
   const lines = Object.entries({ generated, real }).map(([name, rows]) => ({
     name: `${name} digits`,
     points: rows.map(({ digits, rate, low, high }) => ({
@@ -92,14 +137,15 @@ function mnist({ generated, real }) {
   });
 }
 
-/** Section 3: each variant beside the first one, means over seeds with their standard errors. */
-function ablation({ trained }) {
+/** Section 3: each variant beside the first one, means over seeds with their standard errors.
+ * @param {Figures} figures */
+function ablation({ trained = {} }) {
   const lines = Object.entries(trained).map(([name, runs]) => ({
     name,
     points: along(name, runs),
   }));
   const [first, ...others] = lines;
-  if (first.points.length < 2) return null;
+  if (!first || first.points.length < 2) return null;
   const x = { label: "images seen", from: 0, ...many };
   return {
     names: ["KID of the variant", `KID of ${first.name}`],
@@ -114,12 +160,15 @@ function ablation({ trained }) {
   };
 }
 
-/** Points of the mean over those seeds that got so far. */
+/** Points of the mean over those seeds that got so far.
+ * @param {string} name
+ * @param {Runs} runs
+ * @returns {Point[]} */
 function along(name, runs) {
   const curves = Object.values(runs).map(({ curve }) => curve);
-  const longest = curves.reduce((a, b) => (b.length > a.length ? b : a));
+  const longest = curves.reduce((a, b) => (b.length > a.length ? b : a), []);
   return longest.map(({ images: x }, index) => {
-    const kids = curves.filter((curve) => curve.length > index).map((curve) => curve[index].kid);
+    const kids = curves.flatMap((curve) => curve[index]?.kid ?? []);
     return {
       x,
       y: mean(kids),
@@ -129,9 +178,15 @@ function along(name, runs) {
   });
 }
 
-const charts = (lines, chart) => ({
-  names: lines.map(({ name }) => name),
-  charts: [{ ...chart, lines }],
-});
+/** @param {Line[]} lines
+ * @param {Omit<Curve, "lines">} chart
+ * @returns {Curves | null} */
+function charts(lines, chart) {
+  const drawn = lines.filter(({ points }) => points.length);
+  if (!drawn.length) return null;
+  return { names: drawn.map(({ name }) => name), charts: [{ ...chart, lines: drawn }] };
+}
 
+/** By experiment.
+ * @type {Record<string, (figures: Figures) => Curves | null>} */
 export const CURVES = { forget, turn, cifar10, mnist, guidelines: ablation, rooms: ablation };

@@ -1,42 +1,53 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
 import { CURVES } from "./results-curves.js";
 
+/** @import { Figures, Point } from "./results-curves.js" */
+
 const HINT = "Point at a curve, or go along it with the arrow keys.";
 const OTHER = "measured on other weights than this page's";
-const files = new Map(); // promises of the files of figures, by experiment
+/** The files of figures, by experiment.
+ * @type {Map<string, Promise<Figures | null>>} */
+const files = new Map();
 
-/** html: the sections; each has the name of its experiment as an anchor in its h2. */
+/** html: the sections; each has the name of its experiment as an anchor in its h2.
+ * @param {HTMLElement} root
+ * @param {{ html: string }} options */
 export async function mount(root, { html }) {
   if (!html) return;
-  const report = root.querySelector("[data-role=report]");
+  const report = find(root, "[data-role=report]", HTMLElement);
   report.innerHTML = html;
   report.querySelectorAll("table").forEach(scrolling);
   const headings = [...report.querySelectorAll("h2")];
-  root.querySelector("[data-role=contents]").replaceChildren(...headings.map(entry));
+  find(root, "[data-role=contents]", HTMLElement).replaceChildren(...headings.map(entry));
   await page.ready;
   await Promise.all(headings.map(illustrate));
   report.dataset.ready = "";
 }
 
-/** A table as wide as it needs to be, in a box that can be scrolled by keyboard too. */
+/** A table as wide as it needs to be, in a box that can be scrolled by keyboard too.
+ * @param {HTMLTableElement} table
+ * @param {number} index */
 function scrolling(table, index) {
   const box = make("div", {
     className: "dc-scroll",
     tabIndex: 0,
     role: "region",
-    ariaLabel: `Table ${index + 1}: ${table.querySelector("th").textContent}`,
+    ariaLabel: `Table ${index + 1}: ${table.querySelector("th")?.textContent ?? ""}`,
   });
   table.replaceWith(box);
   box.append(table);
 }
 
-/** A heading's question, which leads to its section. */
+/** A heading's question, which leads to its section.
+ * @param {HTMLHeadingElement} heading */
 function entry(heading) {
-  const [question] = heading.textContent.match(/^[^?]*\?/);
+  const words = heading.textContent ?? "";
+  const [question] = words.match(/^[^?]*\?/) ?? [words];
   const button = make("button", { type: "button", textContent: question });
   button.addEventListener("click", () => {
     heading.tabIndex = -1;
@@ -48,36 +59,43 @@ function entry(heading) {
   return item;
 }
 
-/** Says of which weights a section is, and draws its curves behind its first table. */
+/** Says of which weights a section is, and draws its curves behind its first table.
+ * @param {HTMLHeadingElement} heading */
 async function illustrate(heading) {
-  const { name } = heading.querySelector("a");
-  if (!files.has(name))
-    files.set(
-      name,
-      results(name).catch(() => null),
-    );
-  const facts = await files.get(name);
+  const name = heading.querySelector("a")?.name;
+  if (!name) return;
+  const asked = files.get(name) ?? results(name).catch(() => null);
+  files.set(name, asked);
+  const facts = await asked;
   if (!facts) return;
   if (facts.weights) {
     const model = page.models.find(({ weights }) => weights === facts.weights);
     heading.append(make("small", { textContent: model?.name ?? OTHER }));
   }
-  const { names, charts } = CURVES[name]?.(facts) ?? { charts: [] };
-  if (!charts.length) return;
+  const curves = CURVES[name]?.(facts);
+  if (!curves?.charts.length) return;
+  const { names, charts } = curves;
   const figures = make("div", { className: "dc-charts" });
-  const said = make("p", { className: "dc-facts", ariaHidden: true, textContent: HINT });
+  const said = make("p", { className: "dc-facts", ariaHidden: "true", textContent: HINT });
   const keys = make("ul", { className: "dc-legend", ariaLabel: "Lines" });
   keys.append(...legend(names));
+  /** @type {Element | null} */
   let box = heading;
-  while (!box.matches(".dc-scroll")) box = box.nextElementSibling;
-  box.after(...(names.length > 1 ? [keys] : []), figures, said);
+  while (box && !box.matches(".dc-scroll")) box = box.nextElementSibling;
+  (box ?? heading).after(...(names.length > 1 ? [keys] : []), figures, said);
   for (const { title, x, y, lines } of charts) {
     const [figure, place] = [make("figure"), make("div")];
     figure.append(make("figcaption", { textContent: title }), place);
     figures.append(figure);
-    const onSay = (point) => (said.textContent = point?.said ?? HINT);
+    /** @param {Point | null} point */
+    const onSay = (point) => {
+      said.textContent = point?.said ?? HINT;
+    };
     new Chart(place, { label: title, x, y, onSay }).show(lines);
   }
 }
 
+/** @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name
+ * @param {Partial<HTMLElementTagNameMap[K]>} properties */
 const make = (name, properties = {}) => Object.assign(document.createElement(name), properties);

@@ -1,8 +1,11 @@
 // Turn: the vector between two exemplars, added to any head (figure 8).
 
 import { copy } from "../core/clipboard.js";
+import { find } from "../core/dom.js";
+import { message } from "../core/errors.js";
 import { page } from "../core/page.js";
 import { join, mean, parts, taken, turn } from "../core/spec.js";
+import { fields, texts as textsIn } from "../core/store.js";
 import { sheet } from "../engine/engine.js";
 import { bank } from "../widgets/direction-bank.js";
 import { average, Exemplar, random, shipped } from "../widgets/exemplar.js";
@@ -10,55 +13,75 @@ import { draws, ours, plain } from "../widgets/picker.js";
 import { Sheet } from "../widgets/sheet.js";
 import { offer } from "../widgets/video-export.js";
 
+/** @import { Parts } from "../core/types.d.ts"
+ * @import { Kept } from "../widgets/exemplar.js" */
+
 const TITLES = ["From", "To"];
 const SIZE = 4;
 const HEADS = 5;
 const POSITIONS = Array.from({ length: 9 }, (_, index) => (index - 4) / 4);
 const FORM = '{"model": "faces@01234567", "from": ["z(1,0)"], "to": ["z(1,1)"]}';
-const state = { pair: null, heads: null };
+/** pair: what the turn goes from and to, empty before the page is ready; heads: texts.
+ * @type {{ pair: Kept[], heads: string[] }} */
+const state = { pair: [], heads: [] };
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const amount = part("amount");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const amount = find(root, "[data-role=amount]", HTMLInputElement);
+  const paste = find(root, "[data-role=paste]", HTMLInputElement);
+  const choice = find(root, "[data-role=pair]", HTMLSelectElement);
 
   const ends = TITLES.map(
     (title, index) =>
-      new Exemplar(root.querySelector(`[data-end="${index}"]`), {
+      new Exemplar(find(root, `[data-end="${index}"]`, HTMLElement), {
         title,
         size: SIZE,
         onChange: (kept) => {
           const { amount: turned, ...head } = held(page.picture);
-          part("pair").value = "";
+          choice.value = "";
           usePair(state.pair.with(index, kept));
           if (turned && between()) show(turned, head);
         },
       }),
   );
 
-  /** The two mean z's, or null while a side has no picture. */
+  /** The two mean z's, or null while a side has no picture.
+   * @returns {[string, string] | null} */
   const between = () => {
-    if (!state.pair) return null; // the page is not ready
-    const means = state.pair.map(({ texts }) => average(texts));
-    return means.every(Boolean) ? means.map((text) => parts(text).z) : null;
+    const [from, to] = state.pair.map(({ texts }) => average(texts));
+    return from && to ? [parts(from).z, parts(to).z] : null;
   };
 
-  /** {amount, z, ...}: a picture as a head and how far this pair has turned it. */
+  /** {amount, z, ...}: a picture as a head and how far this pair has turned it.
+   * @param {string} text
+   * @returns {Parts & { amount: number }} */
   const held = (text) => {
     const { z, ...rest } = parts(text);
     const { name, values } = taken(z);
+    const [by, start, end, head] = values;
     const [from, to] = between() ?? [];
-    return name === "turn" && values[1] === from && values[2] === to
-      ? { ...rest, amount: Number(values[0]), z: values[3] }
+    return name === "turn" && start === from && end === to && head !== undefined
+      ? { ...rest, amount: Number(by), z: head }
       : { ...rest, amount: 0, z };
   };
-  const turned = (by, { z, ...rest }) => join({ ...rest, z: turn(by, ...between(), z) });
+  /** A head turned by the pair; as it is, while a side has no picture.
+   * @type {(by: number, head: Parts) => string} */
+  const turned = (by, { z, ...rest }) => {
+    const means = between();
+    return join({ ...rest, z: means ? turn(by, ...means, z) : z });
+  };
+  /** @type {(by: number, head: Parts) => void} */
   const show = (by, head) => page.show(turned(by, head), "turn");
 
   // --- the head on the stage
+  /** @param {string} text */
   const adopt = (text) => {
     const { amount: by, z } = held(text);
-    amount.value = by;
+    amount.value = String(by);
     amount.disabled = !between();
     part("amount-value").textContent = by.toFixed(2);
     button("adopt").hidden = by !== 0 || taken(z).name !== "turn";
@@ -70,18 +93,26 @@ export async function mount(root) {
   button("film").addEventListener("click", () => {
     if (!between()) return page.fail("Put a picture on both sides of the turn first.");
     const head = held(page.picture);
+    /** @param {number} place */
     const at = (place) => turned(2 * place - 1, head);
     offer({ name: "turn", title: "Save the turn as a film", closed: false, at });
   });
-  button("head").addEventListener("click", () => page.show(draws(1)[0], "head"));
+  button("head").addEventListener("click", () => {
+    for (const head of draws(1)) page.show(head, "head");
+  });
   page.on("picture", ({ text }) => adopt(text));
 
   // --- several heads
-  let drawn = []; // the texts in the row; those of a refused one never get there
+  /** The texts in the row; those of a refused one never get there.
+   * @type {string[]} */
+  let drawn = [];
   const row = new Sheet(part("row"), {
     columns: POSITIONS.length,
     label: "Position",
-    onClick: (index) => drawn[index] && page.show(drawn[index], "row"),
+    onClick: (index) => {
+      const text = drawn[index];
+      if (text) page.show(text, "row");
+    },
     onError: (sentence) => page.fail(sentence),
   });
   const fill = async () => {
@@ -104,66 +135,73 @@ export async function mount(root) {
   });
 
   // --- where the pair comes from; the picture on the stage stays as it is
+  /** @param {Kept[]} pair */
   const usePair = (pair) => {
+    if (pair.length !== TITLES.length) return;
     state.pair = pair;
     page.history.touch();
-    for (const [index, end] of ends.entries()) end.show(pair[index]);
+    pair.forEach((kept, index) => {
+      ends[index]?.show(kept);
+    });
     adopt(page.picture);
     fill();
   };
+  /** @param {number} index */
   const useShipped = (index) => {
-    part("pair").value = index;
-    usePair(page.model.sets.turns[index].map((name) => shipped(name, SIZE)));
+    choice.value = String(index);
+    const names = page.model.sets.turns[index] ?? [];
+    usePair(names.map((name) => shipped(name, SIZE)));
   };
   const useRandom = () => {
-    part("pair").value = "";
+    choice.value = "";
     usePair(TITLES.map(() => random(SIZE)));
   };
-  part("pair").addEventListener("change", () => useShipped(part("pair").value));
+  choice.addEventListener("change", () => useShipped(Number(choice.value)));
   button("random").addEventListener("click", useRandom);
   button("adopt").addEventListener("click", () => {
     const { z, ...rest } = parts(page.picture);
+    /** @param {string} end */
     const exemplar = (end) => {
       const { name, values } = taken(end);
       const zs = name === "mean" && values.length <= SIZE ? values : [end];
       return { name: "", texts: zs.map((one) => join({ ...rest, z: one })) };
     };
-    part("pair").value = "";
+    choice.value = "";
     usePair(taken(z).values.slice(1, 3).map(exemplar));
   });
 
   // --- the pair as one of the visitor's own directions
   button("slider").addEventListener("click", () => {
-    if (!between()) return;
-    const [from, to] = state.pair.map(({ texts }) => texts.map((text) => parts(text).z));
-    const [first, last] = state.pair.map(({ name }) => name);
+    const [from, to] = state.pair;
+    if (!between() || !from || !to) return;
+    const name = from.name && to.name && `${from.name} – ${to.name}`;
     try {
-      bank.add({ name: first && last && `${first} – ${last}`, from, to });
+      bank.add({ name, from: zsOf(from), to: zsOf(to) });
       page.say("The pair is a slider on the Sample tab now.");
     } catch (error) {
-      page.fail(error.message);
+      page.fail(message(error));
     }
   });
 
   // --- the turn as text
   button("copy").addEventListener("click", () => {
     const { name, weights } = page.model;
-    const [from, to] = state.pair.map(({ texts }) => texts.map((text) => parts(text).z));
+    const [from, to] = state.pair.map(zsOf);
     copy(JSON.stringify({ model: `${name}@${weights}`, from, to }), "Turn");
   });
-  part("paste").placeholder = FORM;
-  part("paste").addEventListener("keydown", async (event) => {
+  paste.placeholder = FORM;
+  paste.addEventListener("keydown", async (event) => {
     if (event.key !== "Enter") return;
     try {
-      const zs = readTurn(part("paste").value);
+      const zs = readTurn(paste.value);
       const { z, ...rest } = held(page.picture);
-      const whole = join({ ...rest, z: turn(1, ...zs.map(mean), z) });
+      const whole = join({ ...rest, z: turn(1, mean(zs[0]), mean(zs[1]), z) });
       await sheet([...zs.flat().map(plain), whole], 1); // the server knows what is wrong with a z
-      part("pair").value = part("paste").value = "";
+      choice.value = paste.value = "";
       usePair(zs.map((side) => ({ name: "", texts: side.map(plain) })));
       page.say("This turn is in use now.");
     } catch (error) {
-      page.fail(error.message);
+      page.fail(message(error));
     }
   });
 
@@ -171,44 +209,71 @@ export async function mount(root) {
     state.heads = draws(HEADS);
     const turns = page.model.sets.turns;
     part("pairs").hidden = !turns.length;
-    part("pair").replaceChildren(
+    choice.replaceChildren(
       Object.assign(new Option("your own", ""), { hidden: true }),
-      ...turns.map(([from, to], index) => new Option(`${from} – ${to}`, index)),
+      ...turns.map(([from, to], index) => new Option(`${from} – ${to}`, String(index))),
     );
     if (turns.length) useShipped(0);
     else useRandom();
   };
   page.on("model", useModel);
   await page.ready;
+  /** What was kept, if it fits the model.
+   * @param {unknown} kept */
   const use = (kept) => {
-    part("pair").value = kept.chosen;
-    usePair(kept.pair);
+    const { pair, chosen } = fields(kept);
+    const exemplars = Array.isArray(pair) ? pair.map(asExemplar) : [];
+    if (exemplars.length !== TITLES.length) return;
+    if (!exemplars.every(({ texts }) => texts.every(ours))) return;
+    choice.value = typeof chosen === "string" ? chosen : "";
+    usePair(exemplars);
   };
-  const look = () => ({ pair: state.pair, chosen: part("pair").value });
+  const look = () => ({ pair: state.pair, chosen: choice.value });
   const kept = page.history.keep("turn", look, use);
   useModel();
   if (kept) use(kept);
 }
 
-/** The z's [[from...], [to...]] of a pasted turn; throws an Error with a sentence for people. */
+/** The z's [[from...], [to...]] of a pasted turn; throws an Error with a sentence for people.
+ * @param {string} pasted
+ * @returns {[string[], string[]]} */
 function readTurn(pasted) {
+  /** @type {unknown} */
   let turn;
   try {
     turn = JSON.parse(pasted);
   } catch {
     throw new Error(`This is not the text of a turn; one looks like ${FORM}.`);
   }
-  const sides = [turn?.from, turn?.to];
-  const fit = (zs) => Array.isArray(zs) && zs.length >= 1 && zs.length <= SIZE;
-  if (!sides.every((zs) => fit(zs) && zs.every((z) => typeof z === "string"))) {
+  const { model, from, to } = fields(turn);
+  if (!isSide(from) || !isSide(to)) {
     throw new Error(`A turn has 1 to ${SIZE} z's on either side, as in ${FORM}.`);
   }
   const here = `${page.model.name}@${page.model.weights}`;
-  if (turn.model !== here) {
+  if (model !== here) {
     throw new Error(
-      `This turn was made with ${turn.model}, the model here is ${here}; ` +
+      `This turn was made with ${model}, the model here is ${here}; ` +
         "write this in its place to see what it does here.",
     );
   }
-  return sides;
+  return [from, to];
 }
+
+/** @param {unknown} given
+ * @returns {given is string[]} */
+function isSide(given) {
+  const zs = textsIn(given);
+  return Array.isArray(given) && zs.length === given.length && zs.length >= 1 && zs.length <= SIZE;
+}
+
+/** An exemplar as it was kept.
+ * @param {unknown} kept
+ * @returns {Kept} */
+function asExemplar(kept) {
+  const { name, texts } = fields(kept);
+  return { name: typeof name === "string" ? name : "", texts: textsIn(texts).slice(0, SIZE) };
+}
+
+/** The z's of an exemplar's pictures.
+ * @param {Kept} kept */
+const zsOf = ({ texts }) => texts.map((text) => parts(text).z);

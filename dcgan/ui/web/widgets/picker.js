@@ -34,9 +34,15 @@ export function draws(count) {
   return Array.from({ length: count }, (_, index) => plain(draw(seed, index)));
 }
 
-/** Is this a picture of the current model or of one of its stages?
+/** Is this a picture of the current model or of one of its stages? What is no such text is none.
  * @param {string} text */
-export const ours = (text) => parts(text).model.split("/")[0] === page.model.name;
+export function ours(text) {
+  try {
+    return parts(text).model.split("/")[0] === page.model.name;
+  } catch {
+    return false;
+  }
+}
 
 /** @param {HTMLElement} root */
 export function mount(root) {
