@@ -321,3 +321,60 @@ export interface RuntimeFacts {
 /** What there is to see of a search on the way: at first what is looked for, then the text of the
  * picture that it is at. */
 export type ProjectionSeen = Pick<Projection, "crop" | "notes"> | string;
+
+// --- Forget, and charts
+
+/** After k maps were dropped: windows found as a share of the picture, and how far from real rooms;
+ * with standard errors where it is a mean. */
+export interface ForgetPoint {
+  k: number;
+  found: number;
+  found_error?: number;
+  kid: number;
+  kid_error?: number;
+}
+
+/** What other maps take at the distance of the goal; or at most, where they never come to it. */
+export interface ForgetRival {
+  fall: number;
+  reached: boolean;
+}
+
+/** results/forget.json, as far as the page shows it; see training/experiments/forget.py. */
+export interface ForgetResults {
+  weights: string;
+  samples: number;
+  fit: UnitFit;
+  judge: { held_out: { pictures: number; sharp: { iou: number } } };
+  curves: Record<"fitted" | "matched" | "random", ForgetPoint[]>;
+  goal: { k: number; fall: number; kid: number; matched: ForgetRival; random: ForgetRival };
+}
+
+/** dx, dy: standard errors; said: the point in words. */
+export interface ChartPoint {
+  x: number;
+  y: number;
+  dx?: number | undefined;
+  dy?: number | undefined;
+  said: string;
+}
+
+export interface ChartLine<P extends ChartPoint = ChartPoint> {
+  name: string;
+  points: P[];
+}
+
+/** from: where it begins, unless with the data. */
+export interface ChartAxis {
+  label?: string;
+  format(value: number): string;
+  from?: number;
+  log?: boolean;
+}
+
+/** A ring, or with words the place that they name. */
+export interface ChartMark {
+  x: number;
+  y: number;
+  words?: string;
+}

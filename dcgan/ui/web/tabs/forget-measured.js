@@ -1,34 +1,67 @@
 // What dropping the fitted maps costs, as `python -m training run forget` measured it.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
+
+/** @import { ChartAxis, ForgetPoint, ForgetResults, Model, UnitFit } from "../core/types.d.ts" */
+
+/** What stands on an axis.
+ * @typedef {"k" | "left" | "kid"} Key */
+
+/** After k maps were dropped; left: windows, as a part of those without an edit.
+ * @typedef {{ k: number, left: number, left_error: number | undefined, kid: number,
+ *   kid_error: number | undefined }} Measure */
+
+/** A point of the charts.
+ * @typedef {Measure & { x: number, y: number, dx: number | undefined, dy: number | undefined,
+ *   said: string }} Point */
+
+/** By the order in which maps are dropped.
+ * @typedef {Record<keyof ForgetResults["curves"], Measure[]>} Curves */
 
 export const ORDERS = {
   fitted: "in fitted order",
   matched: "others that are as active on average",
   random: "in random order",
 };
-let asked = null; // promise of the file, or of null where nothing was measured
+/** The file, or null where nothing was measured.
+ * @type {Promise<ForgetResults | null> | null} */
+let asked = null;
 
+/** @param {number} value */
 const percent = (value) => `${Math.round(100 * value)}%`;
+/** @param {number} value */
 const kid = (value) => value.toFixed(2);
+/** @type {(value: number, error: number | undefined, format: (value: number) => string) => string} */
 const give = (value, error, format) =>
   format(value) + (error === undefined ? "" : ` ± ${format(error)}`);
+/** @param {number} k */
 const maps = (k) => `${k} ${k === 1 ? "map" : "maps"}`;
 
 export class Measured {
-  #facts = null;
+  /** What is shown; null where nothing was measured.
+   * @type {{ facts: ForgetResults, curves: Curves } | null} */
+  #shown = null;
 
-  /** root: of the tab; onPress(k): the first k maps are to be dropped. */
+  /** root: of the tab; onPress(k): the first k maps are to be dropped.
+   * @param {HTMLElement} root
+   * @param {{ onPress: (k: number) => void }} options */
   constructor(root, { onPress }) {
-    this.part = (name) => root.querySelector(`[data-role=${name}]`);
-    const onSay = (point) => (this.part("said").textContent = point ? said(point) : HINT);
+    /** @param {string} name */
+    this.part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+    /** @param {Point | null} point */
+    const onSay = (point) => {
+      this.part("said").textContent = point ? said(point) : HINT;
+    };
     const left = { label: "windows left", format: percent, from: 0 };
     const dropped = { label: "maps dropped", format: String, from: 0 };
     const far = { label: "distance to real rooms (KID)", format: kid };
+    /** @type {(name: string, label: string, x: ChartAxis, y: ChartAxis) => Chart<Point>} */
     const chart = (name, label, x, y) =>
       new Chart(this.part(name), { label, x, y, onSay, onPress: ({ k }) => onPress(k) });
+    /** @type {{ chart: Chart<Point>, x: Key, y: Key }[]} */
     this.charts = [
       { chart: chart("fair", "Windows left against KID", far, left), x: "kid", y: "left" },
       {
@@ -41,26 +74,26 @@ export class Measured {
     onSay(null);
   }
 
-  /** Shows the file where it is about this model, nothing elsewhere. */
+  /** Shows the file where it is about this model, nothing elsewhere.
+   * @param {Model} model */
   async show(model) {
-    this.#facts = null;
+    this.#shown = null;
     this.part("measured").hidden = true;
     if (!model.boxes.length) return;
     asked ??= results("forget").catch(() => null);
     const facts = await asked;
     if (facts?.weights !== model.weights || model !== page.model) return;
-    this.#facts = facts;
+    const { fitted, matched, random } = facts.curves;
+    const curves = {
+      fitted: measures(fitted),
+      matched: measures(matched),
+      random: measures(random),
+    };
+    this.#shown = { facts, curves };
     this.part("measured").hidden = false;
     this.part("measured-words").textContent = words(facts);
     this.part("legend").replaceChildren(...legend(Object.values(ORDERS)));
-    const curves = Object.fromEntries(
-      Object.keys(ORDERS).map((name) => [
-        name,
-        facts.curves[name].map(point(facts.curves[name][0])),
-      ]),
-    );
-    this.curves = curves;
-    const last = curves.fitted.at(-1).k;
+    const last = curves.fitted.at(-1)?.k ?? 0;
     const until = Math.min(
       ...Object.values(curves)
         .flat()
@@ -68,42 +101,51 @@ export class Measured {
         .filter((k) => k >= last),
     );
     for (const { chart, x, y } of this.charts) {
-      chart.show(
-        Object.entries(curves).map(([name, points]) => ({
-          name: ORDERS[name],
-          points: points
-            .filter(({ k }) => k <= until)
-            .map((all) => ({
-              ...all,
-              x: all[x],
-              y: all[y],
-              dx: all[`${x}_error`],
-              dy: all[`${y}_error`],
-              said: said(all),
-            })),
-        })),
-      );
+      /** @param {Measure[]} all */
+      const points = (all) =>
+        all
+          .filter(({ k }) => k <= until)
+          .map((one) => ({
+            ...one,
+            x: one[x],
+            y: one[y],
+            dx: errorOf(one, x),
+            dy: errorOf(one, y),
+            said: said(one),
+          }));
+      chart.show([
+        { name: ORDERS.fitted, points: points(curves.fitted) },
+        { name: ORDERS.matched, points: points(curves.matched) },
+        { name: ORDERS.random, points: points(curves.random) },
+      ]);
     }
     this.part("numbers").replaceChildren(...rows(curves));
     this.mark(null);
   }
 
-  /** Whether the curves are about dropping these maps one after the other. */
+  /** Whether the curves are about dropping these maps one after the other.
+   * @param {UnitFit | undefined} fit */
   isAbout(fit) {
-    return this.#facts !== null && String(fit?.maps) === String(this.#facts.fit.maps);
+    return this.#shown !== null && String(fit?.maps) === String(this.#shown.facts.fit.maps);
   }
 
-  /** The maps of a fit that are best dropped: all, where it was not measured. */
+  /** The maps of a fit that are best dropped: all, where it was not measured.
+   * @param {UnitFit} fit */
   chosen(fit) {
-    return this.isAbout(fit) ? fit.maps.slice(0, this.#facts.goal.k) : fit.maps;
+    return this.#shown && this.isAbout(fit)
+      ? fit.maps.slice(0, this.#shown.facts.goal.k)
+      : fit.maps;
   }
 
-  /** Marks the chosen k, and where the visitor stands: the first k maps dropped, or null. */
+  /** Marks the chosen k, and where the visitor stands: the first k maps dropped, or null.
+   * @param {number | null} k */
   mark(k) {
-    if (!this.#facts) return;
-    const { fitted } = this.curves;
-    const chosen = this.#facts.goal.k;
+    if (!this.#shown) return;
+    const { facts, curves } = this.#shown;
+    const { fitted } = curves;
+    const chosen = facts.goal.k;
     for (const { chart, x, y } of this.charts) {
+      /** @param {number} at */
       const mark = (at) => ({ x: between(fitted, at, x), y: between(fitted, at, y) });
       chart.mark([{ ...mark(chosen), words: maps(chosen) }, ...(k === null ? [] : [mark(k)])]);
     }
@@ -112,34 +154,49 @@ export class Measured {
 
 const HINT = "Press a point to drop so many maps.";
 
+/** @param {Measure} point */
 const said = (point) =>
   `${maps(point.k)} dropped: ${give(point.left, point.left_error, percent)} of the windows left, ` +
   `KID ${give(point.kid, point.kid_error, kid)}`;
 
-/** Of a curve's points: windows left as a part of those of its first one. */
-const point =
-  (first) =>
-  ({ k, found, found_error, kid, kid_error }) => ({
-    k,
-    left: found / first.found,
-    left_error: found_error === undefined ? undefined : found_error / first.found,
-    kid,
-    kid_error,
+/** @type {(point: Measure, key: Key) => number | undefined} */
+const errorOf = (point, key) =>
+  ({ k: undefined, left: point.left_error, kid: point.kid_error })[key];
+
+/** Of a curve's points: windows left as a part of those of its first one.
+ * @param {ForgetPoint[]} points
+ * @returns {Measure[]} */
+const measures = (points) =>
+  points.map(({ k, found, found_error, kid, kid_error }, _, [first]) => {
+    const all = first?.found ?? found;
+    return {
+      k,
+      left: found / all,
+      left_error: found_error === undefined ? undefined : found_error / all,
+      kid,
+      kid_error,
+    };
   });
 
-/** The value of a key at k maps, from straight lines between those measured. */
+/** The value of a key at k maps, from straight lines between those measured.
+ * @param {Measure[]} points
+ * @param {number} k
+ * @param {Key} key */
 function between(points, k, key) {
   const after = points.findIndex((point) => point.k >= k);
-  if (after <= 0) return points.at(after)[key];
-  const [low, high] = [points[after - 1], points[after]];
+  const [low, high] = [points[after - 1], points.at(after)];
+  if (!low || !high) return high?.[key] ?? 0;
   return low[key] + ((high[key] - low[key]) * (k - low.k)) / (high.k - low.k);
 }
 
-/** Windows can also become more: the segmenter takes spoilt pictures for some. */
+/** Windows can also become more: the segmenter takes spoilt pictures for some.
+ * @param {number} fall */
 const change = (fall) => (fall < 0 ? `add ${percent(-fall)}` : `take ${percent(fall)}`);
 
+/** @param {ForgetResults} facts */
 function words({ goal, curves, fit, judge, samples }) {
   const { pictures, sharp } = judge.held_out;
+  /** @type {(name: "matched" | "random", called: string) => string} */
   const rival = (name, called) =>
     goal[name].reached
       ? `${called} ${change(goal[name].fall)}`
@@ -148,7 +205,7 @@ function words({ goal, curves, fit, judge, samples }) {
   return (
     `Without ${first} ${maps(fit.maps.length)}, ${samples.toLocaleString("en")} samples have lost ` +
     `${percent(goal.fall)} of their windows, and their distance to real rooms (KID) has gone from ` +
-    `${kid(curves.fitted[0].kid)} to ${kid(goal.kid)}. At that distance, ` +
+    `${kid(curves.fitted[0]?.kid ?? goal.kid)} to ${kid(goal.kid)}. At that distance, ` +
     `${rival("matched", "other maps that are as active")}, and ` +
     `${rival("random", "maps in random order")}. Windows are found by a small network that only ` +
     `measures: on ${pictures} photographs that it had not seen, it and people agree by ` +
@@ -156,9 +213,13 @@ function words({ goal, curves, fit, judge, samples }) {
   );
 }
 
+/** @param {Curves} curves */
 function rows(curves) {
+  /** @type {(words: string, name?: "td" | "th", attributes?: Partial<HTMLTableCellElement>) =>
+   *   HTMLTableCellElement} */
   const cell = (words, name = "td", attributes = {}) =>
     Object.assign(document.createElement(name), { textContent: words, ...attributes });
+  /** @param {HTMLTableCellElement[]} cells */
   const row = (cells) => {
     const made = document.createElement("tr");
     made.append(...cells);
@@ -191,7 +252,7 @@ function rows(curves) {
         cell(give(found.kid, found.kid_error, kid)),
       ];
     });
-    return row([cell(k, "th", { scope: "row" }), ...cells]);
+    return row([cell(String(k), "th", { scope: "row" }), ...cells]);
   });
   return [...head, ...body];
 }

@@ -1,11 +1,17 @@
 // The samples to draw boxes on: pages of them, what else was put among them, undo, and where a map
 // is active in them.
 
+import { find, targetOf } from "../core/dom.js";
+import { isAborted, message } from "../core/errors.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, taken, withGains } from "../core/spec.js";
 import { activation } from "../engine/engine.js";
 import { BoxSheet } from "../widgets/box-sheet.js";
 import { chosen, offer } from "../widgets/classes.js";
+import { cellsOf, shownBy } from "./forget-state.js";
+
+/** @import { BoxedPicture } from "../core/types.d.ts"
+ * @import { State } from "./forget-state.js" */
 
 const ROWS = 3;
 export const SEED = 1; // of the samples, as on the Sample tab
@@ -14,22 +20,38 @@ const MAX_PICTURES = 256; // of a set, as the server has it
 const UNDO = 100;
 
 export class Samples {
-  #state = null;
-  #glowing = null; // aborts the overlay under way
+  /** @type {State | null} */
+  #shownState = null;
+  /** Aborts the overlay under way.
+   * @type {AbortController | null} */
+  #glowing = null;
 
-  /** root: of the tab; onChange() after a change of boxes or page, onClick(text) of a picture. */
+  /** root: of the tab; onChange() after a change of boxes or page, onClick(text) of a picture.
+   * @param {HTMLElement} root
+   * @param {{ columns: number, onChange: () => void, onClick: (text: string) => void,
+   *   onError: (sentence: string) => void }} options */
   constructor(root, { columns, onChange, onClick, onError }) {
-    this.part = (name) => root.querySelector(`[data-role=${name}]`);
-    this.button = (name) => root.querySelector(`[data-do=${name}]`);
-    Object.assign(this, { columns, onChange, onError });
-    this.boxes = new BoxSheet(this.part("with"), {
+    /** @param {string} name */
+    this.button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+    this.pageWords = find(root, "[data-role=page]", HTMLElement);
+    this.sheet = find(root, "[data-role=with]", HTMLElement);
+    this.classes = find(root, "[data-role=class]", HTMLSelectElement);
+    this.glows = find(root, "[data-role=glow]", HTMLInputElement);
+    this.columns = columns;
+    this.onChange = onChange;
+    this.onError = onError;
+    this.boxes = new BoxSheet(this.sheet, {
       columns,
       label: "Sample",
       onChange: (index, boxes) => {
-        const { spec } = this.shown[index];
+        const spec = this.shown[index]?.spec;
+        if (!spec) return;
         this.change(this.#state.pictures.map((old) => (old.spec === spec ? { spec, boxes } : old)));
       },
-      onClick: (index) => onClick(this.shown[index].spec),
+      onClick: (index) => {
+        const picture = this.shown[index];
+        if (picture) onClick(picture.spec);
+      },
       onError,
     });
     const actions = {
@@ -44,18 +66,18 @@ export class Samples {
     for (const [name, act] of Object.entries(actions)) {
       this.button(name).addEventListener("click", act);
     }
-    this.part("class").addEventListener("change", ({ target }) => {
-      Object.assign(this.#state, { label: chosen(target), first: 0 });
+    this.classes.addEventListener("change", () => {
+      Object.assign(this.#state, { label: chosen(this.classes), first: 0 });
       this.change(this.#state.pictures.filter(({ boxes }) => boxes.length));
     });
     document.addEventListener("keydown", (event) => {
-      const typing = event.target.matches("input[type=text]");
-      if (!root.offsetParent || typing || event.key !== "z") return;
+      const typing = targetOf(event)?.matches("input[type=text]");
+      if (!this.#shownState || !root.offsetParent || typing || event.key !== "z") return;
       if (!event.ctrlKey && !event.metaKey) return;
       if (this.#undo()) event.preventDefault(); // or the page takes back what was before
     });
-    this.part("glow").addEventListener("change", ({ target }) => {
-      if (target.checked && this.#state.looked === null)
+    this.glows.addEventListener("change", () => {
+      if (this.glows.checked && this.#state.looked === null)
         page.say("Press a map to see where it is active.");
       this.glow();
     });
@@ -67,15 +89,19 @@ export class Samples {
     return pictures.slice(first, first + this.columns * ROWS);
   }
 
-  /** state: {model, pictures, before, first, label, layer, looked}, see forget.js. */
+  /** What the tab shows. Throws an Error before the first `show`. */
+  get #state() {
+    return shownBy(this.#shownState);
+  }
+
+  /** @param {State} state see forget.js */
   show(state) {
-    if (state !== this.#state) offer(this.part("class"), state.label);
-    this.#state = state;
+    if (state !== this.#shownState) offer(this.classes, state.label);
+    this.#shownState = state;
     this.#fill();
-    const [, cells] = state.model.layers[state.layer - 1];
-    this.boxes.show(this.shown, state.model.size, cells);
+    this.boxes.show(this.shown, state.model.size, cellsOf(state.model, state.layer));
     const last = state.first + this.shown.length;
-    this.part("page").textContent = `${state.first + 1} to ${last}`;
+    this.pageWords.textContent = `${state.first + 1} to ${last}`;
     this.button("back").disabled = !state.first;
     this.button("forth").disabled = last >= MAX_PICTURES;
     this.button("undo").disabled = !state.before.length;
@@ -83,12 +109,14 @@ export class Samples {
     this.glow();
   }
 
-  /** Other pictures or boxes, which Undo takes back. */
+  /** Other pictures or boxes, which Undo takes back.
+   * @param {BoxedPicture[]} pictures */
   change(pictures) {
     this.#state.before = [...this.#state.before, this.#state.pictures].slice(-UNDO);
     this.#redraw(pictures);
   }
 
+  /** @param {BoxedPicture[]} pictures */
   #redraw(pictures) {
     this.#state.pictures = pictures;
     this.show(this.#state);
@@ -97,11 +125,13 @@ export class Samples {
 
   /** Takes back the last change of boxes; returns whether there was one. */
   #undo() {
-    if (!this.#state.before.length) return false;
-    this.#redraw(this.#state.before.pop());
+    const before = this.#state.before.pop();
+    if (!before) return false;
+    this.#redraw(before);
     return true;
   }
 
+  /** @param {number} step */
   #turn(step) {
     const first = this.#state.first + step * this.columns * ROWS;
     this.#state.first = Math.min(Math.max(first, 0), MAX_PICTURES - 1);
@@ -135,12 +165,14 @@ export class Samples {
       return;
     }
     const { name, values } = taken(stage.z);
+    const [, start, end] = values;
     const walks = name === "slerp" || name === "lerp";
-    const zs = walks
-      ? Array.from({ length: FRAMES }, (_, frame) =>
-          between(name === "slerp", frame / (FRAMES - 1), values[1], values[2]),
-        )
-      : [stage.z];
+    const zs =
+      walks && start !== undefined && end !== undefined
+        ? Array.from({ length: FRAMES }, (_, frame) =>
+            between(name === "slerp", frame / (FRAMES - 1), start, end),
+          )
+        : [stage.z];
     this.#add(zs.map((z) => join({ ...stage, z, edits })));
   }
 
@@ -152,7 +184,8 @@ export class Samples {
     else this.#add(texts.map((text) => withGains(text, [])));
   }
 
-  /** Puts these first, with the boxes that they have. */
+  /** Puts these first, with the boxes that they have.
+   * @param {string[]} texts */
   #add(texts) {
     const known = new Map(this.#state.pictures.map((picture) => [picture.spec, picture]));
     const added = [...new Set(texts)].map((spec) => known.get(spec) ?? { spec, boxes: [] });
@@ -167,10 +200,9 @@ export class Samples {
     this.#glowing?.abort();
     const abort = new AbortController();
     this.#glowing = abort;
-    const sheet = this.part("with");
     const { layer, looked } = this.#state;
-    if (!this.part("glow").checked || looked === null) {
-      sheet.style.removeProperty("--glow");
+    if (!this.glows.checked || looked === null) {
+      this.sheet.style.removeProperty("--glow");
       return;
     }
     try {
@@ -178,11 +210,12 @@ export class Samples {
       const blob = await activation(specs, this.columns, layer, looked, abort.signal);
       const reader = new FileReader();
       reader.onload = () => {
-        if (!abort.signal.aborted) sheet.style.setProperty("--glow", `url(${reader.result})`);
+        if (abort.signal.aborted) return;
+        this.sheet.style.setProperty("--glow", `url(${reader.result})`);
       };
       reader.readAsDataURL(blob);
     } catch (error) {
-      if (error.name !== "AbortError") this.onError(error);
+      if (!isAborted(error)) this.onError(message(error));
     }
   }
 }

@@ -1,36 +1,51 @@
 // What the edits do beside the samples: to the picture on the stage, by one switch, and to the shelf.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { faded, parts, withGains } from "../core/spec.js";
 import { offer } from "../widgets/video-export.js";
 import { UNNAMED } from "./forget-sets.js";
+import { shownBy } from "./forget-state.js";
+
+/** @import { State } from "./forget-state.js" */
 
 const NOTHING = "No map is dropped yet: draw boxes and find the maps.";
 
 export class Stage {
-  #state = null;
+  /** @type {State | null} */
+  #shown = null;
   #off = false; // whether the picture is to be without, as soon as there is something to drop
 
-  /** root: of the tab. */
+  /** root: of the tab.
+   * @param {HTMLElement} root
+   * @param {{ onError: (sentence: string) => void }} options */
   constructor(root, { onError }) {
-    this.part = (name) => root.querySelector(`[data-role=${name}]`);
+    /** @param {string} name */
+    this.part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+    this.present = find(root, "[data-role=present]", HTMLInputElement);
     this.onError = onError;
-    this.part("present").addEventListener("change", ({ target }) => {
-      this.#off = !target.checked;
+    this.present.addEventListener("change", () => {
+      this.#off = !this.present.checked;
       page.show(withGains(page.picture, this.#off ? this.#texts : []), "forget");
       this.say();
     });
+    /** @type {(name: string, act: () => void) => void} */
     const press = (name, act) =>
-      root.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+      find(root, `[data-do=${name}]`, HTMLElement).addEventListener("click", act);
     press("edit-shelf", () => this.#editShelf());
     press("restore-shelf", () => this.#rewriteShelf([]));
     press("film", () => this.#film());
   }
 
-  /** state: {model, name, pictures, edits}, see forget.js. */
+  /** @param {State} state see forget.js */
   show(state) {
-    this.#state = state;
+    this.#shown = state;
     this.adopt();
+  }
+
+  /** What the tab shows. Throws an Error before the first `show`. */
+  get #state() {
+    return shownBy(this.#shown);
   }
 
   /** Follows the picture on the stage, which another part of the page has put there. */
@@ -40,7 +55,8 @@ export class Stage {
     this.say();
   }
 
-  /** After a change of the edits, which turns the switch if the visitor made it by hand. */
+  /** After a change of the edits, which turns the switch if the visitor made it by hand.
+   * @param {boolean} byHand */
   edit(byHand) {
     this.#off ||= byHand;
     if (this.#off) page.show(withGains(page.picture, this.#texts), "forget");
@@ -53,12 +69,12 @@ export class Stage {
 
   /** The switch says of the thing that is boxed whether it is there, is not, or is changed. */
   say() {
-    const present = this.part("present");
+    const { present } = this;
     const { name, pictures, edits } = this.#state;
     present.disabled = !this.#texts.length;
     const chosen = !present.disabled && !pictures.some(({ boxes }) => boxes.length);
     const unnamed = chosen ? "The maps" : "What is boxed";
-    const thing = name === UNNAMED ? unnamed : name[0].toUpperCase() + name.slice(1);
+    const thing = name === UNNAMED ? unnamed : name.charAt(0).toUpperCase() + name.slice(1);
     present.checked = present.disabled || !this.#off;
     present.ariaLabel = this.part("thing").textContent = thing;
     const dropped = edits.words().startsWith("without");
@@ -70,11 +86,13 @@ export class Stage {
   #film() {
     const [text, gains] = [page.picture, this.#texts];
     if (!gains.length) return this.onError(NOTHING);
+    /** @param {number} place */
     const at = (place) => withGains(text, faded(gains, place));
     offer({ name: "edit", title: "Save the edit as a film", closed: false, at });
   }
 
   // --- shelf
+  /** @param {string} text */
   #ofModel = (text) => parts(text).model === this.#state.model.name;
 
   #editShelf() {
@@ -84,6 +102,7 @@ export class Stage {
     } else this.#rewriteShelf(this.#texts);
   }
 
+  /** @param {string[]} gains */
   #rewriteShelf(gains) {
     const shelf = page.shelf.map((text) => (this.#ofModel(text) ? withGains(text, gains) : text));
     page.clearShelf();

@@ -1,9 +1,10 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { withGains } from "../core/spec.js";
 import { fitUnits } from "../engine/engine.js";
-import { Maps } from "../widgets/feature-maps.js";
+import { layerShape, Maps } from "../widgets/feature-maps.js";
 import { Sheet } from "../widgets/sheet.js";
 import { Edits } from "../widgets/units.js";
 import { Measured } from "./forget-measured.js";
@@ -11,13 +12,21 @@ import { coarse, Painting } from "./forget-paint.js";
 import { Samples, SEED } from "./forget-samples.js";
 import { Sets, UNNAMED } from "./forget-sets.js";
 import { Stage } from "./forget-stage.js";
+import { cellsOf, shownBy } from "./forget-state.js";
+
+/** @import { BoxSet, Model } from "../core/types.d.ts"
+ * @import { Fit, State } from "./forget-state.js" */
 
 const HOW =
   "Press and drag over a picture, around the same kind of thing in several of them. With the " +
   "keyboard: Enter puts a box, arrows move it, Shift and arrows size it, Delete removes it.";
 const MOST = 3; // of a gain
-const states = new Map(); // by the model's name
+/** By the model's name.
+ * @type {Map<string, State>} */
+const states = new Map();
 
+/** @param {Model} model
+ * @returns {State} */
 const fresh = (model) => ({
   model,
   pictures: [], // [{spec, boxes}], those looked at so far; replaced, never changed
@@ -32,13 +41,20 @@ const fresh = (model) => ({
   looked: null, // the map whose activation is shown
 });
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const fail = (error) => page.fail(error.message ?? error);
-  const fitting = root.querySelector("[data-do=fit]");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} sentence */
+  const fail = (sentence) => page.fail(sentence);
+  const fitting = find(root, "[data-do=fit]", HTMLButtonElement);
+  const threshold = find(root, "[data-role=threshold]", HTMLInputElement);
+  /** @param {string} text */
   const show = (text) => page.show(text, "sample");
   const columns = matchMedia("(max-width: 899px)").matches ? 3 : 4;
-  let state = null;
+  /** @type {State | null} */
+  let shown = null;
+  root.inert = true; // until there is a state that a press could change
   let drawn = ""; // the edited texts on their sheet
 
   const samples = new Samples(root, {
@@ -50,7 +66,10 @@ export async function mount(root) {
   const edited = new Sheet(part("without"), {
     columns,
     label: "Edited sample",
-    onClick: (index) => show(withGains(samples.shown[index].spec, state.edits.texts())),
+    onClick: (index) => {
+      const picture = samples.shown[index];
+      if (picture) show(withGains(picture.spec, current().edits.texts()));
+    },
     onError: fail,
   });
   const sets = new Sets(root, {
@@ -69,34 +88,37 @@ export async function mount(root) {
   });
   const measured = new Measured(root, {
     onPress: (k) => {
-      const threshold = part("threshold");
-      if (!measured.isAbout(state.fits.get(state.layer))) {
+      const { fits, layer } = current();
+      if (!measured.isAbout(fits.get(layer))) {
         fail(
           "These curves are about the maps of the set that comes with the model; choose it first.",
         );
         return;
       }
-      threshold.value = Math.min(k, threshold.max);
+      threshold.value = String(Math.min(k, Number(threshold.max)));
       threshold.dispatchEvent(new Event("input"));
     },
   });
 
-  const boxed = () => state.pictures.filter(({ boxes }) => boxes.length);
+  /** The state of the model that is shown. Throws an Error where there is none yet. */
+  const current = () => shownBy(shown);
+  const boxed = () => current().pictures.filter(({ boxes }) => boxes.length);
 
   /** How many fitted maps are dropped, from the first one on; null for any other edit. */
   const dropped = () => {
-    const fit = state.fits.get(state.layer);
-    const { gains, region } = state.edits.of(state.layer);
+    const { fits, layer, edits } = current();
+    const fit = fits.get(layer);
+    const { gains, region } = edits.of(layer);
     const first = fit?.maps.slice(0, gains.size) ?? [];
     const dropping = first.length === gains.size && first.every((map) => gains.get(map) === 0);
-    const alone = state.edits.texts().length === Math.min(gains.size, 1);
+    const alone = edits.texts().length === Math.min(gains.size, 1);
     return measured.isAbout(fit) && region === null && dropping && alone ? gains.size : null;
   };
 
   const drawEdited = () => {
-    const texts = samples.shown.map(({ spec }) => withGains(spec, state.edits.texts()));
-    part("words").textContent =
-      `The same, ${state.edits.words() || "as long as nothing is dropped"}`;
+    const { edits } = current();
+    const texts = samples.shown.map(({ spec }) => withGains(spec, edits.texts()));
+    part("words").textContent = `The same, ${edits.words() || "as long as nothing is dropped"}`;
     if (String(texts) === drawn) return;
     drawn = String(texts);
     edited.show(texts);
@@ -107,22 +129,27 @@ export async function mount(root) {
     stage.say();
     drawEdited();
   };
+  /** @param {boolean} byHand */
   const onEdit = (byHand) => {
     drawEdited();
     stage.edit(byHand);
     measured.mark(dropped());
   };
 
-  const say = (words) => (part("status").textContent = words);
+  /** @param {string} words */
+  const say = (words) => {
+    part("status").textContent = words;
+  };
   const sayStatus = () => {
     const pictures = boxed();
     const boxes = pictures.reduce((sum, picture) => sum + picture.boxes.length, 0);
-    const fit = state.fits.get(state.layer);
+    const { model, layer, fits } = current();
+    const fit = fits.get(layer);
     const said = [];
     if (!boxes) said.push(HOW);
     else said.push(`${count(boxes, "box", "boxes")} in ${count(pictures.length, "picture")}.`);
     if (fit) {
-      const [all] = state.model.layers[state.layer - 1];
+      const [all] = layerShape(model.layers, layer);
       said.push(
         `${fit.maps.length} of ${all} maps have a positive weight for ${fit.inside} cells ` +
           `inside the boxes against ${fit.outside} outside.`,
@@ -133,15 +160,18 @@ export async function mount(root) {
     say(said.join(" "));
   };
 
-  /** The maps of a layer that see what is boxed; null where there are none to be had. */
-  const find = async (layer) => {
-    const { name, fits } = state;
+  /** The maps of a layer that see what is boxed; null where there are none to be had.
+   * @param {number} layer
+   * @returns {Promise<Fit | null>} */
+  const look = async (layer) => {
+    const { name, fits } = current();
     const pictures = boxed();
     say("Looking for the maps ...");
     try {
       const found = await fitUnits({ version: 1, name, layer, pictures });
-      fits.set(layer, { ...found, boxed: JSON.stringify(pictures) });
-      return found;
+      const fit = { ...found, boxed: JSON.stringify(pictures) };
+      fits.set(layer, fit);
+      return fit;
     } catch (error) {
       page.caught(error);
       return null;
@@ -149,77 +179,88 @@ export async function mount(root) {
       sayStatus();
     }
   };
+  /** @type {(maps: number[], factor: number) => Map<number, number>} */
   const all = (maps, factor) => new Map(maps.map((map) => [map, factor]));
 
+  /** @param {boolean} byHand */
   const fit = async (byHand) => {
-    const asking = state;
+    const asking = current();
     const { layer } = asking;
-    const found = await find(layer);
+    const found = await look(layer);
     if (!found) return;
     takeBack(asking);
     asking.puts = 0;
     asking.edits.of(layer).gains = all(measured.chosen(found), 0);
-    if (asking === state) onMaps(byHand);
+    if (asking === shown) onMaps(byHand);
   };
 
   /** Puts what is boxed where the visitor paints. Gains of one layer strengthen what is there
-   * already; those of the layer before as well can put it where it was not. */
+   * already; those of the layer before as well can put it where it was not.
+   * @param {boolean} puts */
   const put = async (puts) => {
-    const asking = state;
+    const asking = current();
     const { layer, edits, fits, model } = asking;
-    const before = layer - 1;
-    if (puts && before && !fits.has(before) && !(await find(before))) puts = false;
+    const below = puts && layer > 1 ? (fits.get(layer - 1) ?? (await look(layer - 1))) : null;
+    const isPut = puts && (layer === 1 || below !== null);
+    const found = fits.get(layer);
+    const { region } = edits.of(layer);
+    if (!found || (isPut && !region)) return; // nothing to put, or meanwhile nowhere to put it
     takeBack(asking);
-    edits.of(layer).gains = all(fits.get(layer).maps, puts ? MOST : 0);
-    asking.puts = puts ? layer : 0;
-    if (puts && before) {
-      const [from, to] = [layer, before].map((number) => model.layers[number - 1][1]);
-      edits.of(before).gains = all(fits.get(before).maps, MOST);
-      edits.of(before).region = coarse(edits.of(layer).region, from, to);
+    edits.of(layer).gains = all(found.maps, isPut ? MOST : 0);
+    asking.puts = isPut ? layer : 0;
+    if (below && region) {
+      edits.of(layer - 1).gains = all(below.maps, MOST);
+      edits.of(layer - 1).region = coarse(region, cellsOf(model, layer), cellsOf(model, layer - 1));
     }
-    if (asking === state) onMaps(true);
+    if (asking === shown) onMaps(true);
   };
+  /** @param {State} state */
   const takeBack = ({ edits, puts }) => {
     if (puts > 1) Object.assign(edits.of(puts - 1), { gains: new Map(), region: null });
   };
+  /** @param {boolean} byHand */
   const onMaps = (byHand) => {
-    maps.show(state);
+    maps.show(current());
     painting.draw();
     onEdit(byHand);
   };
   fitting.addEventListener("click", () => fit(true));
 
+  /** @param {BoxSet} set */
   const adopt = async ({ name, layer, pictures }) => {
-    Object.assign(state, { name, layer, first: 0, looked: null });
+    Object.assign(current(), { name, layer, first: 0, looked: null });
     samples.change(pictures);
     drawAll();
     if (boxed().length) await fit(false);
   };
 
   const drawAll = () => {
-    for (const those of [sets, maps, stage, painting, samples]) those.show(state);
+    for (const those of [sets, maps, stage, painting, samples]) those.show(current());
     onSamples();
     measured.mark(dropped());
   };
   const use = async () => {
     const { model } = page;
     const known = states.get(model.name);
-    state = known ?? fresh(model);
-    states.set(model.name, state);
+    shown = known ?? fresh(model);
+    states.set(model.name, shown);
+    root.inert = false;
     drawAll();
     await measured.show(model);
-    if (state.model !== model) return;
+    if (current().model !== model) return;
     measured.mark(dropped());
-    if (known || !model.boxes.length) return;
-    await sets.openShipped(model.boxes[0]);
+    const [set] = model.boxes;
+    if (known || set === undefined) return;
+    await sets.openShipped(set);
     const untouched = page.picture === page.sample(SEED, 0, model);
-    if (untouched && boxed().length) page.show(boxed()[0].spec, "forget");
+    const [first] = boxed();
+    if (untouched && first) page.show(first.spec, "forget");
   };
   page.on("model", () => {
     if (root.isConnected) use();
   });
   page.on("picture", ({ from }) => {
-    if (!root.isConnected || !state) return;
+    if (!root.isConnected || !shown) return;
     if (from !== "forget") stage.adopt();
     painting.draw();
   });
@@ -237,4 +278,5 @@ export async function mount(root) {
   await use();
 }
 
+/** @type {(number: number, one: string, many?: string) => string} */
 const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;

@@ -1,6 +1,15 @@
 // A small line chart: a few named lines over numbers, told apart by dash and shape, not by colour.
 // One tab stop: arrows go along a line and from line to line, Enter presses a point.
 
+/** @import { ChartAxis, ChartLine, ChartMark, ChartPoint } from "../core/types.d.ts" */
+
+/** From where to where an axis goes, in pixels.
+ * @typedef {[start: number, end: number]} Span */
+
+/** @typedef {{ ticks: number[], at: (value: number) => number }} Axis at: the place in pixels. */
+
+/** @typedef {[line: number, point: number]} Place */
+
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 216;
 const MARGIN = { top: 22, right: 14, bottom: 40, left: 48 };
@@ -12,23 +21,42 @@ const SHAPES = [
   "M0-4l4 7h-8z",
 ];
 
+/** @template {keyof SVGElementTagNameMap} K
+ * @param {K} name
+ * @param {Record<string, string | number>} attributes
+ * @param {(Node | string)[]} children */
 const element = (name, attributes = {}, children = []) => {
   const node = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
   node.append(...children);
   return node;
 };
 
+/** @template {ChartPoint} P */
 export class Chart {
+  /** @type {ChartLine<P>[]} */
   #lines = [];
+  /** @type {ChartMark[]} */
   #marks = [];
-  #at = [0, 0]; // line and point that Tab comes to
+  /** The one that Tab comes to.
+   * @type {Place} */
+  #at = [0, 0];
+  /** Where things are, of what is drawn; null before.
+   * @type {{ across: Axis, up: Axis, marks: SVGGElement } | null} */
+  #drawn = null;
 
   /** label: what the chart shows; x, y: {label, format(value), from, log}, from: where the axis
    * begins unless with the data; onSay(point or null) of the point looked at; onPress(point), where
-   * pressing one does something. */
+   * pressing one does something.
+   * @param {HTMLElement} root
+   * @param {{ label: string, x: ChartAxis, y: ChartAxis, onSay: (point: P | null) => void,
+   *   onPress?: ((point: P) => void) | null }} options */
   constructor(root, { label, x, y, onSay, onPress = null }) {
-    Object.assign(this, { root, x, y, onSay, onPress });
+    this.root = root;
+    this.x = x;
+    this.y = y;
+    this.onSay = onSay;
+    this.onPress = onPress;
     this.svg = element("svg", { class: "dc-chart", role: "group", "aria-label": label });
     root.replaceChildren(this.svg);
     this.svg.addEventListener("pointermove", (event) => onSay(this.#nearest(event)?.point ?? null));
@@ -44,14 +72,16 @@ export class Chart {
   }
 
   /** lines: [{name, points: [{x, y, dx, dy, said}]}], at most three; dx, dy: standard errors, both
-   * drawn as a cross and dy alone as a band; said: the point in words. */
+   * drawn as a cross and dy alone as a band; said: the point in words.
+   * @param {ChartLine<P>[]} lines */
   show(lines) {
     this.#lines = lines;
     this.#at = [0, 0];
     this.#draw();
   }
 
-  /** marks: [{x, y, words}]: a ring, or with words the place that they name. */
+  /** marks: [{x, y, words}]: a ring, or with words the place that they name.
+   * @param {ChartMark[]} marks */
   mark(marks) {
     this.#marks = marks;
     this.#drawMarks();
@@ -59,27 +89,31 @@ export class Chart {
 
   #draw() {
     const width = this.root.clientWidth;
-    if (!width || !this.#lines.length) return;
-    const focused = this.svg.contains(document.activeElement);
     const points = this.#lines.flatMap((line) => line.points);
+    if (!width || !points.length) return;
+    const focused = this.svg.contains(document.activeElement);
     const across = axis(points, "x", this.x, [MARGIN.left, width - MARGIN.right]);
     const up = axis(points, "y", this.y, [HEIGHT - MARGIN.bottom, MARGIN.top]);
-    this.place = (point) => [across.at(point.x), up.at(point.y)];
     this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    this.svg.setAttribute("height", HEIGHT);
-    this.marks = element("g", { class: "dc-marks", "aria-hidden": "true" });
+    this.svg.setAttribute("height", String(HEIGHT));
+    const marks = element("g", { class: "dc-marks", "aria-hidden": "true" });
+    this.#drawn = { across, up, marks };
     this.svg.replaceChildren(
       this.#axes(across, up, width),
       ...this.#lines.map((line, index) => this.#line(line, index, across, up)),
-      this.marks,
-      ...this.#lines.map((line, index) => this.#points(line, index)),
+      marks,
+      ...this.#lines.map((line, index) => this.#points(line, index, across, up)),
     );
     this.#drawMarks();
     if (focused) this.#focus();
   }
 
+  /** @param {Axis} across
+   * @param {Axis} up
+   * @param {number} width */
   #axes(across, up, width) {
     const bottom = HEIGHT - MARGIN.bottom;
+    /** @type {(words: string, attributes: Record<string, string | number>) => SVGTextElement} */
     const text = (words, attributes) => element("text", attributes, [words]);
     return element("g", { class: "dc-axes", "aria-hidden": "true" }, [
       ...up.ticks.flatMap((tick) => [
@@ -89,14 +123,28 @@ export class Chart {
       ...across.ticks.map((tick) =>
         text(this.x.format(tick), { x: across.at(tick), y: bottom + 16, "text-anchor": "middle" }),
       ),
-      text(this.x.label, { x: (MARGIN.left + width) / 2, y: HEIGHT - 6, "text-anchor": "middle" }),
+      text(this.x.label ?? "", {
+        x: (MARGIN.left + width) / 2,
+        y: HEIGHT - 6,
+        "text-anchor": "middle",
+      }),
     ]);
   }
 
+  /** @param {ChartLine<P>} line
+   * @param {number} index
+   * @param {Axis} across
+   * @param {Axis} up */
   #line({ points }, index, across, up) {
-    const path = (those) => those.map((point) => this.place(point).join(" ")).join("L");
-    const uncertain = points.filter(({ dy }) => dy !== undefined);
-    const crosses = uncertain.filter(({ dx }) => dx !== undefined);
+    /** @param {{ x: number, y: number }[]} those */
+    const path = (those) => those.map(({ x, y }) => `${across.at(x)} ${up.at(y)}`).join("L");
+    const uncertain = points.flatMap(({ x, y, dx, dy }) =>
+      dy === undefined ? [] : [{ x, y, dx, dy }],
+    );
+    const crosses = uncertain.flatMap(({ x, y, dx, dy }) =>
+      dx === undefined ? [] : [{ x, y, dx, dy }],
+    );
+    /** @param {number} side */
     const edge = (side) => uncertain.map(({ x, y, dy }) => ({ x, y: y + side * dy }));
     const shade = crosses.length
       ? crosses
@@ -119,14 +167,17 @@ export class Chart {
     return element("g", { class: `dc-kind-${index}`, "aria-hidden": "true" }, children);
   }
 
-  #points({ name, points }, line) {
+  /** @param {ChartLine<P>} shown
+   * @param {number} line
+   * @param {Axis} across
+   * @param {Axis} up */
+  #points({ name, points }, line, across, up) {
     const children = points.map((point, index) => {
-      const [x, y] = this.place(point);
       const here = String(this.#at) === String([line, index]);
       const node = element("path", {
         class: "dc-point",
-        d: SHAPES[line],
-        transform: `translate(${x} ${y})`,
+        d: shape(line),
+        transform: `translate(${across.at(point.x)} ${up.at(point.y)})`,
         role: this.onPress ? "button" : "img",
         tabindex: here ? 0 : -1,
         "aria-label": `${name}, ${point.said}`,
@@ -139,9 +190,11 @@ export class Chart {
   }
 
   #drawMarks() {
-    this.marks?.replaceChildren(
+    if (!this.#drawn) return;
+    const { across, up, marks } = this.#drawn;
+    marks.replaceChildren(
       ...this.#marks.flatMap((mark) => {
-        const [x, y] = this.place(mark);
+        const [x, y] = [across.at(mark.x), up.at(mark.y)];
         if (!mark.words) return [element("circle", { class: "dc-own", cx: x, cy: y, r: 7 })];
         const place = {
           x,
@@ -157,27 +210,37 @@ export class Chart {
   }
 
   // --- pointer and keyboard
+  /** The point that the pointer means; null where none is near.
+   * @param {MouseEvent} event
+   * @returns {{ point: P, far: number } | null} */
   #nearest(event) {
+    if (!this.#drawn) return null;
+    const { across, up } = this.#drawn;
     const frame = this.svg.getBoundingClientRect();
     const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
     const found = this.#lines
       .flatMap((line) => line.points)
       .map((point) => ({
         point,
-        far: Math.hypot(this.place(point)[0] - x, this.place(point)[1] - y),
+        far: Math.hypot(across.at(point.x) - x, up.at(point.y) - y),
       }))
       .sort((a, b) => a.far - b.far)[0];
-    return found?.far <= NEAR ? found : null;
+    return found && found.far <= NEAR ? found : null;
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const [line, index] = this.#at;
-    const { points } = this.#lines[line];
+    const points = this.#lines[line]?.points ?? [];
+    const here = points[index];
+    if (!here) return;
+    /** @type {(to: number) => Place} */
     const near = (to) => {
-      const distances = this.#lines[to].points.map(({ x }) => Math.abs(x - points[index].x));
-      return [to, distances.indexOf(Math.min(...distances))];
+      const distances = this.#lines[to]?.points.map(({ x }) => Math.abs(x - here.x)) ?? [];
+      return distances.length ? [to, distances.indexOf(Math.min(...distances))] : [line, index];
     };
     const count = this.#lines.length;
+    /** @type {Record<string, () => Place>} */
     const moves = {
       ArrowLeft: () => [line, Math.max(index - 1, 0)],
       ArrowRight: () => [line, Math.min(index + 1, points.length - 1)],
@@ -186,25 +249,32 @@ export class Chart {
       Home: () => [line, 0],
       End: () => [line, points.length - 1],
     };
-    if (moves[event.key]) {
-      this.#at = moves[event.key]();
+    const move = moves[event.key];
+    if (move) {
+      this.#at = move();
       this.#focus();
     } else if (event.key === "Enter" || event.key === " ") {
-      this.onPress?.(points[index]);
+      this.onPress?.(here);
     } else return;
     event.preventDefault();
   }
 
   #focus() {
-    this.svg.querySelector(".dc-point[tabindex='0']").setAttribute("tabindex", -1);
+    this.svg.querySelector(".dc-point[tabindex='0']")?.setAttribute("tabindex", "-1");
     const [line, index] = this.#at;
-    const node = this.svg.querySelectorAll(".dc-points")[line].children[index];
-    node.setAttribute("tabindex", 0);
+    const node = this.svg.querySelectorAll(".dc-points")[line]?.children[index];
+    if (!(node instanceof SVGElement)) return;
+    node.setAttribute("tabindex", "0");
     node.focus();
   }
 }
 
-/** What the lines of charts are called, each beside its dash and shape. */
+/** What stands for the points of a line.
+ * @param {number} line */
+const shape = (line) => SHAPES[line] ?? "";
+
+/** What the lines of charts are called, each beside its dash and shape.
+ * @param {string[]} names */
 export function legend(names) {
   return names.map((name, index) => {
     const item = document.createElement("li");
@@ -214,7 +284,7 @@ export function legend(names) {
       [
         element("g", { class: `dc-kind-${index} dc-points` }, [
           element("path", { class: "dc-line", d: "M1 6H33" }),
-          element("path", { class: "dc-point", d: SHAPES[index], transform: "translate(17 6)" }),
+          element("path", { class: "dc-point", d: shape(index), transform: "translate(17 6)" }),
         ]),
       ],
     );
@@ -223,7 +293,12 @@ export function legend(names) {
   });
 }
 
-/** {ticks, at(value) in pixels} of an axis over the points' x or y and their errors. */
+/** {ticks, at(value) in pixels} of an axis over the points' x or y and their errors.
+ * @param {ChartPoint[]} points
+ * @param {"x" | "y"} key
+ * @param {ChartAxis} shown
+ * @param {Span} span
+ * @returns {Axis} */
 function axis(points, key, { from, log }, [start, end]) {
   if (log)
     return decades(
@@ -231,24 +306,31 @@ function axis(points, key, { from, log }, [start, end]) {
       [start, end],
     );
   const values = points.flatMap((point) =>
-    [-1, 0, 1].map((side) => point[key] + side * (point[`d${key}`] ?? 0)),
+    [-1, 0, 1].map((side) => point[key] + side * ((key === "x" ? point.dx : point.dy) ?? 0)),
   );
   const [low, high] = [from ?? Math.min(...values), Math.max(...values)];
   const rough = (high - low || 1) / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const factor = [1, 2, 5].find((factor) => factor * power >= rough * 0.999) ?? 10;
+  const step = factor * power;
   const [first, last] = [Math.floor(low / step + 1e-9), Math.floor(high / step + 1e-9)];
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
-  const at = (value) => start + ((value - ticks[0]) / (high - ticks[0] || 1)) * (end - start);
+  const origin = first * step;
+  /** @param {number} value */
+  const at = (value) => start + ((value - origin) / (high - origin || 1)) * (end - start);
   return { ticks, at };
 }
 
-/** The same, logarithmic: the powers of ten from the first value on. */
+/** The same, logarithmic: the powers of ten from the first value on.
+ * @param {number[]} values
+ * @param {Span} span
+ * @returns {Axis} */
 function decades(values, [start, end]) {
-  const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
+  const [low, high] = [Math.log10(Math.min(...values)), Math.log10(Math.max(...values))];
   const first = Math.floor(low + 1e-9);
   const count = Math.floor(high + 1e-9) - first + 1;
   const ticks = Array.from({ length: count }, (_, index) => 10 ** (first + index));
+  /** @param {number} value */
   const at = (value) => start + ((Math.log10(value) - first) / (high - first || 1)) * (end - start);
   return { ticks, at };
 }

@@ -146,8 +146,12 @@ export class Maps {
   get #browsed() {
     const { model, layer } = this.#state;
     return this.#seen
-      ? { network: "discriminator", layer: this.#seen, shape: at(model.discriminator, this.#seen) }
-      : { network: "generator", layer, shape: at(model.layers, layer) };
+      ? {
+          network: "discriminator",
+          layer: this.#seen,
+          shape: layerShape(model.discriminator, this.#seen),
+        }
+      : { network: "generator", layer, shape: layerShape(model.layers, layer) };
   }
 
   /** @param {number} count */
@@ -234,7 +238,7 @@ export class Maps {
     this.input("own").value = String(factor);
     this.part("own-value").textContent = number(factor);
     const { model, layer } = this.#state;
-    const shape = at(model.layers, layer);
+    const shape = layerShape(model.layers, layer);
     this.#exciting(this.looked, { network: "generator", layer, shape }, [looked]);
   }
 
@@ -300,7 +304,7 @@ export class Maps {
 /** The shape of a layer, counted from 1. Throws an Error for one that there is not.
  * @param {Shape[]} shapes
  * @param {number} layer */
-function at(shapes, layer) {
+export function layerShape(shapes, layer) {
   const shape = shapes[layer - 1];
   if (!shape) throw new Error(`There is no layer ${layer}: layers go from 1 to ${shapes.length}.`);
   return shape;
