@@ -16,6 +16,17 @@ export function parts(text) {
   return { model, weights, z, edits };
 }
 
+/** Whether a text can be taken apart; not whether it can be drawn.
+ * @param {string} text */
+export function isText(text) {
+  try {
+    parts(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param {Omit<Parts, "edits"> & { edits?: string[] }} parts */
 export function join({ model, weights, z, edits = [] }) {
   return [VERSION, `${model}@${weights}`, z, ...edits].join(":");

@@ -15,40 +15,66 @@ import {
 } from "../core/spec.js";
 import { fitUnits, shippedBoxes } from "../engine/engine.js";
 
+/** @import { Model } from "../core/types.d.ts" */
+
+/** What is shown of the page.
+ * @typedef {typeof import("../core/page.js").page} Page */
+
+/** at(t): the text of a picture for any time t, those before 0 and after 1 being like 0 and 1; ready()
+ * fetches what the pictures are made of; failure: why that can't be had.
+ * @typedef {{ title: string, words: string, seconds: number, at: (t: number) => string,
+ *   ready?: () => Promise<void>, failure?: string }} Scene */
+
+/** At least one.
+ * @template T
+ * @typedef {[T, ...T[]]} Some */
+
 const SECONDS = 60; // of the tour
 
+/** @type {Some<number>} */
 const SHOWN = [4, 83, 10, 58, 34, 92, 62]; // draws of seed 1
 const STATIONS = [11, 58, 34, 10, 93];
+/** @type {Some<number>} */
 const HEADS = [83, 11];
 const FAR = 0.7; // how far they turn
 const ROOMS = [6, 13, 9]; // of those with boxes
 
+/** @param {number} t */
 const soft = (t) => t * t * (3 - 2 * t);
 
-/** {item, place}: the item whose turn it is at a time from 0 to 1, and the place in its turn. */
+/** {item, place}: the item whose turn it is at a time from 0 to 1, and the place in its turn.
+ * @template T
+ * @param {Some<T>} items
+ * @param {number} t */
 function itemAt(items, t) {
   const { index, place } = partAt(t * items.length, items.length);
-  return { item: items[index], place };
+  return { item: items[index] ?? items[0], place };
 }
 
 /**
- * {yours, tour}: scenes of what the visitor has made, and those that together take SECONDS. Each is
- * {title, words, seconds, at(t), ready()}; at(t): the text of a picture for any time t, those before
- * 0 and after 1 being like 0 and 1; ready() fetches what the pictures are made of.
+ * {yours, tour}: scenes of what the visitor has made, and those that together take SECONDS.
+ * @param {Page} page
+ * @returns {{ yours: Scene[], tour: Scene[] }}
  */
 export function scenes(page) {
+  /** @param {(model: Model) => unknown} has */
   const having = (has) => page.models.find(has);
   const face = having(({ sets }) => sets.turns.length && sets.sums.length) ?? page.model;
   const room = having(({ boxes }) => boxes.length);
-  const tour = [samples(page, face), walk(page, face)];
-  if (face.sets.sums.length) tour.push(smile(page, face));
-  if (face.sets.turns.length) tour.push(heads(page, face));
-  if (room) tour.push(forget(page, room));
+  const all = [
+    samples(page, face),
+    walk(page, face),
+    smile(page, face),
+    heads(page, face),
+    room ? forget(page, room) : null,
+  ];
+  const tour = all.filter((scene) => scene !== null);
   const whole = tour.reduce((seconds, scene) => seconds + scene.seconds, 0);
   for (const scene of tour) scene.seconds *= SECONDS / whole;
-  return { yours: [stage(page), shelf(page)].filter(Boolean), tour };
+  return { yours: [stage(page), shelf(page)].filter((scene) => scene !== null), tour };
 }
 
+/** @type {(page: Page) => Scene} */
 const stage = ({ picture }) => ({
   title: "On the stage",
   words: "A picture is its text; this one is yours.",
@@ -56,6 +82,8 @@ const stage = ({ picture }) => ({
   at: () => picture,
 });
 
+/** @param {Page} page
+ * @returns {Scene | null} */
 function shelf({ shelf: kept, picture }) {
   const { model } = parts(picture);
   const stations = kept.filter((text) => parts(text).model === model);
@@ -68,20 +96,24 @@ function shelf({ shelf: kept, picture }) {
   };
 }
 
-/** Around a closed walk. */
+/** Around a closed walk.
+ * @type {(stations: string[]) => Scene["at"]} */
 const through = (stations) => (t) =>
   along(stations, t * stations.length, { closed: true, spherical: true });
 
+/** @param {Page} page
+ * @param {Model} model
+ * @returns {Scene} */
 function samples(page, model) {
-  const drawn = SHOWN.map((index) => page.text(draw(1, index), model));
   return {
     title: "Samples",
     words: `Drawn from ${model.z_size} random numbers. Nobody looks like this.`,
     seconds: 10,
-    at: (t) => itemAt(drawn, t).item,
+    at: (t) => page.text(draw(1, itemAt(SHOWN, t).item), model),
   };
 }
 
+/** @type {(page: Page, model: Model) => Scene} */
 const walk = (page, model) => ({
   title: "Walk",
   words: "Between any two pictures lie others. None jumps.",
@@ -89,11 +121,22 @@ const walk = (page, model) => ({
   at: through(STATIONS.map((index) => page.text(draw(1, index), model))),
 });
 
-const exemplar = (model, name) => mean(model.sets.exemplars[name]);
+/** Its z; null where the model has none of this name.
+ * @param {Model} model
+ * @param {string} name */
+function exemplar(model, name) {
+  const zs = model.sets.exemplars[name];
+  return zs ? mean(zs) : null;
+}
 
+/** @param {Page} page
+ * @param {Model} model
+ * @returns {Scene | null} */
 function smile(page, model) {
   const [names] = model.sets.sums;
+  if (!names) return null;
   const [a, b, c] = names.map((name) => exemplar(model, name));
+  if (!a || !b || !c) return null;
   return {
     title: "Arithmetic",
     words: `${names[0]} − ${names[1]} + ${names[2]}`,
@@ -110,9 +153,14 @@ function smile(page, model) {
   };
 }
 
+/** @param {Page} page
+ * @param {Model} model
+ * @returns {Scene | null} */
 function heads(page, model) {
   const [names] = model.sets.turns;
+  if (!names) return null;
   const [from, to] = names.map((name) => exemplar(model, name));
+  if (!from || !to) return null;
   return {
     title: "Turn",
     words: "One vector turns every head.",
@@ -124,7 +172,13 @@ function heads(page, model) {
   };
 }
 
+/** @param {Page} page
+ * @param {Model} model
+ * @returns {Scene | null} */
 function forget(page, model) {
+  const [set] = model.boxes;
+  if (set === undefined) return null;
+  /** @type {{ rooms: Some<string>, gains: (factor: number) => string[] }} */
   const found = { rooms: [page.sample(1, 0, model)], gains: () => [] };
   return {
     title: "Forget",
@@ -136,10 +190,11 @@ function forget(page, model) {
       return withGains(room, gains(1 - soft(thereAndBack(place))));
     },
     async ready() {
-      const { name, layer, pictures } = await shippedBoxes(model.name, model.boxes[0]);
+      const { name, layer, pictures } = await shippedBoxes(model.name, set);
       const { maps } = await fitUnits({ version: 1, name, layer, pictures });
       const boxed = pictures.filter(({ boxes }) => boxes.length);
-      found.rooms = ROOMS.map((index) => boxed[index % boxed.length].spec);
+      const [first, ...rest] = ROOMS.flatMap((index) => boxed[index % boxed.length]?.spec ?? []);
+      if (first !== undefined) found.rooms = [first, ...rest];
       found.gains = (factor) => (factor === 1 ? [] : [gain(layer, factor, maps)]);
     },
   };

@@ -1,6 +1,8 @@
 // The page without Gradio and without a server: its parts, its tabs, and that it stays when the
 // connection goes. All modules are here from the start: later there may be a newer site's.
 
+import { find } from "../core/dom.js";
+import { message } from "../core/errors.js";
 import { page } from "../core/page.js";
 import * as tasks from "../core/tasks.js";
 import * as present from "../present/present.js";
@@ -17,6 +19,10 @@ import * as share from "../widgets/share.js";
 import * as shelf from "../widgets/shelf.js";
 import * as stage from "../widgets/stage.js";
 
+/** A module of the page; mount(root, options) brings its part of the page to life.
+ * @typedef {{ mount: (root: HTMLElement, options: {}) => void | Promise<void> }} Part */
+
+/** @type {Record<string, Part>} */
 const AROUND = {
   tasks,
   header,
@@ -27,60 +33,77 @@ const AROUND = {
   picker,
   present,
 };
+/** @type {Record<string, Part>} */
 const TABS = { sample, walk, map, arithmetic, turn, forget };
+/** @type {Record<string, string>} */
 const FORMER = { plane: "map" }; // addresses that were shared before a tab's name changed
 const PATIENCE = 3000; // ms that a first visit waits for the service worker, to lose nothing
 
-const rootOf = (name) => document.querySelector(`[data-part=${name}]`);
+/** @param {string} name */
+const rootOf = (name) => find(document, `[data-part=${name}]`, HTMLElement);
 
+/** @param {string} name
+ * @param {Part} part */
 async function bring(name, { mount }) {
   try {
     await mount(rootOf(name), {});
   } catch (error) {
-    page.fail(error.message);
+    page.fail(message(error));
   }
 }
 
 // --- tabs; a part comes to life when its tab is first opened
-const buttons = [...document.querySelectorAll("[role=tab]")];
-const nameOf = (button) => button.dataset.tabId;
+const buttons = [...document.querySelectorAll("[role=tab]")].filter(
+  (tab) => tab instanceof HTMLElement,
+);
+/** @param {HTMLElement | undefined} button */
+const nameOf = (button) => button?.dataset.tabId ?? "";
+/** @type {Set<string>} */
 const opened = new Set();
 
+/** @param {string} name */
 function open(name) {
   for (const button of buttons) {
     const selected = nameOf(button) === name;
     button.ariaSelected = String(selected);
     button.classList.toggle("selected", selected);
     button.tabIndex = selected ? 0 : -1;
-    document.getElementById(button.getAttribute("aria-controls")).hidden = !selected;
+    const panel = document.getElementById(button.getAttribute("aria-controls") ?? "");
+    if (panel) panel.hidden = !selected;
   }
-  if (opened.has(name)) return;
+  const part = TABS[name];
+  if (!part || opened.has(name)) return;
   opened.add(name);
-  bring(name, TABS[name]);
+  bring(name, part);
 }
 
+/** @param {HTMLElement} button */
 function choose(button) {
   history.replaceState(history.state, "", `#${nameOf(button)}`);
   open(nameOf(button));
 }
 
+/** @type {Record<string, number>} */
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 
-function onKey(event) {
+/** @param {KeyboardEvent} event
+ * @param {HTMLElement} button */
+function onKey(event, button) {
   const step = STEPS[event.key];
   if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   const count = buttons.length;
-  const at = buttons.indexOf(event.currentTarget) + step;
+  const at = buttons.indexOf(button) + step;
   const next = Number.isFinite(at) ? buttons[(at + count) % count] : buttons.at(step > 0 ? -1 : 0);
+  if (!next) return;
   next.focus();
   choose(next);
 }
 
 function openByAddress() {
   const hash = location.hash.slice(1);
-  const asked = FORMER[hash] ?? hash;
-  open(asked in TABS ? asked : nameOf(buttons[0]));
+  const asked = Object.hasOwn(FORMER, hash) ? FORMER[hash] : hash;
+  open(asked !== undefined && Object.hasOwn(TABS, asked) ? asked : nameOf(buttons[0]));
 }
 
 // --- without a connection
@@ -105,11 +128,14 @@ async function keeping() {
 /** Keeps the rest of the page, when the visitor has a picture. */
 async function keepAll() {
   const channel = new MessageChannel();
-  channel.port1.onmessage = () => (document.documentElement.dataset.kept = "");
-  const { active } = (await navigator.serviceWorker?.getRegistration()) ?? {};
-  active?.postMessage("keep", [channel.port2]);
+  channel.port1.onmessage = () => {
+    document.documentElement.dataset.kept = "";
+  };
+  const registration = await navigator.serviceWorker?.getRegistration();
+  registration?.active?.postMessage("keep", [channel.port2]);
 }
 
+/** @param {() => void} act */
 function oncePainted(act) {
   const root = rootOf("stage");
   const observer = new MutationObserver(() => {
@@ -122,7 +148,7 @@ function oncePainted(act) {
 await keeping();
 for (const button of buttons) {
   button.addEventListener("click", () => choose(button));
-  button.addEventListener("keydown", onKey);
+  button.addEventListener("keydown", (event) => onKey(event, button));
 }
 addEventListener("hashchange", openByAddress);
 oncePainted(() => keepAll().catch(() => {}));

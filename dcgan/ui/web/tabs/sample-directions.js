@@ -1,14 +1,28 @@
 // The bank of sliders on the Sample tab: the directions with names, one's own, the principal ones.
 
 import { copy } from "../core/clipboard.js";
+import { find, targetOf } from "../core/dom.js";
+import { message } from "../core/errors.js";
 import { page } from "../core/page.js";
 import { join, parts } from "../core/spec.js";
 import { results } from "../engine/engine.js";
 import { asText, bank, FORM, fromText } from "../widgets/direction-bank.js";
 
+/** What a step along a direction was measured to change: `moves`, by the names of what was looked
+ * for, in its spreads over samples; `stated`: its own share at 2 and 1 steps to the left, none, and 1
+ * and 2 to the right.
+ * @typedef {{ moves: Record<string, number>, stated?: number[] }} Effect */
+
+/** results/directions.json, as far as it is shown here, of a model.
+ * @typedef {{ weights: string, named: string[], directions: Record<string, Effect> }} Measured */
+
+/** How far the sliders have moved a z.
+ * @typedef {ReturnType<typeof bank.apart>} Moved */
+
 const REACH = 3; // standard deviations to either side
 const TURN = 2; // to either side, of a direction of one's own, as in the Turn tab
 const PRINCIPAL = /^pc(\d+)$/;
+/** @type {Record<string, string>} */
 const PLAIN = {
   smile: "Smile",
   glasses: "Glasses",
@@ -21,26 +35,34 @@ const PLAIN = {
 };
 const HINT = "Move or point at a slider to read what a step of it was measured to change.";
 
-let asked = null; // promise of the file, or of null where nothing was measured
+/** The file, or null where nothing was measured.
+ * @type {Promise<{ models: Record<string, Measured> } | null> | null} */
+let asked = null;
 
 export class SampleBank {
-  #measured = null; // what results/directions.json says of this model
+  /** Of this model.
+   * @type {Measured | null} */
+  #measured = null;
 
-  /** root: of the tab. */
+  /** @param {HTMLElement} root of the tab */
   constructor(root) {
     this.root = root;
-    this.part = (name) => root.querySelector(`[data-role=${name}]`);
+    /** @param {string} name */
+    this.part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+    this.saved = find(root, "[data-role=saved]", HTMLSelectElement);
     for (const list of this.#lists) {
-      list.addEventListener("input", ({ target }) => this.#drag(target));
-      for (const event of ["pointerover", "focusin", "input"]) {
-        list.addEventListener(event, ({ target }) => this.#say(target.closest("label")));
+      list.addEventListener("input", ({ target }) => {
+        if (target instanceof HTMLInputElement) this.#drag(target);
+      });
+      for (const type of ["pointerover", "focusin", "input"]) {
+        list.addEventListener(type, (event) => this.#say(targetOf(event)));
       }
     }
-    this.part("bank-named").addEventListener("click", ({ target }) => {
-      const index = target.closest("[data-drop]")?.dataset.drop;
+    this.part("bank-named").addEventListener("click", (event) => {
+      const index = targetOf(event)?.closest("button")?.dataset.drop;
       if (index !== undefined) this.#drop(Number(index));
     });
-    this.#on("reset", "click", () => {
+    this.#onClick("reset", () => {
       const { z } = bank.apart(parts(page.picture).z);
       this.#show({ steps: {}, amounts: bank.own.map(() => 0), z });
       this.adopt(page.picture);
@@ -68,12 +90,12 @@ export class SampleBank {
     this.part("directions").replaceChildren(
       ...directions
         .filter((name) => PRINCIPAL.test(name))
-        .map((name) => slider(`Direction ${PRINCIPAL.exec(name)[1]}`, REACH, { name })),
+        .map((name) => slider(name.replace(PRINCIPAL, "Direction $1"), REACH, { name })),
     );
     this.part("principal").hidden = named.length === directions.length;
     const saved = Object.keys(bank.saved);
     this.part("saved-row").hidden = !saved.length;
-    this.part("saved").replaceChildren(
+    this.saved.replaceChildren(
       Object.assign(new Option("choose…", ""), { hidden: true }),
       ...saved.map((name) => new Option(name)),
     );
@@ -81,29 +103,34 @@ export class SampleBank {
     this.adopt(page.picture);
   }
 
-  /** The sliders as a picture has them. */
+  /** The sliders as a picture has them.
+   * @param {string} text */
   adopt(text) {
     const { steps, amounts } = bank.apart(parts(text).z);
     for (const input of this.#sliders) {
-      set(input, input.dataset.own ? amounts[input.dataset.own] : (steps[input.name] ?? 0));
+      const { own } = input.dataset;
+      set(input, (own ? amounts[Number(own)] : steps[input.name]) ?? 0);
     }
   }
 
+  /** @param {HTMLInputElement} input */
   #drag(input) {
     const found = bank.apart(parts(page.picture).z);
     const amount = Number(input.value);
-    if (input.dataset.own) found.amounts[input.dataset.own] = amount;
+    if (input.dataset.own) found.amounts[Number(input.dataset.own)] = amount;
     else found.steps[input.name] = amount;
     set(input, amount);
     this.#show(found);
   }
 
+  /** @param {Moved} found */
   #show(found) {
     const { z: _, ...rest } = parts(page.picture);
     page.show(join({ ...rest, z: bank.together(found) }), "directions");
   }
 
-  /** The picture keeps what the slider has made of it. */
+  /** The picture keeps what the slider has made of it.
+   * @param {number} index */
   #drop(index) {
     bank.drop(index);
     this.part("bank-named").querySelector("input")?.focus();
@@ -120,22 +147,23 @@ export class SampleBank {
     this.part("effect").textContent = HINT;
   }
 
-  #say(label) {
-    const name = label?.querySelector("input").name;
-    const found = this.#measured?.directions[name];
-    const { named } = this.#measured ?? {};
-    this.part("effect").textContent = found ? effect(name, found, named) : HINT;
+  /** Of the slider around an element.
+   * @param {Element | null} element */
+  #say(element) {
+    const name = element?.closest("label")?.querySelector("input")?.name ?? "";
+    this.part("effect").textContent = (this.#measured && effect(name, this.#measured)) ?? HINT;
   }
 
   // --- kept, copied, pasted
   #share() {
-    const name = this.part("bank-name");
-    const paste = this.part("bank-paste");
+    const name = find(this.root, "[data-role=bank-name]", HTMLInputElement);
+    const paste = find(this.root, "[data-role=bank-paste]", HTMLInputElement);
+    /** @param {() => void | Promise<void>} act */
     const attempt = async (act) => {
       try {
         await act();
       } catch (error) {
-        page.fail(error.message);
+        page.fail(message(error));
       }
     };
     const save = () =>
@@ -146,13 +174,14 @@ export class SampleBank {
         name.value = "";
         page.say(`Kept as ${called}.`);
       });
-    this.#on("save", "click", save);
+    this.#onClick("save", save);
     name.addEventListener("keydown", ({ key }) => key === "Enter" && save());
-    this.part("saved").addEventListener("change", ({ target }) =>
-      attempt(() => bank.use(bank.saved[target.value])),
-    );
-    this.#on("forget", "click", () => bank.forget(this.part("saved").value));
-    this.#on("copy-bank", "click", () => copy(asText(bank.setting()), "Sliders"));
+    this.saved.addEventListener("change", () => {
+      const setting = bank.saved[this.saved.value];
+      if (setting) attempt(() => bank.use(setting));
+    });
+    this.#onClick("forget", () => bank.forget(this.saved.value));
+    this.#onClick("copy-bank", () => copy(asText(bank.setting()), "Sliders"));
     paste.placeholder = FORM;
     paste.addEventListener("keydown", ({ key }) => {
       if (key !== "Enter") return;
@@ -164,34 +193,50 @@ export class SampleBank {
     });
   }
 
-  #on(name, event, listener) {
-    this.root.querySelector(`[data-do=${name}]`).addEventListener(event, listener);
+  /** @param {string} name
+   * @param {() => void} listener */
+  #onClick(name, listener) {
+    find(this.root, `[data-do=${name}]`, HTMLElement).addEventListener("click", listener);
   }
 }
 
-/** One sentence of what `python -m training run directions` has measured. */
-function effect(name, { moves, stated }, named) {
-  const others = named.filter((other) => other !== name);
-  const most = others.sort((a, b) => Math.abs(moves[b]) - Math.abs(moves[a]))[0];
+/** One sentence of what `python -m training run directions` has measured; null of what it has not.
+ * @param {string} name
+ * @param {Measured} measured
+ * @returns {string | null} */
+function effect(name, { named, directions }) {
+  const { moves, stated } = directions[name] ?? {};
+  if (!moves) return null;
+  /** @param {string} of */
+  const size = (of) => Math.abs(moves[of] ?? 0);
+  const most = named.filter((other) => other !== name).sort((a, b) => size(b) - size(a))[0];
   if (!stated) {
-    const strongest = [...named].sort((a, b) => Math.abs(moves[b]) - Math.abs(moves[a]))[0];
-    const by = Math.abs(moves[strongest]).toFixed(2);
-    return `Nobody named it. What a step moves most: ${plain(strongest)}, by ${by} of its spread over samples.`;
+    if (most === undefined) return null;
+    const by = size(most).toFixed(2);
+    return `Nobody named it. What a step moves most: ${plain(most)}, by ${by} of its spread over samples.`;
   }
-  const [before, after] = [stated[1], stated[3]];
+  const [, before, , after] = stated;
+  if (before === undefined || after === undefined) return null;
   if (name === "windows") {
     return `From a step to the left to a step to the right, windows go from ${percent(before)} to ${percent(after)} of the picture.`;
   }
-  const rest = percent(Math.abs(moves[most] / moves[name]));
+  if (most === undefined) return null;
+  const rest = percent(size(most) / size(name));
   if (name === "yaw") {
     return `From a step to the left to a step to the right, the nose goes from ${before.toFixed(2)} to ${after.toFixed(2)} (0 is the middle of the face, 1 its right side). Of all else ${plain(most)} moves most: ${rest} as much.`;
   }
   return `From a step to the left to a step to the right, a classifier that had no part in finding it goes from ${percent(before)} to ${percent(after)}. Of all else ${plain(most)} moves most: ${rest} as much.`;
 }
 
+/** @param {string} name */
 const plain = (name) => (PLAIN[name] ?? name).toLowerCase();
+/** @param {number} share */
 const percent = (share) => `${Math.round(100 * share)}%`;
 
+/** @param {string} called
+ * @param {number} reach
+ * @param {{ name?: string, own?: number }} direction of the model, or of one's own
+ */
 function slider(called, reach, { name = "", own: index }) {
   const label = document.createElement("label");
   label.className = "dc-slider";
@@ -200,25 +245,30 @@ function slider(called, reach, { name = "", own: index }) {
   const input = document.createElement("input");
   input.ariaLabel = called;
   Object.assign(input, { type: "range", min: -reach, max: reach, step: 0.05, name });
-  if (index !== undefined) input.dataset.own = index;
+  if (index !== undefined) input.dataset.own = String(index);
   label.append(text, input, document.createElement("output"));
   set(input, 0);
   return label;
 }
 
-/** A slider of a direction of one's own, which can be taken out again. */
+/** A slider of a direction of one's own, which can be taken out again.
+ * @param {string} name
+ * @param {number} index */
 function own(name, index) {
   const item = document.createElement("div");
   item.className = "dc-own-direction";
   const drop = document.createElement("button");
   Object.assign(drop, { type: "button", className: "dc-drop", textContent: "×" });
   drop.ariaLabel = `Take the slider ${name} out`;
-  drop.dataset.drop = index;
+  drop.dataset.drop = String(index);
   item.append(slider(name, TURN, { own: index }), drop);
   return item;
 }
 
+/** @param {HTMLInputElement} input
+ * @param {number} amount */
 function set(input, amount) {
-  input.value = amount;
-  input.nextElementSibling.textContent = amount.toFixed(2);
+  input.value = String(amount);
+  const output = input.nextElementSibling;
+  if (output) output.textContent = amount.toFixed(2);
 }

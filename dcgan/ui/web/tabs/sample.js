@@ -1,5 +1,6 @@
 // Sample: a grid from a seed, sliders for the chosen picture, the training run in hindsight.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
 import { draw, join, number, parts, scale } from "../core/spec.js";
 import { ACROSS, chosen, InClasses, offer } from "../widgets/classes.js";
@@ -7,16 +8,26 @@ import { Sheet } from "../widgets/sheet.js";
 import { SampleBank } from "./sample-directions.js";
 
 const SEEDS = 2 ** 53 - 1;
+/** stage: the chosen one, counted from 0; null before there is a model.
+ * @type {{ seed: number, rows: number, label: number | null, scale: number,
+ *   stage: number | null }} */
 const state = { seed: 1, rows: 8, label: null, scale: 1, stage: null };
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const seed = part("seed");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const input = (name) => find(root, `[data-role=${name}]`, HTMLInputElement);
+  /** @param {string} name */
+  const select = (name) => find(root, `[data-role=${name}]`, HTMLSelectElement);
+  const [seed, size, stage] = [input("seed"), input("scale"), input("stage")];
+  const [rows, choice] = [select("rows"), select("class")];
   const grid = new Sheet(part("grid"), {
     columns: 6,
     label: "Picture",
     onClick: (index) => {
-      const text = texts()[index];
+      const text = picture(index);
       page.show(text, "grid");
       page.pick(text);
     },
@@ -25,22 +36,27 @@ export async function mount(root) {
 
   // the model's stages, the last being the model itself
   const stages = () => [...page.model.stages, page.model];
-  const model = () => stages()[state.stage ?? stages().length - 1];
+  const model = () => (state.stage === null ? null : stages()[state.stage]) ?? page.model;
   /** Of all classes a table, a z in each; of one, or without classes, a square of draws. */
   const table = () => page.model.classes > 0 && state.label === null;
+  /** @param {number} rows */
   const columns = (rows) => (table() ? Math.min(page.model.classes, ACROSS) : rows);
+  /** @param {number} index */
   const picture = (index) => {
     const { classes } = page.model;
     const [place, label] = table()
       ? [Math.floor(index / classes), index % classes]
       : [index, state.label];
-    return page.text(scale(state.scale, draw(state.seed, place)), model(), label);
+    return page.text(scale(state.scale, draw(state.seed, place)), model(), label ?? 0);
   };
   const texts = () =>
     Array.from({ length: state.rows * columns(state.rows) }, (_, index) => picture(index));
 
   const fill = () => {
-    for (const option of part("rows").options) option.text = option.value * columns(option.value);
+    for (const option of rows.options) {
+      const count = Number(option.value);
+      option.text = String(count * columns(count));
+    }
     grid.columns = columns(state.rows);
     grid.show(texts());
   };
@@ -57,21 +73,21 @@ export async function mount(root) {
     fill();
   };
   seed.addEventListener("change", takeSeed);
-  root.querySelector("[data-do=reshuffle]").addEventListener("click", () => {
+  find(root, "[data-do=reshuffle]", HTMLElement).addEventListener("click", () => {
     state.seed = Math.floor(Math.random() * 1e6);
-    seed.value = state.seed;
+    seed.value = String(state.seed);
     fill();
   });
-  part("rows").addEventListener("change", (event) => {
-    state.rows = Number(event.target.value);
+  rows.addEventListener("change", () => {
+    state.rows = Number(rows.value);
     fill();
   });
-  part("class").addEventListener("change", (event) => {
-    state.label = chosen(event.target);
+  choice.addEventListener("change", () => {
+    state.label = chosen(choice);
     fill();
   });
-  part("scale").addEventListener("input", (event) => {
-    state.scale = Number(event.target.value);
+  size.addEventListener("input", () => {
+    state.scale = Number(size.value);
     part("scale-value").textContent = number(state.scale);
     fill();
   });
@@ -81,7 +97,6 @@ export async function mount(root) {
   const inClasses = new InClasses(part("classes"));
 
   // --- images seen: the same z's, drawn by the generator as it was
-  const stage = part("stage");
   const sayStage = () => {
     const { images_seen: seen } = model();
     part("stage-value").textContent = seen === null ? "?" : compact(seen);
@@ -96,15 +111,15 @@ export async function mount(root) {
   });
 
   const useModel = () => {
-    part("z-size").textContent = page.model.z_size;
+    part("z-size").textContent = String(page.model.z_size);
     sliders.useModel();
     const last = page.model.stages.length;
     state.stage = Math.min(state.stage ?? last, last);
     part("stages").hidden = part("back").hidden = !last;
-    stage.max = last;
-    stage.value = state.stage;
+    stage.max = String(last);
+    stage.value = String(state.stage);
     sayStage();
-    offer(part("class"), state.label);
+    offer(choice, state.label);
     fill();
   };
   page.on("model", () => {
@@ -115,7 +130,7 @@ export async function mount(root) {
     const shown = stages().findIndex(({ name }) => name === parts(text).model);
     if (from !== "stage" && shown >= 0 && shown !== state.stage && state.stage !== null) {
       state.stage = shown;
-      stage.value = shown;
+      stage.value = String(shown);
       sayStage();
       fill();
     }
@@ -123,13 +138,14 @@ export async function mount(root) {
   });
 
   await page.ready;
-  seed.value = state.seed;
-  part("rows").value = state.rows;
-  part("scale").value = state.scale;
+  seed.value = String(state.seed);
+  rows.value = String(state.rows);
+  size.value = String(state.scale);
   part("scale-value").textContent = number(state.scale);
   useModel();
   inClasses.draw();
 }
 
+/** @param {number} count */
 const compact = (count) =>
   count.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 });

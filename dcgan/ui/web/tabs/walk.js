@@ -1,15 +1,24 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
+import { find } from "../core/dom.js";
 import { page } from "../core/page.js";
-import { along, number, parts } from "../core/spec.js";
+import { along, isText, number, parts } from "../core/spec.js";
+import { fields, texts } from "../core/store.js";
 import { draws } from "../widgets/picker.js";
 import { Sheet } from "../widgets/sheet.js";
 import { thumb } from "../widgets/thumbnail.js";
 import { offer } from "../widgets/video-export.js";
 
+/** What the visitor can go back to; stations: texts of pictures, none before there are models; place:
+ * 0 is the first station, 1 the next.
+ * @typedef {{ stations: string[], place: number, closed: boolean, spherical: boolean }} Walk */
+
 const FRAMES = 24;
 const MIN = 2;
 const MAX = 9;
+const SWITCHES = /** @type {const} */ (["closed", "spherical"]);
+/** speed: stations a second.
+ * @type {Walk & { speed: number, forwards: boolean }} */
 const state = {
   stations: [],
   place: 0,
@@ -19,13 +28,19 @@ const state = {
   forwards: true,
 };
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const part = (name) => root.querySelector(`[data-role=${name}]`);
-  const button = (name) => root.querySelector(`[data-do=${name}]`);
-  const place = part("place");
+  /** @param {string} name */
+  const part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
+  /** @param {string} name */
+  const input = (name) => find(root, `[data-role=${name}]`, HTMLInputElement);
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const [place, speed] = [input("place"), input("speed")];
   let playing = false;
 
   const legs = () => state.stations.length - (state.closed ? 0 : 1);
+  /** @param {number} at */
   const textAt = (at) => along(state.stations, at, state);
 
   const strip = new Sheet(part("strip"), {
@@ -34,6 +49,7 @@ export async function mount(root) {
     onClick: (index) => go(frame(index)),
     onError: (sentence) => page.fail(sentence),
   });
+  /** @param {number} index */
   const frame = (index) => (legs() * index) / (state.closed ? FRAMES : FRAMES - 1);
 
   /** Says so, where there are none: before the models are known, there is nothing to walk through. */
@@ -43,16 +59,18 @@ export async function mount(root) {
     return true;
   };
 
+  /** @param {number} at */
   const go = (at) => {
     if (lacksStations()) return;
     state.place = at;
-    place.value = at;
+    place.value = String(at);
     part("place-value").textContent = at.toFixed(2);
     page.show(textAt(at), "walk");
   };
 
   const route = async () => {
-    place.max = legs();
+    if (lacksStations()) return;
+    place.max = String(legs());
     state.place = Math.min(state.place, legs());
     part("stations").replaceChildren(...state.stations.map(station));
     go(state.place);
@@ -64,6 +82,8 @@ export async function mount(root) {
       `a step, by ${steps.largest.toFixed(1)} in the largest.`;
   };
 
+  /** @param {string} text
+   * @param {number} index */
   const station = (text, index) => {
     const item = document.createElement("li");
     const button = thumb(text, `Go to station ${index + 1}`);
@@ -73,7 +93,7 @@ export async function mount(root) {
   };
 
   const random = () => {
-    const count = Math.round(Number(part("count").value));
+    const count = Math.round(Number(input("count").value));
     if (!(count >= MIN && count <= MAX)) {
       page.fail(`A walk has ${MIN} to ${MAX} stations.`);
       return;
@@ -98,10 +118,11 @@ export async function mount(root) {
   button("random").addEventListener("click", random);
   button("shelf").addEventListener("click", fromShelf);
   place.addEventListener("input", () => go(Number(place.value)));
-  for (const name of ["closed", "spherical"]) {
-    part(name).checked = state[name];
-    part(name).addEventListener("change", (event) => {
-      state[name] = event.target.checked;
+  for (const name of SWITCHES) {
+    const box = input(name);
+    box.checked = state[name];
+    box.addEventListener("change", () => {
+      state[name] = box.checked;
       route();
     });
   }
@@ -111,6 +132,7 @@ export async function mount(root) {
     button("turn").textContent = state.forwards ? "Forwards" : "Backwards";
     button("turn").ariaLabel = `Direction: ${state.forwards ? "forwards" : "backwards"}`;
   };
+  /** @param {number} at */
   const advance = (at) => {
     const end = legs();
     if (state.closed) return ((at % end) + end) % end;
@@ -120,6 +142,7 @@ export async function mount(root) {
     }
     return Math.min(Math.max(at, 0), end);
   };
+  /** @type {(now: number, before: number) => void} */
   const play = (now, before) => {
     if (!playing) return;
     if (!root.isConnected || !root.offsetParent) return setPlaying(false); // another tab is open
@@ -127,6 +150,7 @@ export async function mount(root) {
     go(advance(state.place + (state.forwards ? 1 : -1) * state.speed * seconds));
     requestAnimationFrame((next) => play(next, now));
   };
+  /** @param {boolean} on */
   const setPlaying = (on) => {
     if (on && lacksStations()) return;
     playing = on;
@@ -140,8 +164,8 @@ export async function mount(root) {
     state.forwards = !state.forwards;
     sayDirection();
   });
-  part("speed").addEventListener("input", (event) => {
-    state.speed = Number(event.target.value);
+  speed.addEventListener("input", () => {
+    state.speed = Number(speed.value);
     part("speed-value").textContent = number(state.speed);
   });
 
@@ -151,7 +175,7 @@ export async function mount(root) {
     if (lacksStations()) return;
     const { closed, speed } = state;
     const seconds = Math.round(((closed ? 1 : 2) * legs()) / speed);
-    const at = (place) => textAt(legs() * place);
+    const at = (/** @type {number} */ place) => textAt(legs() * place);
     offer({ name: "walk", title: "Save the walk as a film", closed, at, seconds });
   });
 
@@ -162,13 +186,30 @@ export async function mount(root) {
 
   await page.ready;
   sayDirection();
+  /** @param {unknown} kept */
   const use = (kept) => {
-    Object.assign(state, kept);
-    for (const name of ["closed", "spherical"]) part(name).checked = state[name];
+    Object.assign(state, walkIn(kept));
+    for (const name of SWITCHES) input(name).checked = state[name];
     if (state.stations.length) route();
     else random();
   };
+  /** @type {(walk: Walk) => Walk} */
   const look = ({ stations, place, closed, spherical }) => ({ stations, place, closed, spherical });
   const kept = page.history.keep("walk", () => look(state), use);
   use(kept ?? state);
+}
+
+/** The walk that was kept; a switch that was not is as it is now, and there are no stations where
+ * there are too few.
+ * @param {unknown} kept
+ * @returns {Walk} */
+function walkIn(kept) {
+  const { stations, place, closed, spherical } = fields(kept);
+  const found = texts(stations).filter(isText).slice(0, MAX);
+  return {
+    stations: found.length < MIN ? [] : found,
+    place: Math.max(Number(place) || 0, 0),
+    closed: typeof closed === "boolean" ? closed : state.closed,
+    spherical: typeof spherical === "boolean" ? spherical : state.spherical,
+  };
 }

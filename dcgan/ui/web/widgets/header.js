@@ -1,6 +1,7 @@
 // The model switch, what of the page is for models with classes only, how pixels are shown, and
 // the row of tabs.
 
+import { find, targetOf } from "../core/dom.js";
 import * as language from "../core/language.js";
 import { page } from "../core/page.js";
 import { read, write } from "../core/store.js";
@@ -20,7 +21,9 @@ const FIGURES = {
   results: "Tables 1 and 2 and figures 6 to 8 of the paper, measured here",
 };
 
-/** Scroll the row of tabs, and never the page, until the whole tab is in sight. */
+/** Scroll the row of tabs, and never the page, until the whole tab is in sight.
+ * @param {Element} row
+ * @param {Element} tab */
 function reveal(row, tab) {
   const frame = row.getBoundingClientRect();
   const { left, right } = tab.getBoundingClientRect();
@@ -28,7 +31,8 @@ function reveal(row, tab) {
   else if (right > frame.right) row.scrollLeft += Math.ceil(right - frame.right);
 }
 
-/** The selected tab, also after a resize, and the tab that has the focus. */
+/** The selected tab, also after a resize, and the tab that has the focus.
+ * @param {Element} row */
 function keepTabsInSight(row) {
   const revealSelected = () => {
     const tab = row.querySelector("[aria-selected=true]");
@@ -39,12 +43,20 @@ function keepTabsInSight(row) {
   selection.observe(row, { subtree: true, attributeFilter: ["aria-selected"] });
   new ResizeObserver(revealSelected).observe(row);
   // a browser leaves a focused tab alone where a part of it is in sight
-  row.addEventListener("focusin", ({ target }) => reveal(row, target));
+  row.addEventListener("focusin", (event) => {
+    const tab = targetOf(event);
+    if (tab) reveal(row, tab);
+  });
 }
 
+/** @param {HTMLElement} root */
 export async function mount(root) {
-  const model = root.querySelector("[data-role=model]");
-  const crisp = root.querySelector("[data-role=crisp]");
+  /** @param {string} name */
+  const select = (name) => find(root, `[data-role=${name}]`, HTMLSelectElement);
+  /** @param {string} name */
+  const button = (name) => find(root, `[data-do=${name}]`, HTMLButtonElement);
+  const [model, way] = [select("model"), select("way")];
+  const crisp = find(root, "[data-role=crisp]", HTMLInputElement);
 
   const apply = () => document.documentElement.classList.toggle("dc-crisp", crisp.checked);
   crisp.checked = read(CRISP, false) === true;
@@ -54,14 +66,13 @@ export async function mount(root) {
   });
   apply();
 
-  language.mount(root.querySelector("[data-role=language]"));
-  const way = root.querySelector("[data-role=way]");
+  language.mount(select("language"));
   const sayDrawer = () => {
     const drawn = drawing(page.model);
-    way.value = drawn.way;
-    way.dataset.here = drawn.here;
+    way.value = drawn.way ?? "";
+    way.dataset.here = String(drawn.here);
     way.title = drawn.here
-      ? `What you drag is drawn in this browser, in ${drawn.time.toFixed(0)} ms a picture.`
+      ? `What you drag is drawn in this browser, in ${(drawn.time ?? 0).toFixed(0)} ms a picture.`
       : "The server draws. When you drag, this browser fetches the network (about 11 MB) and goes " +
         "on by itself, if it is quick enough.";
   };
@@ -79,10 +90,11 @@ export async function mount(root) {
     const tab = document.querySelector(`[role=tab][data-tab-id=${name}]`);
     tab?.setAttribute("title", figure);
   }
-  keepTabsInSight(document.querySelector("[role=tablist]"));
+  keepTabsInSight(find(document, "[role=tablist]", HTMLElement));
   await page.ready;
-  root.querySelector("[data-do=tour]").addEventListener("click", () => present.open(true));
-  root.querySelector("[data-do=present]").addEventListener("click", () => present.open());
+  const [tour, show] = [button("tour"), button("present")];
+  tour.addEventListener("click", () => present.open(true));
+  show.addEventListener("click", () => present.open());
   model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));
   useModel();
 }
