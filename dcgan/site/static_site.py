@@ -249,7 +249,7 @@ def _index(to_wait_for: int) -> bytes:
     waiting = f' style="--wait: {html.escape(repr(words))}"'
 
     def part(match: re.Match[str]) -> str:
-        content = (WEB / f"{match[1]}.html").read_text(encoding="utf-8")
+        content = with_english((WEB / f"{match[1]}.html").read_text(encoding="utf-8"))
         name = posixpath.basename(match[1])
         attribute = waiting if name == "stage" else ""
         return f'<div class="dc-part" data-part="{name}"{attribute}>\n{content}</div>'
@@ -257,11 +257,8 @@ def _index(to_wait_for: int) -> bytes:
     links = "\n  ".join(
         f'<link rel="modulepreload" href="dcgan/web/{name}" />' for name in sorted(_modules(ENTRY))
     )
-    text = (
-        (WEB / "static" / "site.html")
-        .read_text(encoding="utf-8")
-        .replace("<!-- modules -->", links)
-    )
+    text = with_english((WEB / "static" / "site.html").read_text(encoding="utf-8"))
+    text = text.replace("<!-- modules -->", links)
     return re.sub(r"<!-- part: ([\w/-]+) -->", part, text).encode()
 
 

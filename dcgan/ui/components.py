@@ -7,10 +7,13 @@ import json
 import gradio as gr
 
 from dcgan.paths import WEB
+from dcgan.site.locales import english, with_english
 
 _MOUNT = """
 (async () => {
-  const {mount} = await import(new URL(%s, document.baseURI));
+  const [{localize}, {mount}] = await Promise.all(
+    ["core/language", %s].map((name) => import(new URL(`dcgan/web/${name}.js`, document.baseURI))));
+  localize(element);
   await mount(element, %s);
 })();
 """
@@ -22,8 +25,13 @@ def part(name: str, **options: object) -> gr.HTML:
     No subclass of gr.HTML: Gradio writes a stub file beside each, which a Space may not.
     """
     return gr.HTML(
-        html_template=(WEB / f"{name}.html").read_text(encoding="utf-8"),
-        js_on_load=_MOUNT % (json.dumps(f"dcgan/web/{name}.js"), json.dumps(options)),
+        html_template=with_english((WEB / f"{name}.html").read_text(encoding="utf-8")),
+        js_on_load=_MOUNT % (json.dumps(name), json.dumps(options)),
         apply_default_css=False,
         elem_classes="dc-part",
     )
+
+
+def tab(name: str) -> gr.Tab:
+    """The tab of that id, called as `tab.NAME` of web/locales says."""
+    return gr.Tab(english(f"tab.{name}"), id=name)

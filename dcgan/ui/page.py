@@ -12,13 +12,13 @@ from gradio.themes import Base, colors
 
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
+from dcgan.site.locales import english
 from dcgan.site.manifest import describe_models
 from dcgan.ui import gradio_api
-from dcgan.ui.components import part
+from dcgan.ui.components import part, tab
 from dcgan.ui.routes import browser_engine, discriminator, forget, photo, results, shelf, video
 from dcgan.ui.serving import http
 
-TITLE = "What a DCGAN has learned"
 PRELOADED = (
     "widgets/stage",
     "widgets/header",
@@ -29,16 +29,17 @@ PRELOADED = (
     "core/tasks",
     "widgets/canvas",
     "widgets/sheet",
+    "core/language",
 )
 HEAD = '<script type="module" src="dcgan/web/core/page.js"></script>' + "".join(
     f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in PRELOADED
-)
+) + '<link rel="preload" href="dcgan/web/locales/en.json" as="fetch" crossorigin>'
 """The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
 
 
 def build(engine: Engine) -> gr.Blocks:
     """The page over an engine; start it with `launch_options`."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title=english("header.title"), analytics_enabled=False, fill_width=True) as page:
         part("widgets/header")
         with gr.Row(elem_classes="dc-main"):
             with gr.Column(elem_classes="dc-left", min_width=280):
@@ -46,23 +47,23 @@ def build(engine: Engine) -> gr.Blocks:
                 part("widgets/share", spaceId=os.environ.get("SPACE_ID"))
                 part("widgets/history-list")
             with gr.Column(elem_classes="dc-right", min_width=280), gr.Tabs():
-                with gr.Tab("Sample", id="sample"):
+                with tab("sample"):
                     part("tabs/sample")
-                with gr.Tab("Walk", id="walk"):
+                with tab("walk"):
                     part("tabs/walk")
-                with gr.Tab("Map", id="map"):
+                with tab("map"):
                     part("tabs/map")
-                with gr.Tab("Arithmetic", id="arithmetic"):
+                with tab("arithmetic"):
                     part("tabs/arithmetic")
-                with gr.Tab("Turn", id="turn"):
+                with tab("turn"):
                     part("tabs/turn")
-                with gr.Tab("Your photo", id="photo"):
+                with tab("photo"):
                     part("tabs/photo", largest=discriminator.MAX_UPLOAD)
-                with gr.Tab("Forget", id="forget"):
+                with tab("forget"):
                     part("tabs/forget")
-                with gr.Tab("Discriminator", id="discriminator"):
+                with tab("discriminator"):
                     part("tabs/discriminator", largest=discriminator.MAX_UPLOAD)
-                with gr.Tab("Results", id="results"):
+                with tab("results"):
                     part("tabs/results", html=results.results_html(results.REPORT))
         part("widgets/shelf")
         part("widgets/picker")

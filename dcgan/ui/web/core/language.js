@@ -1,163 +1,164 @@
-// The page in the visitor's language. All texts are written in English, in the code and in the parts;
-// ko.json has each in Korean, with {1}, {2} for what differs, and what stands on the page is exchanged
-// as it comes. What has no entry, as the report on the Results tab, stays as it is.
+// What the page says, in the visitor's language. Each sentence has a key in locales/en.json and in
+// locales/ko.json; {name} stands for what differs. HTML names its keys in data-i18n (the content of
+// an element) and in data-i18n-title, -aria-label and -placeholder.
 
 import { read, write } from "./store.js";
+
+/** @import { Key } from "./types.d.ts" */
 
 const KEPT = "dcgan.language";
 const LANGUAGES = { en: "English", ko: "한국어" };
 const ATTRIBUTES = ["aria-label", "title", "placeholder"];
-const WATCHED = {
-  subtree: true,
-  childList: true,
-  characterData: true,
-  attributeFilter: ATTRIBUTES,
-};
-const REMEMBERED = 500; // texts without an entry
+const REMEMBERED = 5000; // sentences that can be said again in another language
+const ENGLISH_ELSEWHERE = /^(server|spec|engine|page)\./;
 const PLACE = "((?:(?!\\. [A-Z0-9]).)+?)"; // what differs: no end of a sentence with another after it
 
-/** A text as it was written, and as it is shown.
- * @typedef {{ text: string, shown: string }} Exchanged */
+/** @typedef {Partial<Record<string, string>>} Table */
+/** @typedef {Record<string, string | number>} Values */
+
+/** Names of directions, exemplars and classes, by their English. */
+const names = /** @type {Map<string, Key>} */ (new Map());
+/** Sentences of the server and of modules that have no language, which come in English: what they
+ * look like, their key, and the names of what differs.
+ * @type {{ pattern: RegExp, key: Key, places: string[] }[]} */
+const foreign = [];
+/** What was said, by how it was said: to say it again when the language changes.
+ * @type {Map<string, { key: Key, values: Values }>} */
+const said = new Map();
 
 let language = chosenBefore() ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
-/** Entries without places, by their texts.
- * @type {Map<string, string>} */
-let exact = new Map();
-/** Entries with places, and their Korean.
- * @type {[RegExp, string][]} */
-let patterns = [];
-/** @type {Set<string>} */
-const unknown = new Set();
-/** @type {WeakMap<Text, Exchanged>} */
-const englishTexts = new WeakMap();
-/** Of elements, by the attribute.
- * @type {WeakMap<Element, Record<string, Exchanged>>} */
-const englishAttributes = new WeakMap();
+const [english, first] = await Promise.all([table("en"), table(language)]);
+let shown = first;
+learn();
 
 function chosenBefore() {
   const kept = read(KEPT, null);
   return typeof kept === "string" && Object.hasOwn(LANGUAGES, kept) ? kept : null;
 }
 
-/** A text in the language of the page, itself where there is no entry.
- * @param {string} text
+/** @param {string} code
+ * @returns {Promise<Table>} */
+async function table(code) {
+  try {
+    return await (await fetch(new URL(`../locales/${code}.json`, import.meta.url))).json();
+  } catch {
+    return {}; // the page works; it says its keys
+  }
+}
+
+/** What can be recognised in English. */
+function learn() {
+  const escape = (/** @type {string} */ text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+  const entries = /** @type {[Key, string][]} */ (Object.entries(english));
+  for (const [key, text] of entries) {
+    if (/^(name|direction)\./.test(key)) names.set(text, key);
+    if (!ENGLISH_ELSEWHERE.test(key)) continue;
+    const places = [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
+    const pattern = new RegExp(`^${escape(text).replace(/\{\w+\}/g, PLACE)}$`, "i");
+    foreign.push({ pattern, key, places });
+  }
+  // the longer says more of what it is for
+  foreign.sort((a, b) => b.pattern.source.length - a.pattern.source.length);
+}
+
+/** A sentence in the page's language; `values` stand in place of {name} in it.
+ * @param {Key} key
+ * @param {Values} values
  * @returns {string} */
-function said(text) {
-  const words = text.trim().replace(/\s+/g, " ");
-  if (language === "en" || !/[A-Za-z]{2}/.test(words) || unknown.has(words)) return text;
-  const found = exact.get(words) ?? filled(words) ?? inSentences(words);
-  if (found === null) {
-    if (unknown.size === REMEMBERED) unknown.clear();
-    unknown.add(words);
-    return text;
+export function t(key, values = {}) {
+  const text = shown[key] ?? english[key] ?? key;
+  const filled = text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+  said.delete(filled);
+  said.set(filled, { key, values });
+  if (said.size > REMEMBERED) said.delete(said.keys().next().value ?? "");
+  return filled;
+}
+
+/** A name that comes with a model, of a direction, exemplar or class, in the page's language. A name
+ * without an entry, as those of other people's models, stays as it is.
+ * @param {string} name
+ * @returns {string} */
+export function named(name) {
+  const key = names.get(name);
+  return key ? t(key) : name;
+}
+
+/** What the server, or a module that has no language, says in English, in the page's language. What
+ * has no entry stays as it is.
+ * @param {string} sentence
+ * @returns {string} */
+export function translated(sentence) {
+  for (const { pattern, key, places } of foreign) {
+    const match = pattern.exec(sentence);
+    if (!match) continue;
+    const values = places.map((place, index) => [place, translated(match[index + 1] ?? "")]);
+    return language === "en" ? sentence : t(key, Object.fromEntries(values));
   }
-  const before = text.length - text.trimStart().length;
-  const after = text.trimEnd().length;
-  return text.slice(0, before) + found + text.slice(after);
+  const sentences = sentence.split(/(?<=\.) (?=[A-Z0-9])/);
+  return sentences.length > 1 ? sentences.map(translated).join(" ") : named(sentence);
 }
 
-/** By an entry with places for what differs; or null.
- * @param {string} words */
-function filled(words) {
-  for (const [pattern, korean] of patterns) {
-    const values = pattern.exec(words);
-    if (values) return korean.replace(/\{(\d)\}/g, (_, number) => said(values[number] ?? ""));
+/** Say what the keys in the HTML of a part name.
+ * @param {ParentNode} root */
+export function localize(root) {
+  for (const element of root.querySelectorAll("[data-i18n]")) {
+    element.textContent = t(keyOf(element, "data-i18n"));
   }
-  return null;
-}
-
-/** Several sentences, one by one; null for a single one.
- * @param {string} words */
-function inSentences(words) {
-  const sentences = words.split(/(?<=\.) (?=[A-Z0-9])/);
-  return sentences.length > 1 ? sentences.map(said).join(" ") : null;
-}
-
-/** kept: of the last time; now: what stands there.
- * @param {Exchanged | undefined} kept
- * @param {string} now
- * @param {(text: string) => void} put
- * @returns {Exchanged} */
-function exchange(kept, now, put) {
-  const text = kept && now === kept.shown ? kept.text : now; // else somebody has written it anew
-  const shown = said(text);
-  if (shown !== now) put(shown);
-  return { text, shown };
-}
-
-/** @param {Text} node */
-function ofNode(node) {
-  const around = node.parentElement;
-  if (around?.closest("script, style, .dc-report, .dc-contents, [lang]:not(html)")) return;
-  if (around instanceof HTMLOptionElement && !around.hasAttribute("value"))
-    around.value = node.data;
-  const put = (/** @type {string} */ text) => {
-    node.data = text;
-  };
-  englishTexts.set(node, exchange(englishTexts.get(node), node.data, put));
+  for (const name of ATTRIBUTES) {
+    for (const element of root.querySelectorAll(`[data-i18n-${name}]`)) {
+      element.setAttribute(name, t(keyOf(element, `data-i18n-${name}`)));
+    }
+  }
 }
 
 /** @param {Element} element
- * @param {string} name */
-function ofAttribute(element, name) {
-  const now = element.getAttribute(name);
-  if (now === null) return;
-  const all = englishAttributes.get(element) ?? {};
-  all[name] = exchange(all[name], now, (text) => element.setAttribute(name, text));
-  englishAttributes.set(element, all);
-}
+ * @param {string} attribute */
+const keyOf = (element, attribute) => /** @type {Key} */ (element.getAttribute(attribute));
 
-/** @param {Node} root */
-function ofTree(root) {
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
-  for (let node = /** @type {Node | null} */ (root); node; node = walker.nextNode()) {
-    if (node instanceof Text) ofNode(node);
-    else if (node instanceof Element) for (const name of ATTRIBUTES) ofAttribute(node, name);
-  }
-}
-
-const observer = new MutationObserver((changes) => {
-  for (const { target, attributeName, addedNodes } of changes) {
-    if (target instanceof Text) ofNode(target);
-    else if (attributeName && target instanceof Element) ofAttribute(target, attributeName);
-    else addedNodes.forEach(ofTree);
-  }
-});
-
-async function speak() {
-  document.documentElement.lang = language;
-  if (language === "en")
-    observer.disconnect(); // what is written stays: nothing to watch for
-  else observer.observe(document.body, WATCHED);
-  if (language !== "en" && !exact.size) {
-    const response = await fetch(new URL(`../locales/${language}.json`, import.meta.url));
-    /** @type {Record<string, string>} */
-    const table = await response.json();
-    /** @param {string} text */
-    const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
-    const open = Object.entries(table).filter(([text]) => text.includes("{1}"));
-    open.sort(([a], [b]) => b.length - a.length); // the longer says more of what it is for
-    exact = new Map(Object.entries(table));
-    patterns = open.map(([text, korean]) => [
-      new RegExp(`^${escaped(text).replace(/\{\d\}/g, PLACE)}$`),
-      korean,
+/** Everything that is on the page once more, in another language.
+ * @param {string} code */
+async function speak(code) {
+  const table_ = code === "en" ? english : await table(code);
+  const before = new Map(said);
+  said.clear();
+  language = code;
+  shown = table_;
+  document.documentElement.lang = code;
+  /** @param {string} text
+   * @returns {string | null} */
+  const again = (text) => {
+    const what = before.get(text.trim());
+    if (!what) return null;
+    const values = Object.entries(what.values).map(([name, value]) => [
+      name,
+      typeof value === "string" ? (again(value) ?? value) : value,
     ]);
+    return t(what.key, Object.fromEntries(values));
+  };
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ALL);
+  for (let node = /** @type {Node | null} */ (walker.root); node; node = walker.nextNode()) {
+    if (node instanceof Text) {
+      const text = again(node.data);
+      if (text !== null) node.data = text;
+    } else if (node instanceof Element) {
+      for (const name of ATTRIBUTES) {
+        const text = again(node.getAttribute(name) ?? "");
+        if (text !== null) node.setAttribute(name, text);
+      }
+    }
   }
-  unknown.clear();
-  ofTree(document.body);
 }
 
 /** @param {HTMLSelectElement} select */
 export function mount(select) {
+  document.documentElement.lang = language;
   select.replaceChildren(
     ...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)),
   );
   for (const option of select.options) option.lang = option.value;
   select.value = language;
   select.addEventListener("change", () => {
-    language = select.value;
-    write(KEPT, language);
-    speak();
+    write(KEPT, select.value);
+    speak(select.value);
   });
-  if (language !== "en") speak();
 }

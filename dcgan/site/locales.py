@@ -1,0 +1,34 @@
+"""English for the page's HTML, which names sentences by their keys (web/locales/en.json)."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from functools import cache
+
+from dcgan.paths import WEB
+
+_ELEMENT = re.compile(r'<[^<>]* data-i18n="([\w.]+)"[^<>]*>')
+_ATTRIBUTE = re.compile(r' data-i18n-(aria-label|title|placeholder)="([\w.]+)"')
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return json.loads((WEB / "locales" / "en.json").read_text(encoding="utf-8"))
+
+
+def english(key: str) -> str:
+    """The sentence of a key such as "tab.sample". Raises KeyError for a key that has none."""
+    return _sentences()[key]
+
+
+def with_english(source: str) -> str:
+    """HTML with the English of its keys: data-i18n is an element's content, data-i18n-title an
+    attribute. The keys stay, for a page in another language. Raises KeyError for unknown keys."""
+
+    def escape(key: str) -> str:
+        return html.escape(english(key))
+
+    source = _ATTRIBUTE.sub(lambda m: f'{m[0]} {m[1]}="{escape(m[2])}"', source)
+    return _ELEMENT.sub(lambda m: m[0] + escape(m[1]), source)
