@@ -94,10 +94,16 @@ def fit_units_in_steps(model: Model, boxes: BoxSet) -> Work[UnitFit]:
         raise BoxesError("there are no boxes: draw some around what is to be forgotten")
     _, cells, _ = model.config.layer_shapes[boxes.layer - 1]
     inside = np.stack([picture.cells(model.config.image_size, cells) for picture in boxed])
-    if not inside.any() or inside.all():
+    grid = f"{cells} x {cells}"
+    if inside.all():
         raise BoxesError(
-            f"the boxes hold {'all' if inside.any() else 'none'} of the {cells} x {cells} cells' "
-            f"centres of layer {boxes.layer}: draw {'smaller' if inside.any() else 'larger'} ones"
+            f"the boxes hold all of the {grid} cells' centres of layer {boxes.layer}: "
+            "draw smaller ones"
+        )
+    if not inside.any():
+        raise BoxesError(
+            f"the boxes hold none of the {grid} cells' centres of layer {boxes.layer}: "
+            "draw larger ones"
         )
     from sklearn.linear_model import LogisticRegression  # before the first step
 

@@ -10,7 +10,7 @@ from functools import cache
 from dcgan.paths import WEB
 
 _ELEMENT = re.compile(r'<[^<>]* data-i18n="([\w.]+)"[^<>]*>')
-_ATTRIBUTE = re.compile(r' data-i18n-(aria-label|title|placeholder)="([\w.]+)"')
+_ATTRIBUTE = re.compile(r' data-i18n-(aria-label|title|placeholder|alt)="([\w.]+)"')
 
 
 @cache

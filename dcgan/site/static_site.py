@@ -38,6 +38,7 @@ from dcgan.paths import REPOSITORY, WEB, require_clone
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Engine, Model
 from dcgan.site import ort_web
+from dcgan.site.locales import with_english
 from dcgan.site.manifest import describe_models
 from dcgan.tasks import run_to_end
 
@@ -47,6 +48,7 @@ LICENCE = REPOSITORY / "LICENSE"
 
 ENTRY, WORKER = "static/site.js", "engine/worker.js"
 """The modules, in `WEB`, that import all others."""
+LOCALES = ("locales/en.json", "locales/ko.json")
 REPLACED = {"engine/server.js": "engine/static.js"}
 """Modules that a site has in place of the page's own, by an import map."""
 MARKER = "dcgan/site.json"
@@ -209,7 +211,7 @@ def _top_activations(model: Model, layer: int) -> dict[str, Any]:
 
 def _page(engine: Engine, facts: Mapping[str, Any]) -> Iterator[File]:
     modules = sorted({*_modules(ENTRY), *_modules(WORKER)})
-    for name in [*modules, "styles/page.css", "static/site.css"]:
+    for name in [*modules, *LOCALES, "styles/page.css", "static/site.css"]:
         yield File(PAGE_PART, f"dcgan/web/{name}", (WEB / name).read_bytes())
     backends = {
         backend: {kind: f"{name}.gz" for kind, name in files.items()}

@@ -31,9 +31,11 @@ PRELOADED = (
     "widgets/sheet",
     "core/language",
 )
-HEAD = '<script type="module" src="dcgan/web/core/page.js"></script>' + "".join(
-    f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in PRELOADED
-) + '<link rel="preload" href="dcgan/web/locales/en.json" as="fetch" crossorigin>'
+HEAD = (
+    '<script type="module" src="dcgan/web/core/page.js"></script>'
+    + "".join(f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in PRELOADED)
+    + '<link rel="preload" href="dcgan/web/locales/en.json" as="fetch" crossorigin>'
+)
 """The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
 
 

@@ -1,5 +1,6 @@
 // Copying, where the browser allows it.
 
+import { t } from "./language.js";
 import { page } from "./page.js";
 
 /** The clipboard may be refused, as in a frame of another site: then the text is shown.
@@ -8,8 +9,8 @@ import { page } from "./page.js";
 export async function copy(value, what) {
   try {
     await navigator.clipboard.writeText(value);
-    page.say(`${what} copied.`);
+    page.say(t("share.copied", { what }));
   } catch {
-    page.say(`The browser does not let this page copy. Here it is: ${value}`);
+    page.say(t("share.notCopied", { text: value }));
   }
 }

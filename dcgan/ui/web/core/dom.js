@@ -10,8 +10,10 @@
 export function find(root, selector, kind) {
   const found = root.querySelector(selector);
   if (found instanceof kind) return found;
-  const there = found ? `is a ${found.constructor.name}` : "is missing";
-  throw new Error(`${selector} ${there} where this page needs a ${kind.name}: reload the page.`);
+  const [needed, other] = [kind.name, found?.constructor.name];
+  if (!other)
+    throw new Error(`${selector} is missing where this page needs a ${needed}: reload the page.`);
+  throw new Error(`${selector} is a ${other} where this page needs a ${needed}: reload the page.`);
 }
 
 /** What draws on a canvas. Throws an Error in a browser that has no room for one more.

@@ -1,6 +1,6 @@
 // What the page says, in the visitor's language. Each sentence has a key in locales/en.json and in
 // locales/ko.json; {name} stands for what differs. HTML names its keys in data-i18n (the content of
-// an element) and in data-i18n-title, -aria-label and -placeholder.
+// an element) and in data-i18n-title, -aria-label, -placeholder and -alt.
 
 import { read, write } from "./store.js";
 
@@ -8,7 +8,7 @@ import { read, write } from "./store.js";
 
 const KEPT = "dcgan.language";
 const LANGUAGES = { en: "English", ko: "한국어" };
-const ATTRIBUTES = ["aria-label", "title", "placeholder"];
+const ATTRIBUTES = ["aria-label", "title", "placeholder", "alt"];
 const REMEMBERED = 5000; // sentences that can be said again in another language
 const ENGLISH_ELSEWHERE = /^(server|spec|engine|page)\./;
 const PLACE = "((?:(?!\\. [A-Z0-9]).)+?)"; // what differs: no end of a sentence with another after it
@@ -48,13 +48,13 @@ async function table(code) {
 
 /** What can be recognised in English. */
 function learn() {
-  const escape = (/** @type {string} */ text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+  const literal = (/** @type {string} */ text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
   const entries = /** @type {[Key, string][]} */ (Object.entries(english));
   for (const [key, text] of entries) {
     if (/^(name|direction)\./.test(key)) names.set(text, key);
     if (!ENGLISH_ELSEWHERE.test(key)) continue;
     const places = [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
-    const pattern = new RegExp(`^${escape(text).replace(/\{\w+\}/g, PLACE)}$`, "i");
+    const pattern = new RegExp(`^${literal(text).replace(/\{\w+\}/g, PLACE)}$`, "i");
     foreign.push({ pattern, key, places });
   }
   // the longer says more of what it is for
@@ -152,6 +152,7 @@ async function speak(code) {
 /** @param {HTMLSelectElement} select */
 export function mount(select) {
   document.documentElement.lang = language;
+  document.title = t("header.title");
   select.replaceChildren(
     ...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)),
   );

@@ -4,6 +4,7 @@
 import * as engine from "../engine/engine.js";
 import { message } from "./errors.js";
 import { History } from "./history.js";
+import { t } from "./language.js";
 import { draw, fromLink, join, label, parts } from "./spec.js";
 import { read, texts, write } from "./store.js";
 import { Stopped } from "./tasks.js";
@@ -38,7 +39,7 @@ class Page extends EventTarget {
 
   /** The model of the picture on the stage. Throws an Error before `ready`. */
   get model() {
-    if (!this.#model) throw new Error("The models are not known yet; try again in a moment.");
+    if (!this.#model) throw new Error(t("page.modelsNotLoaded"));
     return this.#model;
   }
 
@@ -84,9 +85,9 @@ class Page extends EventTarget {
   open(pasted, from, before = () => {}) {
     try {
       const text = fromLink(pasted);
-      const name = parts(text).model.split("/")[0];
+      const [name = ""] = parts(text).model.split("/");
       const model = this.models.find((known) => known.name === name);
-      if (!model) throw new Error(`There is no model called ${name} on this page.`);
+      if (!model) throw new Error(t("page.noSuchModel", { name }));
       if (model !== this.#model) this.#choose(model, text);
       before();
       this.show(text, from);
@@ -124,7 +125,7 @@ class Page extends EventTarget {
   /** @param {string} name */
   useModel(name) {
     const model = this.models.find((known) => known.name === name);
-    if (!model) return this.fail(`There is no model called ${name} on this page.`);
+    if (!model) return this.fail(t("page.noSuchModel", { name }));
     const first = this.sample(1, 0, model);
     this.#choose(model, first);
     this.show(first, "model");
@@ -139,17 +140,14 @@ class Page extends EventTarget {
     this.#tell("model");
     const damaged = Object.keys(model.damaged ?? {}).join(", ");
     if (!damaged) return;
-    this.say(
-      `What ${damaged} of ${model.name} is for is missing here: the file is damaged. The server's ` +
-        "log says what is wrong with it.",
-    );
+    this.say(t("page.damaged", { files: damaged, model: model.name }));
   }
 
   /** @param {string} text */
   pick(text) {
     if (this.shelf.includes(text)) return;
     if (this.shelf.length === SHELF_SIZE) {
-      this.fail(`The shelf holds ${SHELF_SIZE} pictures; take one off first.`);
+      this.fail(t("page.shelfFull", { most: SHELF_SIZE }));
       return;
     }
     this.#putShelf([...this.shelf, text]);

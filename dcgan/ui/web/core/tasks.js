@@ -2,6 +2,7 @@
 // (dcgan/ui/serving/streaming.py).
 
 import { find } from "./dom.js";
+import { t } from "./language.js";
 
 const SOON = 400; // ms: of what is done by then, nothing is shown
 
@@ -26,7 +27,7 @@ export function mount(root) {
 /** The visitor has pressed Cancel. */
 export class Stopped extends Error {
   constructor() {
-    super("Stopped. It can be started again.");
+    super(t("tasks.stopped"));
   }
 }
 
@@ -55,7 +56,7 @@ export async function follow(words, ask, signal = null, onSeen = () => {}) {
       if ("seen" in line) onSeen(line.seen);
       draw();
     }
-    throw new Error("The server went away before it was done; try again.");
+    throw new Error(t("tasks.serverWentAway"));
   } catch (error) {
     if (stop.signal.aborted && !signal?.aborted) throw new Stopped();
     throw error;
@@ -109,7 +110,7 @@ function row(words, place) {
   label.append(words, bar);
   const cancel = document.createElement("button");
   cancel.type = "button";
-  cancel.textContent = "Cancel";
+  cancel.textContent = t("tasks.cancel");
   cancel.addEventListener("click", () => {
     for (const { stop } of of(words)) stop.abort();
   });

@@ -1,3 +1,8 @@
+import type english from "../locales/en.json";
+
+/** Of a sentence; see locales/. */
+export type Key = keyof typeof english;
+
 // What the page's modules exchange, for the type check (tsconfig.json). Browsers never load this.
 
 /** Channels, height and width of a layer's feature maps. */

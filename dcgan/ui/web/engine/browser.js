@@ -2,6 +2,7 @@
 // the server has, but each with the model, as page.models describes it.
 
 import { context2d } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { withText } from "./png.js";
 
 /** @import { Model, NetworkFacts, Picture, SheetPicture, WorkerReply, WorkerResult }
@@ -80,7 +81,7 @@ const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 export function close() {
   worker?.terminate();
   worker = null;
-  for (const { reject } of asked.values()) reject(new NoWay("Drawing in this browser has ended."));
+  for (const { reject } of asked.values()) reject(new NoWay(t("engine.workerEnded")));
   asked.clear();
 }
 
@@ -136,7 +137,9 @@ export async function file(spec, model) {
 export async function activation(specs, columns, layer, map, model, signal) {
   const shape = model.layers[layer - 1];
   if (!shape)
-    throw new Error(`${model.name} has layers 1 to ${model.layers.length}, not ${layer}.`);
+    throw new Error(
+      t("engine.noSuchLayer", { model: model.name, layers: model.layers.length, layer }),
+    );
   const [, height, width] = shape;
   const cells = height * width;
   const each = specs.map((spec) => mapsOf(spec, model, layer, signal));

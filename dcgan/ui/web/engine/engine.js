@@ -5,6 +5,7 @@
 // them, unless it can't. "browser": the browser draws all, as soon as it is ready. "server": never.
 
 import { Busy, Unavailable } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { parts } from "../core/spec.js";
 import { read, write } from "../core/store.js";
 import * as browser from "./browser.js";
@@ -74,7 +75,7 @@ export async function models() {
 function modelOf(spec) {
   const { model: name } = parts(spec);
   const model = described.get(name);
-  if (!model && server.ALONE) throw new Error(`There is no model called ${name} on this page.`);
+  if (!model && server.ALONE) throw new Error(t("page.noSuchModel", { name }));
   return model;
 }
 
@@ -82,7 +83,7 @@ function modelOf(spec) {
  * @param {string} spec */
 function knownModelOf(spec) {
   const model = modelOf(spec);
-  if (!model) throw new Error(`There is no model called ${parts(spec).model} on this page.`);
+  if (!model) throw new Error(t("page.noSuchModel", { name: parts(spec).model }));
   return model;
 }
 

@@ -1,6 +1,7 @@
 // Pictures from our own routes (dcgan/ui/serving/http.py).
 
 import { Busy, isAborted, Refused, Unavailable } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { follow } from "../core/tasks.js";
 
 export const ALONE = false; // no: there is a server (static.js is for where there is none)
@@ -22,11 +23,11 @@ async function answer(request) {
     response = await request;
   } catch (error) {
     if (isAborted(error)) throw error;
-    throw new Unavailable("The server can't be reached; the page goes on when it is back.");
+    throw new Unavailable(t("engine.serverUnreachable"));
   }
   if (response.ok) return response;
   const said = await response.json().catch(() => ({}));
-  const sentence = said.error ?? `The server answered ${response.status}.`;
+  const sentence = said.error ?? t("engine.serverAnswered", { status: response.status });
   if (response.status === 429) {
     throw new Busy(sentence, Number(response.headers.get("retry-after")) || 1);
   }
@@ -123,7 +124,7 @@ export async function sheet(specs, columns, signal) {
 export async function film(specs, options) {
   const body = { specs, ...options };
   /** @type {Record<string, string>} */
-  const found = await follow("Making the film ...", (signal) => post(at("film"), body, signal));
+  const found = await follow(t("engine.makingVideo"), (signal) => post(at("film"), body, signal));
   return (await fetch(found[options.format] ?? "")).blob();
 }
 
@@ -131,7 +132,7 @@ export async function film(specs, options) {
  * @param {string[]} specs */
 export async function packed(specs) {
   /** @type {{ zip: string }} */
-  const { zip } = await follow("Packing the shelf ...", (signal) =>
+  const { zip } = await follow(t("engine.packingShelf"), (signal) =>
     post(at("shelf"), { specs }, signal),
   );
   return (await fetch(zip)).blob();
@@ -158,7 +159,7 @@ export async function checkBoxes(text) {
  * @param {BoxSet} set
  * @returns {Promise<UnitFit>} */
 export function fitUnits(set) {
-  return follow("Finding the maps ...", (signal) => post(at("units"), set, signal));
+  return follow(t("engine.findingMaps"), (signal) => post(at("units"), set, signal));
 }
 
 /** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where;
@@ -169,7 +170,7 @@ export function fitUnits(set) {
  * @returns {Promise<TopActivations>} */
 export function exciting(model, network, layer) {
   const url = ask("exciting", { model, network, layer });
-  return follow("Finding what excites each map ...", (signal) => answer(fetch(url, { signal })));
+  return follow(t("engine.findingExciting"), (signal) => answer(fetch(url, { signal })));
 }
 
 /** A transparent picture of where a map is active, over a sheet of these pictures.
@@ -184,8 +185,6 @@ export async function activation(specs, columns, layer, map, signal) {
 
 // --- Discriminator (dcgan/ui/routes/discriminator.py)
 
-const SURVEY = "Looking through many samples, once ...";
-
 /** What D makes of a picture, and what in it a feature and the strongest ones respond to.
  * @param {string} spec
  * @param {number} feature
@@ -193,7 +192,11 @@ const SURVEY = "Looking through many samples, once ...";
  * @returns {Promise<Look>} */
 export function look(spec, feature, signal) {
   const url = ask("look", { spec, feature });
-  return follow(SURVEY, (stop) => answer(fetch(url, { signal: stop })), signal);
+  return follow(
+    t("engine.lookingThroughSamples"),
+    (stop) => answer(fetch(url, { signal: stop })),
+    signal,
+  );
 }
 
 /** The same for a file, and `notes`: what had to be done to it. The server keeps nothing of it.
@@ -206,7 +209,7 @@ export function lookAtUpload(file, model, feature, signal) {
   const url = ask("look", { model, feature });
   /** @param {AbortSignal} stop */
   const send = (stop) => answer(fetch(url, { method: "POST", body: file, signal: stop }));
-  return follow(SURVEY, send, signal);
+  return follow(t("engine.lookingThroughSamples"), send, signal);
 }
 
 /** The draws that some features respond to most, from the first of these features on.
@@ -215,7 +218,7 @@ export function lookAtUpload(file, model, feature, signal) {
  * @returns {Promise<FeaturePage>} */
 export function features(model, first) {
   const url = ask("features", { model, first });
-  return follow(SURVEY, (signal) => answer(fetch(url, { signal })));
+  return follow(t("engine.lookingThroughSamples"), (signal) => answer(fetch(url, { signal })));
 }
 
 /** {classes, facts} of the probes that models come with, by the models' names.
@@ -254,5 +257,5 @@ export function project(file, model, cut, signal, onSeen) {
   const url = ask("project", { model, cut });
   /** @param {AbortSignal} stop */
   const send = (stop) => answer(fetch(url, { method: "POST", body: file, signal: stop }));
-  return follow("Searching for its z ...", send, signal, onSeen);
+  return follow(t("engine.searchingZ"), send, signal, onSeen);
 }

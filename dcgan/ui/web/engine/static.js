@@ -2,6 +2,7 @@
 // puts this in the place of server.js; what is drawn is rendered by browser.js.
 
 import { Unavailable } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { parts } from "../core/spec.js";
 
 export const ALONE = true;
@@ -9,8 +10,7 @@ export const ALONE = true;
 /** @import { BoxedPicture, BoxSet, Model, Network, TopActivations, UnitFit } from "../core/types.d.ts" */
 
 /** Why there is nobody to ask. */
-const noServer = () =>
-  new Unavailable("This is done by the page with its server; here there is none.");
+const noServer = () => new Unavailable(t("engine.needsServer"));
 
 /** @param {string} path */
 const at = (path) => new URL(`../../${path}`, import.meta.url);
@@ -23,7 +23,7 @@ const found = new Map();
 async function read(path) {
   const response = await fetch(at(path)).catch(() => null);
   if (response?.ok) return response.json();
-  throw new Error("Part of this site can't be reached; try again when there is a connection.");
+  throw new Error(t("engine.siteUnreachable"));
 }
 
 /** What a file holds, fetched once.
@@ -70,7 +70,7 @@ export { unavailable as picture, unavailable as sheet, unavailable as film, unav
  * @param {string} model */
 async function weightsOf(model) {
   const known = (await models()).find(({ name }) => name === model);
-  if (!known) throw new Error(`There is no model called ${model} on this page.`);
+  if (!known) throw new Error(t("page.noSuchModel", { name: model }));
   return known.weights;
 }
 
@@ -83,7 +83,7 @@ const sets = (weights) => kept(`boxes/${weights}.json`);
  * @param {string} set */
 export async function shippedBoxes(model, set) {
   const known = (await sets(await weightsOf(model)))[set];
-  if (!known) throw new Error(`There is no set of boxes called ${set} for ${model} on this page.`);
+  if (!known) throw new Error(t("engine.noBoxSet", { set, model }));
   return known.boxes;
 }
 
@@ -100,12 +100,9 @@ export async function fitUnits({ name, layer, pictures }) {
   if (known && drawn(known.boxes.pictures) === drawn(pictures)) {
     const fit = known.units[layer];
     if (fit) return fit;
-    throw new Error("The boxes are too small for the cells of this layer; choose another one.");
+    throw new Error(t("engine.boxesTooSmall"));
   }
-  throw new Error(
-    "Finding the maps for boxes of your own takes the page with its server. Save the boxes and load " +
-      "them there; here there are the sets that come with a model.",
-  );
+  throw new Error(t("engine.ownBoxesNeedServer"));
 }
 
 /** {seed, draws, cells}: for each map of a layer the draws that excite it most, and where.
@@ -118,6 +115,6 @@ export async function exciting(model, network, layer) {
   /** @type {TopActivations[]} */
   const layers = await kept(`exciting/${await weightsOf(model)}.json`);
   const found = layers[layer - 1];
-  if (!found) throw new Error(`${model} has layers 1 to ${layers.length}, not ${layer}.`);
+  if (!found) throw new Error(t("engine.noSuchLayer", { model, layers: layers.length, layer }));
   return found;
 }

@@ -3,6 +3,7 @@
 
 import { find } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { getReady } from "../engine/engine.js";
 import { Painter } from "../widgets/canvas.js";
@@ -61,7 +62,7 @@ export function mount(root) {
     console.warn(`${title}: ${reason}`);
     lostAt ??= performance.now();
     dialog.classList.add("dc-lost"); // what is on the canvas is of another place or scene
-    part("sentence").textContent = `The scene "${title}" can't be shown now.`;
+    part("sentence").textContent = t("present.failed", { scene: title ?? "" });
   };
   const paint = () => {
     const scene = scenes[at];
@@ -116,7 +117,7 @@ export function mount(root) {
   const setPlaying = (on) => {
     playing = on && dialog.open;
     button("play").textContent = playing ? "❚❚" : "▶";
-    button("play").ariaLabel = playing ? "Stop the tour" : "Play the tour";
+    button("play").ariaLabel = playing ? t("present.stop") : t("present.play");
     if (!playing) return;
     if (at === scenes.length - 1 && place >= 0.99) enter(0);
     else if (lostAt !== null) paint();

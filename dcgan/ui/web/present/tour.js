@@ -1,6 +1,7 @@
 // What the presentation shows: scenes, each some words and the text of an image for every place
 // in it, from 0 to 1.
 
+import { named, t } from "../core/language.js";
 import {
   along,
   draw,
@@ -76,8 +77,8 @@ export function scenes(page) {
 
 /** @type {(page: Page) => Scene} */
 const stage = ({ picture }) => ({
-  title: "On the stage",
-  words: "A picture is its text; this one is yours.",
+  title: t("common.onTheStage"),
+  words: t("tour.spec"),
   seconds: 4,
   at: () => picture,
 });
@@ -89,8 +90,8 @@ function shelf({ shelf: kept, picture }) {
   const stations = kept.filter((text) => parts(text).model === model);
   if (stations.length < 2) return null;
   return {
-    title: "From the shelf",
-    words: "A walk through the pictures on the shelf.",
+    title: t("common.fromShelf"),
+    words: t("tour.shelf"),
     seconds: 3 * stations.length,
     at: through(stations),
   };
@@ -106,8 +107,8 @@ const through = (stations) => (t) =>
  * @returns {Scene} */
 function samples(page, model) {
   return {
-    title: "Samples",
-    words: `Drawn from ${model.z_size} random numbers. Nobody looks like this.`,
+    title: t("tour.samplesTitle"),
+    words: t("tour.sample", { count: model.z_size }),
     seconds: 10,
     at: (t) => page.text(draw(1, itemAt(SHOWN, t).item), model),
   };
@@ -115,8 +116,8 @@ function samples(page, model) {
 
 /** @type {(page: Page, model: Model) => Scene} */
 const walk = (page, model) => ({
-  title: "Walk",
-  words: "Between any two pictures lie others. None jumps.",
+  title: t("tab.walk"),
+  words: t("tour.walk"),
   seconds: 14,
   at: through(STATIONS.map((index) => page.text(draw(1, index), model))),
 });
@@ -138,8 +139,8 @@ function smile(page, model) {
   const [a, b, c] = names.map((name) => exemplar(model, name));
   if (!a || !b || !c) return null;
   return {
-    title: "Arithmetic",
-    words: `${names[0]} − ${names[1]} + ${names[2]}`,
+    title: t("tab.arithmetic"),
+    words: t("arithmetic.sumOf", { a: named(names[0]), b: named(names[1]), c: named(names[2]) }),
     seconds: 11,
     at: (t) =>
       page.text(
@@ -162,8 +163,8 @@ function heads(page, model) {
   const [from, to] = names.map((name) => exemplar(model, name));
   if (!from || !to) return null;
   return {
-    title: "Turn",
-    words: "One vector turns every head.",
+    title: t("tab.turn"),
+    words: t("tour.turn"),
     seconds: 11,
     at: (t) => {
       const { item: head, place } = itemAt(HEADS, t);
@@ -181,8 +182,8 @@ function forget(page, model) {
   /** @type {{ rooms: Some<string>, gains: (factor: number) => string[] }} */
   const found = { rooms: [page.sample(1, 0, model)], gains: () => [] };
   return {
-    title: "Forget",
-    words: "The same room, without the feature maps that see windows.",
+    title: t("tab.forget"),
+    words: t("tour.forget"),
     seconds: 14,
     at: (t) => {
       const { rooms, gains } = found;

@@ -3,6 +3,7 @@
 
 import { find } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { localize } from "../core/language.js";
 import { page } from "../core/page.js";
 import * as tasks from "../core/tasks.js";
 import * as present from "../present/present.js";
@@ -51,6 +52,8 @@ async function bring(name, { mount }) {
     page.fail(message(error));
   }
 }
+
+localize(document);
 
 // --- tabs; a part comes to life when its tab is first opened
 const buttons = [...document.querySelectorAll("[role=tab]")].filter(

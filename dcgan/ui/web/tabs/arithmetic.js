@@ -1,6 +1,7 @@
 // Arithmetic: A - B + C of exemplars, beside the same with single z's and on pixels (figure 7).
 
 import { context2d, find } from "../core/dom.js";
+import { named, t } from "../core/language.js";
 import { Live, sayNorm } from "../core/live.js";
 import { page } from "../core/page.js";
 import { isText, join, noise, parts, sum } from "../core/spec.js";
@@ -44,7 +45,7 @@ export async function mount(root) {
   const terms = TITLES.map(
     (title, index) =>
       new Exemplar(find(root, `[data-term="${index}"]`, HTMLElement), {
-        title,
+        title: () => title,
         size: SIZE,
         onChange: (kept) => {
           state.terms[index] = kept;
@@ -69,7 +70,7 @@ export async function mount(root) {
   let drawn = [];
   const around = new Sheet(part("around"), {
     columns: 3,
-    label: "Neighbour",
+    label: "sheet.neighbour",
     onClick: (index) => {
       const text = drawn[index];
       if (text) keep(text);
@@ -127,7 +128,7 @@ export async function mount(root) {
     const label = document.createElement("label");
     label.className = "dc-slider";
     label.innerHTML = `<span>${title} ×</span>
-      <input type="range" min="0" max="${HEAVIEST}" step="0.05" aria-label="Weight of ${title}" /><output></output>`;
+      <input type="range" min="0" max="${HEAVIEST}" step="0.05" aria-label="${t("arithmetic.weightOf", { term: title })}" /><output></output>`;
     const input = find(label, "input", HTMLInputElement);
     const output = find(label, "output", HTMLOutputElement);
     input.addEventListener("input", () => {
@@ -169,17 +170,23 @@ export async function mount(root) {
   find(root, "[data-do=random]", HTMLElement).addEventListener("click", takeRandom);
   find(root, "[data-do=film]", HTMLElement).addEventListener("click", () => {
     const whole = total(SIZE);
-    if (!whole) return page.fail("Put pictures into the sum first.");
+    if (!whole) return page.fail(t("arithmetic.sumEmpty"));
     const at = (/** @type {number} */ place) => total(SIZE, place) ?? whole;
-    offer({ name: "sum", title: "Save the sum as a film", closed: false, at });
+    offer({ name: "sum", title: t("arithmetic.saveVideo"), closed: false, at });
   });
 
   const useModel = () => {
     const sums = page.model.sets.sums;
     part("sums").hidden = !sums.length;
     shownSum.replaceChildren(
-      Object.assign(new Option("your own", ""), { hidden: true }),
-      ...sums.map(([a, b, c], index) => new Option(`${a} − ${b} + ${c}`, String(index))),
+      Object.assign(new Option(t("common.yourOwn"), ""), { hidden: true }),
+      ...sums.map(
+        ([a, b, c], index) =>
+          new Option(
+            t("arithmetic.sumOf", { a: named(a), b: named(b), c: named(c) }),
+            String(index),
+          ),
+      ),
     );
     if (sums.length) takeShipped(0);
     else takeRandom();

@@ -1,9 +1,10 @@
 // A card of the Discriminator tab: the picture on the stage, or the visitor's.
 
 import { find, targetOf } from "../core/dom.js";
+import { t, translated } from "../core/language.js";
 import { Named, signed } from "../widgets/probe.js";
 
-/** @import { Attribution, Look } from "../core/types.d.ts" */
+/** @import { Attribution, Key, Look } from "../core/types.d.ts" */
 
 /** A picture, what D makes of it, and what in it features respond to. */
 export class Card {
@@ -14,12 +15,12 @@ export class Card {
   /** onFeature(feature) when one of the strongest is pressed.
    * @param {HTMLElement} root
    * @param {HTMLTemplateElement} template
-   * @param {string} title
+   * @param {Key} title
    * @param {(feature: number) => void} onFeature */
   constructor(root, template, title, onFeature) {
     this.root = root;
     root.replaceChildren(template.content.cloneNode(true));
-    find(root, "h2", HTMLElement).textContent = title;
+    find(root, "h2", HTMLElement).textContent = t(title);
     this.named = new Named(root);
     this.#part("strongest").addEventListener("click", (event) => {
       const press = targetOf(event)?.closest("button");
@@ -29,7 +30,7 @@ export class Card {
 
   /** @param {string} sentence */
   say(sentence) {
-    this.#part("said").textContent = sentence;
+    this.#part("said").textContent = translated(sentence);
     this.#part("said").hidden = !sentence;
   }
 
@@ -63,11 +64,10 @@ export class Card {
     const { feature, trained, random } = found;
     this.#part("found").hidden = false;
     this.#image("picture").src = found.picture;
-    /** @type {(name: string, attribution: Attribution) => string} */
-    const words = (name, { response }) =>
-      response > 0 ? `${name}: ${response.toFixed(1)}` : `${name}: no response`;
-    this.#figure("trained", trained, words(`feature ${feature}`, trained));
-    this.#figure("random", random, words("random weights", random));
+    const featureOf = { feature, response: sayResponse(trained) };
+    this.#figure("trained", trained, t("discriminator.featureOf", featureOf));
+    const randomOf = { response: sayResponse(random) };
+    this.#figure("random", random, t("discriminator.randomWeightsOf", randomOf));
     this.#part("score").textContent = score(found);
     this.#part("strongest").replaceChildren(
       ...found.strongest.map((part) => strong(part, part.feature === feature)),
@@ -94,13 +94,19 @@ export class Card {
   }
 }
 
+/** @param {Attribution} attribution */
+const sayResponse = ({ response }) =>
+  response > 0 ? response.toFixed(1) : t("discriminator.noResponse");
+
 /** @param {Look} look */
 function score({ logit, usual: [low, , high] }) {
   const real = 1 / (1 + Math.exp(-logit));
-  return (
-    `D's score ${signed(logit)} (sigmoid ${real.toFixed(2)}); ` +
-    `eight in ten samples get ${signed(low)} to ${signed(high)}`
-  );
+  return t("discriminator.score", {
+    score: signed(logit),
+    real: real.toFixed(2),
+    low: signed(low),
+    high: signed(high),
+  });
 }
 
 /** @param {Attribution} attribution
@@ -110,7 +116,7 @@ function strong({ feature, response, gradient }, chosen) {
   press.type = "button";
   press.dataset.feature = String(feature);
   press.ariaPressed = String(chosen);
-  press.ariaLabel = `Feature ${feature}, response ${response.toFixed(1)}`;
+  press.ariaLabel = t("discriminator.featureResponse", { feature, response: response.toFixed(1) });
   const image = new Image();
   image.alt = "";
   image.src = gradient;

@@ -2,6 +2,7 @@
 
 import { find, targetOf } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { t, translated } from "../core/language.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { Stopped } from "../core/tasks.js";
@@ -17,11 +18,6 @@ import { Card } from "./discriminator-card.js";
 
 const REST = 250; // ms without a new picture on the stage, before D looks
 const SHOWN = 6; // features at a time
-const STAGE = "On the stage";
-const YOURS = "Your photo";
-const INVITE =
-  "Drop a photograph here, or press the button above. D knows only pictures that are cut like the " +
-  "samples, so cut yours like them.";
 /** @type {{ feature: number, first: number, upload: Upload | null }} */
 const state = { feature: 0, first: 0, upload: null };
 
@@ -52,9 +48,9 @@ export async function mount(root, { largest }) {
   // --- the two cards
   /** @param {number} feature */
   const onFeature = (feature) => choose(feature);
-  const stage = new Card(part("stage"), template, STAGE, onFeature);
-  const upload = new Card(part("upload"), template, YOURS, onFeature);
-  upload.say(INVITE);
+  const stage = new Card(part("stage"), template, "common.onTheStage", onFeature);
+  const upload = new Card(part("upload"), template, "tab.photo", onFeature);
+  upload.say(t("discriminator.dropHint"));
 
   const lookAtStage = () => {
     const asked = `${state.feature} ${page.picture}`;
@@ -99,7 +95,7 @@ export async function mount(root, { largest }) {
     sent = null;
     const notes = (again ?? found).notes ?? [];
     state.upload = { file: whole, seen: found.picture, model, notes };
-    upload.say(notes.join(" "));
+    upload.say(notes.map(translated).join(" "));
   };
 
   uploads(chosen, part("looks"), part("upload"), largest, (file) => {
@@ -124,7 +120,7 @@ export async function mount(root, { largest }) {
       return;
     }
     number.value = String(state.feature);
-    page.fail(`The last convolution has features 0 to ${last}: give one of these numbers.`);
+    page.fail(t("discriminator.badFeature", { last }));
   });
 
   // --- what features respond to most
@@ -145,7 +141,11 @@ export async function mount(root, { largest }) {
       if (asked !== listed) return; // another was asked for in the meantime
       const last = found.numbers.at(-1);
       number.max = String(found.features - 1);
-      part("range").textContent = `${found.numbers[0]}–${last} of ${found.features}`;
+      part("range").textContent = t("discriminator.range", {
+        first: found.numbers[0] ?? "",
+        last: last ?? "",
+        count: found.features,
+      });
       part("method").textContent = method(found);
       part("seeks").replaceChildren(...found.numbers.map((number, at) => row(found, number, at)));
       button("back").disabled = state.first === 0;
@@ -156,7 +156,7 @@ export async function mount(root, { largest }) {
       listed = "";
       delete part("seeks").dataset.ready;
       part("seeks").replaceChildren();
-      part("method").textContent = error instanceof Stopped ? "" : message(error);
+      part("method").textContent = error instanceof Stopped ? "" : translated(message(error));
       offerAgain(error instanceof Stopped);
     }
   };
@@ -225,7 +225,7 @@ function row(found, number, at) {
   const head = document.createElement("button");
   head.type = "button";
   head.dataset.feature = String(number);
-  head.textContent = `Feature ${number}`;
+  head.textContent = t("discriminator.feature", { number });
   line.append(head, pairs(found, "trained", at), pairs(found, "random", at));
   return line;
 }
@@ -238,7 +238,9 @@ function pairs(found, name, at) {
   const { sheet, specs, responses } = found[name];
   const figure = document.createElement("figure");
   const caption = document.createElement("figcaption");
-  caption.textContent = name === "trained" ? "trained" : "random weights";
+  caption.textContent = t(
+    name === "trained" ? "discriminator.trained" : "discriminator.randomWeights",
+  );
   const cells = document.createElement("div");
   cells.className = "dc-pairs";
   cells.style.cssText = `--sheet: url(${sheet}); --columns: ${columns}; --rows: ${numbers.length}`;
@@ -250,9 +252,13 @@ function pairs(found, name, at) {
     press.type = "button";
     press.dataset.spec = spec;
     press.style.cssText = `--column: ${column}; --row: ${at}`;
-    press.ariaLabel =
-      `Show picture ${column + 1} of ${columns} for feature ${numbers[at]}, ` +
-      `${caption.textContent}, response ${response.toFixed(1)}`;
+    press.ariaLabel = t("discriminator.showTop", {
+      number: column + 1,
+      count: columns,
+      feature: numbers[at] ?? "",
+      network: caption.textContent ?? "",
+      response: response.toFixed(1),
+    });
     cells.append(press);
   }
   figure.append(caption, cells);
@@ -260,9 +266,4 @@ function pairs(found, name, at) {
 }
 
 /** @param {FeaturePage} page */
-const method = ({ samples }) =>
-  `Of ${samples} samples those to which a feature responds most, each above its guided gradient ` +
-  "(grey: nothing; every one scaled by itself). Backward, a layer lets nothing through where its " +
-  "input or the incoming gradient is negative; the discriminator's LeakyReLU would pass a fifth " +
-  "there, and still does forward. The random network has the paper's initial weights and " +
-  "normalises by these samples.";
+const method = ({ samples }) => t("discriminator.topCaption", { samples });

@@ -1,6 +1,7 @@
 // What dropping the fitted maps costs, as `python -m training run forget` measured it.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
@@ -21,11 +22,12 @@ import { Chart, legend } from "../widgets/chart.js";
 /** By the order in which maps are dropped.
  * @typedef {Record<keyof ForgetResults["curves"], Measure[]>} Curves */
 
-export const ORDERS = {
-  fitted: "in fitted order",
-  matched: "others that are as active on average",
-  random: "in random order",
-};
+/** What the orders are called. */
+export const orders = () => ({
+  fitted: t("forget.fittedOrder"),
+  matched: t("forget.activeOrder"),
+  random: t("forget.randomOrder"),
+});
 /** The file, or null where nothing was measured.
  * @type {Promise<ForgetResults | null> | null} */
 let asked = null;
@@ -38,7 +40,7 @@ const kid = (value) => value.toFixed(2);
 const give = (value, error, format) =>
   format(value) + (error === undefined ? "" : ` ± ${format(error)}`);
 /** @param {number} k */
-const maps = (k) => `${k} ${k === 1 ? "map" : "maps"}`;
+const maps = (k) => t(k === 1 ? "units.map" : "units.maps", { count: k });
 
 export class Measured {
   /** What is shown; null where nothing was measured.
@@ -53,23 +55,23 @@ export class Measured {
     this.part = (name) => find(root, `[data-role=${name}]`, HTMLElement);
     /** @param {Point | null} point */
     const onSay = (point) => {
-      this.part("said").textContent = point ? said(point) : HINT;
+      this.part("said").textContent = point ? said(point) : t("forget.pressPoint");
     };
-    const left = { label: "windows left", format: percent, from: 0 };
-    const dropped = { label: "maps dropped", format: String, from: 0 };
-    const far = { label: "distance to real rooms (KID)", format: kid };
+    const left = { label: t("forget.windowsLeft"), format: percent, from: 0 };
+    const dropped = { label: t("forget.mapsDropped"), format: String, from: 0 };
+    const far = { label: t("forget.kid"), format: kid };
     /** @type {(name: string, label: string, x: ChartAxis, y: ChartAxis) => Chart<Point>} */
     const chart = (name, label, x, y) =>
       new Chart(this.part(name), { label, x, y, onSay, onPress: ({ k }) => onPress(k) });
     /** @type {{ chart: Chart<Point>, x: Key, y: Key }[]} */
     this.charts = [
-      { chart: chart("fair", "Windows left against KID", far, left), x: "kid", y: "left" },
+      { chart: chart("fair", t("forget.windowsAgainstKid"), far, left), x: "kid", y: "left" },
       {
-        chart: chart("left", "Windows left against maps dropped", dropped, left),
+        chart: chart("left", t("forget.windowsAgainstMaps"), dropped, left),
         x: "k",
         y: "left",
       },
-      { chart: chart("far", "KID against maps dropped", dropped, far), x: "k", y: "kid" },
+      { chart: chart("far", t("forget.kidAgainstMaps"), dropped, far), x: "k", y: "kid" },
     ];
     onSay(null);
   }
@@ -91,8 +93,8 @@ export class Measured {
     };
     this.#shown = { facts, curves };
     this.part("measured").hidden = false;
-    this.part("measured-words").textContent = words(facts);
-    this.part("legend").replaceChildren(...legend(Object.values(ORDERS)));
+    this.part("measured-words").replaceChildren(...words(facts));
+    this.part("legend").replaceChildren(...legend(Object.values(orders())));
     const last = curves.fitted.at(-1)?.k ?? 0;
     const until = Math.min(
       ...Object.values(curves)
@@ -114,9 +116,9 @@ export class Measured {
             said: said(one),
           }));
       chart.show([
-        { name: ORDERS.fitted, points: points(curves.fitted) },
-        { name: ORDERS.matched, points: points(curves.matched) },
-        { name: ORDERS.random, points: points(curves.random) },
+        { name: orders().fitted, points: points(curves.fitted) },
+        { name: orders().matched, points: points(curves.matched) },
+        { name: orders().random, points: points(curves.random) },
       ]);
     }
     this.part("numbers").replaceChildren(...rows(curves));
@@ -152,12 +154,13 @@ export class Measured {
   }
 }
 
-const HINT = "Press a point to drop so many maps.";
-
 /** @param {Measure} point */
 const said = (point) =>
-  `${maps(point.k)} dropped: ${give(point.left, point.left_error, percent)} of the windows left, ` +
-  `KID ${give(point.kid, point.kid_error, kid)}`;
+  t("forget.point", {
+    maps: maps(point.k),
+    left: give(point.left, point.left_error, percent),
+    kid: give(point.kid, point.kid_error, kid),
+  });
 
 /** @type {(point: Measure, key: Key) => number | undefined} */
 const errorOf = (point, key) =>
@@ -189,28 +192,41 @@ function between(points, k, key) {
   return low[key] + ((high[key] - low[key]) * (k - low.k)) / (high.k - low.k);
 }
 
-/** Windows can also become more: the segmenter takes spoilt pictures for some.
- * @param {number} fall */
-const change = (fall) => (fall < 0 ? `add ${percent(-fall)}` : `take ${percent(fall)}`);
+/** What is said of other orders: windows can also become more, as the segmenter takes spoilt pictures
+ * for some; `never` where they never come to the distance of the fitted maps. */
+const RIVALS = /** @type {const} */ ({
+  matched: { add: "forget.activeAdd", take: "forget.activeTake", never: "forget.activeNever" },
+  random: { add: "forget.randomAdd", take: "forget.randomTake", never: "forget.randomNever" },
+});
 
-/** @param {ForgetResults} facts */
+/** Sentences, and spaces between them.
+ * @param {ForgetResults} facts */
 function words({ goal, curves, fit, judge, samples }) {
   const { pictures, sharp } = judge.held_out;
-  /** @type {(name: "matched" | "random", called: string) => string} */
-  const rival = (name, called) =>
-    goal[name].reached
-      ? `${called} ${change(goal[name].fall)}`
-      : `${called} never come to it, and take ${percent(goal[name].fall)} at most`;
-  const first = goal.k === fit.maps.length ? "all" : `the first ${goal.k} of`;
-  return (
-    `Without ${first} ${maps(fit.maps.length)}, ${samples.toLocaleString("en")} samples have lost ` +
-    `${percent(goal.fall)} of their windows, and their distance to real rooms (KID) has gone from ` +
-    `${kid(curves.fitted[0]?.kid ?? goal.kid)} to ${kid(goal.kid)}. At that distance, ` +
-    `${rival("matched", "other maps that are as active")}, and ` +
-    `${rival("random", "maps in random order")}. Windows are found by a small network that only ` +
-    `measures: on ${pictures} photographs that it had not seen, it and people agree by ` +
-    `${percent(sharp.iou)} on where the windows are (IoU).`
-  );
+  /** @param {"matched" | "random"} name */
+  const rival = (name) => {
+    const { fall, reached } = goal[name];
+    const { add, take, never } = RIVALS[name];
+    return t(reached ? (fall < 0 ? add : take) : never, { share: percent(Math.abs(fall)) });
+  };
+  const count = fit.maps.length;
+  const dropped =
+    goal.k === count
+      ? t("forget.allMaps", { count })
+      : t("forget.firstMaps", { first: goal.k, count });
+  return [
+    t("forget.without", {
+      maps: dropped,
+      samples: samples.toLocaleString("en"),
+      share: percent(goal.fall),
+      before: kid(curves.fitted[0]?.kid ?? goal.kid),
+      after: kid(goal.kid),
+    }),
+    " ",
+    t("forget.atDistance", { active: rival("matched"), random: rival("random") }),
+    " ",
+    t("forget.segmenter", { photographs: pictures, iou: percent(sharp.iou) }),
+  ];
 }
 
 /** @param {Curves} curves */
@@ -234,12 +250,12 @@ function rows(curves) {
   ].sort((a, b) => a - b);
   const head = [
     row([
-      cell("Maps dropped", "th", { scope: "col", rowSpan: 2 }),
-      ...Object.values(ORDERS).map((name) => cell(name, "th", { scope: "colgroup", colSpan: 2 })),
+      cell(t("forget.mapsDroppedTitle"), "th", { scope: "col", rowSpan: 2 }),
+      ...Object.values(orders()).map((name) => cell(name, "th", { scope: "colgroup", colSpan: 2 })),
     ]),
     row(
-      Object.keys(ORDERS).flatMap(() =>
-        ["windows left", "KID"].map((name) => cell(name, "th", { scope: "col" })),
+      Object.keys(orders()).flatMap(() =>
+        [t("forget.windowsLeft"), "KID"].map((name) => cell(name, "th", { scope: "col" })),
       ),
     ),
   ];

@@ -3,6 +3,7 @@
 
 import { find, targetOf } from "../core/dom.js";
 import { isAborted, message } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, taken, withGains } from "../core/spec.js";
 import { activation } from "../engine/engine.js";
@@ -42,7 +43,7 @@ export class Samples {
     this.onError = onError;
     this.boxes = new BoxSheet(this.sheet, {
       columns,
-      label: "Sample",
+      label: "sheet.sample",
       onChange: (index, boxes) => {
         const spec = this.shown[index]?.spec;
         if (!spec) return;
@@ -59,7 +60,7 @@ export class Samples {
       forth: () => this.#turn(1),
       undo: () => this.#undo(),
       clear: () => this.change(this.#state.pictures.map(({ spec }) => ({ spec, boxes: [] }))),
-      delete: () => this.boxes.deleteChosen() || onError("Press a box first, to say which one."),
+      delete: () => this.boxes.deleteChosen() || onError(t("forget.pressBox")),
       stage: () => this.#addStage(),
       shelf: () => this.#addShelf(),
     };
@@ -77,8 +78,7 @@ export class Samples {
       if (this.#undo()) event.preventDefault(); // or the page takes back what was before
     });
     this.glows.addEventListener("change", () => {
-      if (this.glows.checked && this.#state.looked === null)
-        page.say("Press a map to see where it is active.");
+      if (this.glows.checked && this.#state.looked === null) page.say(t("forget.pressMap"));
       this.glow();
     });
   }
@@ -159,9 +159,7 @@ export class Samples {
     const { edits, ...stage } = parts(withGains(page.picture, []));
     const { name: model } = this.#state.model;
     if (stage.model !== model) {
-      this.onError(
-        `Boxes here are for ${model}, but the picture on the stage is of ${stage.model}.`,
-      );
+      this.onError(t("forget.stageOfAnotherModel", { model, other: stage.model }));
       return;
     }
     const { name, values } = taken(stage.z);
@@ -179,8 +177,7 @@ export class Samples {
   #addShelf() {
     const { name } = this.#state.model;
     const texts = page.shelf.filter((text) => parts(text).model === name);
-    if (!texts.length)
-      this.onError(`The shelf holds no pictures of ${name}; put some on it first.`);
+    if (!texts.length) this.onError(t("forget.shelfEmpty", { model: name }));
     else this.#add(texts.map((text) => withGains(text, [])));
   }
 

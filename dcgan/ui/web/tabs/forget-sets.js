@@ -3,6 +3,7 @@
 import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
 import { message } from "../core/errors.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { checkBoxes, shippedBoxes } from "../engine/engine.js";
@@ -48,7 +49,7 @@ export class Sets {
     if (state !== this.#shown) {
       const names = state.model.boxes;
       this.sets.hidden = !names.length;
-      this.set.replaceChildren(...names.map((name) => new Option(name, name)));
+      this.set.replaceChildren(...names.map((name) => new Option(named(name), name)));
     }
     this.#shown = state;
     this.name.value = state.name;
@@ -85,7 +86,7 @@ export class Sets {
     input.value = "";
     if (!file) return;
     try {
-      if (file.size > MAX_FILE) throw new Error(`A set of boxes has at most ${MAX_FILE} bytes.`);
+      if (file.size > MAX_FILE) throw new Error(t("forget.boxesTooLarge", { bytes: MAX_FILE }));
       const found = await checkBoxes(await file.text());
       const [first] = found.pictures;
       const [name] = first ? parts(first.spec).model.split("/") : [];

@@ -1,6 +1,7 @@
 // What the edits do beside the samples: to the picture on the stage, by one switch, and to the shelf.
 
 import { find } from "../core/dom.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { faded, parts, withGains } from "../core/spec.js";
 import { offer } from "../widgets/video-export.js";
@@ -8,8 +9,6 @@ import { UNNAMED } from "./forget-sets.js";
 import { shownBy } from "./forget-state.js";
 
 /** @import { State } from "./forget-state.js" */
-
-const NOTHING = "No map is dropped yet: draw boxes and find the maps.";
 
 export class Stage {
   /** @type {State | null} */
@@ -73,22 +72,24 @@ export class Stage {
     const { name, pictures, edits } = this.#state;
     present.disabled = !this.#texts.length;
     const chosen = !present.disabled && !pictures.some(({ boxes }) => boxes.length);
-    const unnamed = chosen ? "The maps" : "What is boxed";
-    const thing = name === UNNAMED ? unnamed : name.charAt(0).toUpperCase() + name.slice(1);
+    const unnamed = chosen ? t("forget.theMaps") : t("forget.whatBoxed");
+    const thing = name === UNNAMED ? unnamed : named(name.charAt(0).toUpperCase() + name.slice(1));
     present.checked = present.disabled || !this.#off;
     present.ariaLabel = this.part("thing").textContent = thing;
-    const dropped = edits.words().startsWith("without");
-    this.part("present-value").textContent = present.checked ? "on" : dropped ? "off" : "changed";
+    const without = edits.areDrops();
+    this.part("present-value").textContent = t(
+      present.checked ? "forget.on" : without ? "forget.off" : "forget.changed",
+    );
     this.part("present-words").hidden = !present.disabled;
   }
 
   /** The picture without the edits, and with them. */
   #film() {
     const [text, gains] = [page.picture, this.#texts];
-    if (!gains.length) return this.onError(NOTHING);
+    if (!gains.length) return this.onError(t("forget.nothingDropped"));
     /** @param {number} place */
     const at = (place) => withGains(text, faded(gains, place));
-    offer({ name: "edit", title: "Save the edit as a film", closed: false, at });
+    offer({ name: "edit", title: t("forget.saveVideo"), closed: false, at });
   }
 
   // --- shelf
@@ -96,9 +97,9 @@ export class Stage {
   #ofModel = (text) => parts(text).model === this.#state.model.name;
 
   #editShelf() {
-    if (!this.#texts.length) this.onError(NOTHING);
+    if (!this.#texts.length) this.onError(t("forget.nothingDropped"));
     else if (!page.shelf.some(this.#ofModel)) {
-      this.onError(`The shelf holds no pictures of ${this.#state.model.name}.`);
+      this.onError(t("forget.nothingOnShelf", { model: this.#state.model.name }));
     } else this.#rewriteShelf(this.#texts);
   }
 

@@ -1,5 +1,6 @@
 // What the Forget tab keeps for a model, and its parts work on.
 
+import { t } from "../core/language.js";
 import { layerShape } from "../widgets/feature-maps.js";
 
 /** @import { BoxedPicture, Model, UnitFit } from "../core/types.d.ts"
@@ -21,6 +22,6 @@ export const cellsOf = (model, layer) => layerShape(model.layers, layer)[1];
 /** What the tab shows. Throws an Error where that is nothing yet.
  * @param {State | null} state */
 export function shownBy(state) {
-  if (!state) throw new Error("The models are not known yet; try again in a moment.");
+  if (!state) throw new Error(t("page.modelsNotLoaded"));
   return state;
 }

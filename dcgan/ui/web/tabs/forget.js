@@ -1,6 +1,7 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { withGains } from "../core/spec.js";
 import { fitUnits } from "../engine/engine.js";
@@ -17,9 +18,6 @@ import { cellsOf, shownBy } from "./forget-state.js";
 /** @import { BoxSet, Model } from "../core/types.d.ts"
  * @import { Fit, State } from "./forget-state.js" */
 
-const HOW =
-  "Press and drag over a picture, around the same kind of thing in several of them. With the " +
-  "keyboard: Enter puts a box, arrows move it, Shift and arrows size it, Delete removes it.";
 const MOST = 3; // of a gain
 /** By the model's name.
  * @type {Map<string, State>} */
@@ -65,7 +63,7 @@ export async function mount(root) {
   });
   const edited = new Sheet(part("without"), {
     columns,
-    label: "Edited sample",
+    label: "sheet.editedSample",
     onClick: (index) => {
       const picture = samples.shown[index];
       if (picture) show(withGains(picture.spec, current().edits.texts()));
@@ -90,9 +88,7 @@ export async function mount(root) {
     onPress: (k) => {
       const { fits, layer } = current();
       if (!measured.isAbout(fits.get(layer))) {
-        fail(
-          "These curves are about the maps of the set that comes with the model; choose it first.",
-        );
+        fail(t("forget.otherSet"));
         return;
       }
       threshold.value = String(Math.min(k, Number(threshold.max)));
@@ -118,7 +114,10 @@ export async function mount(root) {
   const drawEdited = () => {
     const { edits } = current();
     const texts = samples.shown.map(({ spec }) => withGains(spec, edits.texts()));
-    part("words").textContent = `The same, ${edits.words() || "as long as nothing is dropped"}`;
+    const words = edits.words();
+    part("words").textContent = words
+      ? t("forget.same", { edits: words })
+      : t("forget.sameUnchanged");
     if (String(texts) === drawn) return;
     drawn = String(texts);
     edited.show(texts);
@@ -136,28 +135,32 @@ export async function mount(root) {
     measured.mark(dropped());
   };
 
-  /** @param {string} words */
-  const say = (words) => {
-    part("status").textContent = words;
+  /** @param {string[]} sentences */
+  const say = (...sentences) => {
+    part("status").replaceChildren(...sentences.flatMap((sentence) => [sentence, " "]));
   };
   const sayStatus = () => {
     const pictures = boxed();
     const boxes = pictures.reduce((sum, picture) => sum + picture.boxes.length, 0);
     const { model, layer, fits } = current();
     const fit = fits.get(layer);
+    /** @type {string[]} */
     const said = [];
-    if (!boxes) said.push(HOW);
-    else said.push(`${count(boxes, "box", "boxes")} in ${count(pictures.length, "picture")}.`);
+    if (!boxes) said.push(t("forget.drawHint"));
+    else said.push(sayBoxes(boxes, pictures.length));
     if (fit) {
       const [all] = layerShape(model.layers, layer);
       said.push(
-        `${fit.maps.length} of ${all} maps have a positive weight for ${fit.inside} cells ` +
-          `inside the boxes against ${fit.outside} outside.`,
+        t("forget.fitted", {
+          count: fit.maps.length,
+          all,
+          inside: fit.inside,
+          outside: fit.outside,
+        }),
       );
-      if (boxes && fit.boxed !== JSON.stringify(pictures))
-        said.push("The boxes have changed since.");
+      if (boxes && fit.boxed !== JSON.stringify(pictures)) said.push(t("forget.boxesChanged"));
     }
-    say(said.join(" "));
+    say(...said);
   };
 
   /** The maps of a layer that see what is boxed; null where there are none to be had.
@@ -166,7 +169,7 @@ export async function mount(root) {
   const look = async (layer) => {
     const { name, fits } = current();
     const pictures = boxed();
-    say("Looking for the maps ...");
+    say(t("forget.lookingMaps"));
     try {
       const found = await fitUnits({ version: 1, name, layer, pictures });
       const fit = { ...found, boxed: JSON.stringify(pictures) };
@@ -270,13 +273,15 @@ export async function mount(root) {
   if (home && !states.size && !page.model.boxes.length) {
     page.pick(page.picture);
     page.useModel(home.name);
-    page.say(
-      `Boxes are ready for ${home.name}, so this tab opens there; your picture is on the shelf.`,
-    );
+    page.say(t("forget.openedAt", { model: home.name }));
     return;
   }
   await use();
 }
 
-/** @type {(number: number, one: string, many?: string) => string} */
-const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+/** @param {number} boxes
+ * @param {number} pictures */
+function sayBoxes(boxes, pictures) {
+  const several = pictures === 1 ? "boxes.countInOne" : "boxes.count";
+  return t(boxes === 1 ? "boxes.countOne" : several, { boxes, pictures });
+}

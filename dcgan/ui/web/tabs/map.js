@@ -1,6 +1,7 @@
 // Map: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, sum } from "../core/spec.js";
 import { fields, texts } from "../core/store.js";
@@ -165,7 +166,7 @@ export async function mount(root) {
             .map((index) => page.text(draw(seed(), index)));
     pad.show(pictures, range());
     mark();
-    part("said").textContent = SAID[kind];
+    part("said").textContent = t(SAID[kind]);
   };
   /** @param {Kind} kind */
   const begin = (kind) => {
@@ -185,10 +186,10 @@ export async function mount(root) {
    * @param {number} index */
   const corner = (text, index) => {
     const item = document.createElement("li");
-    const press = thumb(text, `${CORNERS[index]}: choose another`);
+    const press = thumb(text, t("map.chooseAnother", { corner: CORNERS[index] ?? "" }));
     press.addEventListener("click", () =>
       choose({
-        title: `${CORNERS[index]} of the plane`,
+        title: t("map.corner", { corner: CORNERS[index] ?? "" }),
         onPick: (picked) => {
           use(state.three.with(index, picked));
           return undefined; // there is no next question
@@ -214,13 +215,13 @@ export async function mount(root) {
   button("random").addEventListener("click", () => use(draws(3)));
   button("shelf").addEventListener("click", () => {
     const kept = page.shelf.filter(ours).slice(0, 3);
-    if (kept.length < 3) fail(`Put three pictures of ${page.model.name} on the shelf first.`);
+    if (kept.length < 3) fail(t("map.shelfTooShort", { model: page.model.name }));
     else use(kept);
   });
   /** @param {string} text */
   const reseed = (text) => {
     const seed = /^\d+$/.test(text.trim()) ? Number(text) : null;
-    if (!isSeed(seed)) return fail(`A seed is a whole number from 0 to ${LARGEST}.`);
+    if (!isSeed(seed)) return fail(t("map.badSeed", { largest: LARGEST }));
     state.seed = seed;
     lay();
     go(state.x, state.y);
@@ -254,13 +255,11 @@ export async function mount(root) {
   page.on("model", useModel);
 }
 
-const SAID = {
-  map: "Draws, laid out so that what the discriminator sees alike lies together. Each is one of 400.",
-  lattice:
-    "Each cell is a draw of this seed; between four of them it is turned on the sphere, across and down.",
-  three:
-    "A lies left below, B right below, C left above. Outside the triangle is what they do not span.",
-};
+const SAID = /** @type {const} */ ({
+  map: "map.samplesHint",
+  lattice: "map.latticeHint",
+  three: "map.planeHint",
+});
 
 /** @param {unknown} value
  * @returns {value is Kind} */

@@ -2,6 +2,7 @@
 
 import { find } from "../core/dom.js";
 import { Refused } from "../core/errors.js";
+import { named, t, translated } from "../core/language.js";
 import { Live } from "../core/live.js";
 import { page } from "../core/page.js";
 import { join, parts, turn } from "../core/spec.js";
@@ -33,7 +34,7 @@ export async function mount(root, { largest }) {
     onClick: (text) => page.show(text, FROM),
     onPaint: () => {},
   });
-  drawn.root.ariaLabel = "What is drawn: show it";
+  drawn.root.ariaLabel = t("photo.showDrawn");
   /** Of the newest search.
    * @type {AbortController | null} */
   let asked = null;
@@ -56,7 +57,7 @@ export async function mount(root, { largest }) {
     part("cropped").hidden = false;
     cropped.src = picture;
     part("told").hidden = false;
-    part("notes").textContent = notes.join(" ");
+    part("notes").textContent = notes.map(translated).join(" ");
   };
 
   /** @param {File} file
@@ -122,7 +123,7 @@ export async function mount(root, { largest }) {
     const row = document.createElement("label");
     row.className = "dc-slider";
     const name = document.createElement("span");
-    name.textContent = `${from} – ${to}`;
+    name.textContent = t("turn.pairOf", { from: named(from), to: named(to) });
     const input = document.createElement("input");
     Object.assign(input, { type: "range", min: -1.5, max: 1.5, step: 0.05 });
     input.value = String(state.amounts[index] ?? 0);
@@ -168,15 +169,15 @@ export async function mount(root, { largest }) {
 
 /** @param {Found} found */
 const distance = ({ distance: { pixels, features } }) =>
-  `It is ${pixels.toFixed(1)} grey levels of 255 away from yours (root mean square), and in what the ` +
-  `discriminator sees ${features.toFixed(2)} of the distance between two samples.`;
+  t("photo.distance", { pixels: pixels.toFixed(1), features: features.toFixed(2) });
 
 /** @param {Found} found */
 function compared({ starts, samples }) {
   const [nearest] = starts.filter(({ kind }) => kind === "nearest");
   if (!nearest) return "";
-  return (
-    `The best of ${starts.length} starts; the nearest of ${samples.toLocaleString("en")} samples is ` +
-    `${nearest.pixels.toFixed(1)} grey levels away.`
-  );
+  return t("photo.starts", {
+    starts: starts.length,
+    samples: samples.toLocaleString("en"),
+    pixels: nearest.pixels.toFixed(1),
+  });
 }

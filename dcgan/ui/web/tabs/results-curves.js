@@ -1,7 +1,8 @@
 // Of the figures that an experiment keeps: {names, charts} of what is a curve, {title, x, y, lines}
 // as chart.js takes them, with the names of the lines for the legend.
 
-import { ORDERS } from "./forget-measured.js";
+import { t } from "../core/language.js";
+import { orders } from "./forget-measured.js";
 
 /** A point of a line as chart.js takes it; dx, dy: standard errors; said: the point in words.
  * @typedef {{ x: number, y: number, dx?: number, dy?: number, said: string }} Point */
@@ -42,7 +43,7 @@ const kid = (value) => value.toFixed(3);
 /** @param {number} value */
 const plain = (value) => String(Number(value.toPrecision(2)));
 /** @param {number} value */
-const images = (value) => `${value.toLocaleString("en")} images seen`;
+const images = (value) => t("results.imagesSeen", { count: value.toLocaleString("en") });
 const short = new Intl.NumberFormat("en", { notation: "compact" });
 const many = { format: (/** @type {number} */ value) => short.format(value) };
 
@@ -59,7 +60,7 @@ const error = (values) => {
 /** Figure 6: what is left of windows, against what else is lost.
  * @param {Figures} figures */
 function forget({ curves }) {
-  const lines = Object.entries(ORDERS).flatMap(([order, name]) => {
+  const lines = Object.entries(orders()).flatMap(([order, name]) => {
     const measured = curves?.[order] ?? [];
     const all = measured[0]?.found;
     if (all === undefined) return [];
@@ -68,33 +69,38 @@ function forget({ curves }) {
       y: found / all,
       dx,
       dy: found_error && found_error / all,
-      said: `${name}, ${k} maps dropped: ${percent(found / all)} of the windows left, KID ${kid(x)}`,
+      said: t("forget.curvePoint", {
+        curve: name,
+        maps: t(k === 1 ? "units.map" : "units.maps", { count: k }),
+        left: percent(found / all),
+        kid: kid(x),
+      }),
     }));
     return [{ name, points }];
   });
-  const x = { label: "distance to real rooms (KID)", format: plain };
+  const x = { label: t("forget.kid"), format: plain };
   const y = { format: percent, from: 0 };
-  return charts(lines, { title: "Windows left, by distance", x, y });
+  return charts(lines, { title: t("forget.windowsByDistance"), x, y });
 }
 
 /** Figure 8: the mean yaw of all heads along each kind of vector.
  * @param {Figures} figures */
 function turn({ positions = [], turns = {} }) {
   const names = {
-    picked: "picked exemplars",
-    shipped: "shipped with the weights",
-    control: "random vectors",
+    picked: t("results.pickedExemplars"),
+    shipped: t("results.shippedExemplars"),
+    control: t("results.randomVectors"),
   };
   const lines = Object.entries(names).flatMap(([kind, name]) => {
     const points = turns[kind]?.mean_yaw.flatMap((y, index) => {
       const x = positions[index];
-      const said = `${name}, position ${x}: mean yaw ${y.toFixed(2)}`;
-      return x === undefined ? [] : [{ x, y, said }];
+      if (x === undefined) return [];
+      return [{ x, y, said: t("results.yawPoint", { name, x, yaw: y.toFixed(2) }) }];
     });
     return points ? [{ name, points }] : [];
   });
-  const x = { label: "position along the vector", format: plain };
-  return charts(lines, { title: "Mean yaw, by position", x, y: { format: plain } });
+  const x = { label: t("results.vectorPosition"), format: plain };
+  return charts(lines, { title: t("results.yawByPosition"), x, y: { format: plain } });
 }
 
 /** Section 5.1: what the features are worth as D learns; random weights have seen nothing.
@@ -103,35 +109,50 @@ function cifar10({ curve, control }) {
   if (!curve?.length || !control) return null;
   /** @type {[keyof Accuracy, string][]} */
   const names = [
-    ["accuracy", "test pictures"],
-    ["validation", "validation pictures"],
+    ["accuracy", t("results.testPictures")],
+    ["validation", t("results.validationPictures")],
   ];
   const lines = names.map(([part, name]) => ({
     name,
     points: [{ images: 0, ...control.untrained }, ...curve].map((point) => ({
       x: point.images,
       y: point[part],
-      said: `${images(point.images)}: ${exact(point[part])} of the ${name}`,
+      said: t("results.accuracyPoint", {
+        seen: images(point.images),
+        share: exact(point[part]),
+        pictures: name,
+      }),
     })),
   }));
-  const x = { label: "images seen", ...many };
-  return charts(lines, { title: "Accuracy, by images seen", x, y: { format: percent } });
+  const x = { label: t("results.imagesSeenAxis"), ...many };
+  return charts(lines, { title: t("results.accuracyBySeen"), x, y: { format: percent } });
 }
 
 /** The appendix: the nearest neighbour's error, by how many digits there are to be near to.
  * @param {Figures} figures */
 function mnist({ generated = [], real = [] }) {
-  const lines = Object.entries({ generated, real }).map(([name, rows]) => ({
-    name: `${name} digits`,
+  /** @type {[string, Digits[]][]} */
+  const kinds = [
+    [t("results.generatedDigits"), generated],
+    [t("results.realDigits"), real],
+  ];
+  const lines = kinds.map(([name, rows]) => ({
+    name,
     points: rows.map(({ digits, rate, low, high }) => ({
       x: digits,
       y: rate,
-      said: `${digits.toLocaleString("en")} ${name} digits: ${exact(rate)} (95% interval ${exact(low)} to ${exact(high)})`,
+      said: t("results.digitsPoint", {
+        count: digits.toLocaleString("en"),
+        digits: name,
+        rate: exact(rate),
+        low: exact(low),
+        high: exact(high),
+      }),
     })),
   }));
-  const x = { label: "digits", log: true, ...many };
+  const x = { label: t("results.digits"), log: true, ...many };
   return charts(lines, {
-    title: "Error of the nearest neighbour, by digits",
+    title: t("results.errorByDigits"),
     x,
     y: { format: percent, from: 0 },
   });
@@ -146,9 +167,9 @@ function ablation({ trained = {} }) {
   }));
   const [first, ...others] = lines;
   if (!first || first.points.length < 2) return null;
-  const x = { label: "images seen", from: 0, ...many };
+  const x = { label: t("results.imagesSeenAxis"), from: 0, ...many };
   return {
-    names: ["KID of the variant", `KID of ${first.name}`],
+    names: [t("results.kidOfVariant"), t("results.kidOf", { name: first.name })],
     charts: others
       .filter(({ points }) => points.length)
       .map((line) => ({
@@ -173,7 +194,7 @@ function along(name, runs) {
       x,
       y: mean(kids),
       dy: error(kids),
-      said: `${name}, ${images(x)}: KID ${kid(mean(kids))}`,
+      said: t("results.kidPoint", { name, seen: images(x), kid: kid(mean(kids)) }),
     };
   });
 }

@@ -1,6 +1,7 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
@@ -8,8 +9,6 @@ import { CURVES } from "./results-curves.js";
 
 /** @import { Figures, Point } from "./results-curves.js" */
 
-const HINT = "Point at a curve, or go along it with the arrow keys.";
-const OTHER = "measured on other weights than this page's";
 /** The files of figures, by experiment.
  * @type {Map<string, Promise<Figures | null>>} */
 const files = new Map();
@@ -37,7 +36,10 @@ function scrolling(table, index) {
     className: "dc-scroll",
     tabIndex: 0,
     role: "region",
-    ariaLabel: `Table ${index + 1}: ${table.querySelector("th")?.textContent ?? ""}`,
+    ariaLabel: t("results.table", {
+      number: index + 1,
+      name: table.querySelector("th")?.textContent ?? "",
+    }),
   });
   table.replaceWith(box);
   box.append(table);
@@ -70,14 +72,18 @@ async function illustrate(heading) {
   if (!facts) return;
   if (facts.weights) {
     const model = page.models.find(({ weights }) => weights === facts.weights);
-    heading.append(make("small", { textContent: model?.name ?? OTHER }));
+    heading.append(make("small", { textContent: model?.name ?? t("results.otherWeights") }));
   }
   const curves = CURVES[name]?.(facts);
   if (!curves?.charts.length) return;
   const { names, charts } = curves;
   const figures = make("div", { className: "dc-charts" });
-  const said = make("p", { className: "dc-facts", ariaHidden: "true", textContent: HINT });
-  const keys = make("ul", { className: "dc-legend", ariaLabel: "Lines" });
+  const said = make("p", {
+    className: "dc-facts",
+    ariaHidden: "true",
+    textContent: t("results.hint"),
+  });
+  const keys = make("ul", { className: "dc-legend", ariaLabel: t("results.lines") });
   keys.append(...legend(names));
   /** @type {Element | null} */
   let box = heading;
@@ -89,7 +95,7 @@ async function illustrate(heading) {
     figures.append(figure);
     /** @param {Point | null} point */
     const onSay = (point) => {
-      said.textContent = point?.said ?? HINT;
+      said.textContent = point?.said ?? t("results.hint");
     };
     new Chart(place, { label: title, x, y, onSay }).show(lines);
   }

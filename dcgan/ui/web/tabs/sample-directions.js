@@ -3,10 +3,13 @@
 import { copy } from "../core/clipboard.js";
 import { find, targetOf } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { join, parts } from "../core/spec.js";
 import { results } from "../engine/engine.js";
 import { asText, bank, FORM, fromText } from "../widgets/direction-bank.js";
+
+/** @import { Key } from "../core/types.d.ts" */
 
 /** What a step along a direction was measured to change: `moves`, by the names of what was looked
  * for, in its spreads over samples; `stated`: its own share at 2 and 1 steps to the left, none, and 1
@@ -22,18 +25,18 @@ import { asText, bank, FORM, fromText } from "../widgets/direction-bank.js";
 const REACH = 3; // standard deviations to either side
 const TURN = 2; // to either side, of a direction of one's own, as in the Turn tab
 const PRINCIPAL = /^pc(\d+)$/;
-/** @type {Record<string, string>} */
-const PLAIN = {
-  smile: "Smile",
-  glasses: "Glasses",
-  male: "Male",
-  blond: "Blond hair",
-  bangs: "Bangs",
-  age: "Age",
-  yaw: "Look right",
-  windows: "Windows",
+/** What directions are called, by their names in the weights.
+ * @type {Partial<Record<string, Key>>} */
+const CALLED = {
+  smile: "direction.smile",
+  glasses: "direction.glasses",
+  male: "direction.male",
+  blond: "direction.blondHair",
+  bangs: "direction.bangs",
+  age: "direction.age",
+  yaw: "direction.lookRight",
+  windows: "direction.windows",
 };
-const HINT = "Move or point at a slider to read what a step of it was measured to change.";
 
 /** The file, or null where nothing was measured.
  * @type {Promise<{ models: Record<string, Measured> } | null> | null} */
@@ -84,19 +87,19 @@ export class SampleBank {
     const { directions } = page.model;
     const named = directions.filter((name) => !PRINCIPAL.test(name));
     this.part("bank-named").replaceChildren(
-      ...named.map((name) => slider(PLAIN[name] ?? name, REACH, { name })),
+      ...named.map((name) => slider(called(name), REACH, { name })),
       ...bank.own.map(({ name }, index) => own(name, index)),
     );
     this.part("directions").replaceChildren(
       ...directions
         .filter((name) => PRINCIPAL.test(name))
-        .map((name) => slider(name.replace(PRINCIPAL, "Direction $1"), REACH, { name })),
+        .map((name) => slider(called(name), REACH, { name })),
     );
     this.part("principal").hidden = named.length === directions.length;
     const saved = Object.keys(bank.saved);
     this.part("saved-row").hidden = !saved.length;
     this.saved.replaceChildren(
-      Object.assign(new Option("choose…", ""), { hidden: true }),
+      Object.assign(new Option(t("common.choose"), ""), { hidden: true }),
       ...saved.map((name) => new Option(name)),
     );
     this.#measure();
@@ -144,14 +147,15 @@ export class SampleBank {
     if (model !== page.model) return;
     this.#measured = found?.weights === model.weights ? found : null;
     this.part("effect").hidden = !this.#measured;
-    this.part("effect").textContent = HINT;
+    this.part("effect").textContent = t("directions.effectHint");
   }
 
   /** Of the slider around an element.
    * @param {Element | null} element */
   #say(element) {
     const name = element?.closest("label")?.querySelector("input")?.name ?? "";
-    this.part("effect").textContent = (this.#measured && effect(name, this.#measured)) ?? HINT;
+    this.part("effect").textContent =
+      (this.#measured && effect(name, this.#measured)) ?? t("directions.effectHint");
   }
 
   // --- kept, copied, pasted
@@ -168,11 +172,11 @@ export class SampleBank {
     };
     const save = () =>
       attempt(() => {
-        const called = name.value.trim();
-        if (!called) throw new Error("Give these sliders a name first.");
-        bank.save(called, bank.setting());
+        const given = name.value.trim();
+        if (!given) throw new Error(t("directions.nameFirst"));
+        bank.save(given, bank.setting());
         name.value = "";
-        page.say(`Kept as ${called}.`);
+        page.say(t("directions.keptAs", { name: given }));
       });
     this.#onClick("save", save);
     name.addEventListener("keydown", ({ key }) => key === "Enter" && save());
@@ -181,14 +185,14 @@ export class SampleBank {
       if (setting) attempt(() => bank.use(setting));
     });
     this.#onClick("forget", () => bank.forget(this.saved.value));
-    this.#onClick("copy-bank", () => copy(asText(bank.setting()), "Sliders"));
+    this.#onClick("copy-bank", () => copy(asText(bank.setting()), t("directions.sliders")));
     paste.placeholder = FORM;
     paste.addEventListener("keydown", ({ key }) => {
       if (key !== "Enter") return;
       attempt(async () => {
         await bank.use(fromText(paste.value));
         paste.value = "";
-        page.say("These sliders are in use now.");
+        page.say(t("directions.inUse"));
       });
     });
   }
@@ -213,37 +217,56 @@ function effect(name, { named, directions }) {
   if (!stated) {
     if (most === undefined) return null;
     const by = size(most).toFixed(2);
-    return `Nobody named it. What a step moves most: ${plain(most)}, by ${by} of its spread over samples.`;
+    return t("directions.effectOfMain", { direction: plain(most), share: by });
   }
   const [, before, , after] = stated;
   if (before === undefined || after === undefined) return null;
   if (name === "windows") {
-    return `From a step to the left to a step to the right, windows go from ${percent(before)} to ${percent(after)} of the picture.`;
+    return t("directions.effectOnWindows", { before: percent(before), after: percent(after) });
   }
   if (most === undefined) return null;
   const rest = percent(size(most) / size(name));
   if (name === "yaw") {
-    return `From a step to the left to a step to the right, the nose goes from ${before.toFixed(2)} to ${after.toFixed(2)} (0 is the middle of the face, 1 its right side). Of all else ${plain(most)} moves most: ${rest} as much.`;
+    return t("directions.effectOnNose", {
+      before: before.toFixed(2),
+      after: after.toFixed(2),
+      other: plain(most),
+      share: rest,
+    });
   }
-  return `From a step to the left to a step to the right, a classifier that had no part in finding it goes from ${percent(before)} to ${percent(after)}. Of all else ${plain(most)} moves most: ${rest} as much.`;
+  return t("directions.effectOnClassifier", {
+    before: percent(before),
+    after: percent(after),
+    other: plain(most),
+    share: rest,
+  });
+}
+
+/** What a direction is called on the page.
+ * @param {string} name */
+function called(name) {
+  const [, number] = PRINCIPAL.exec(name) ?? [];
+  if (number) return t("directions.main", { number });
+  const key = CALLED[name];
+  return key ? t(key) : name;
 }
 
 /** @param {string} name */
-const plain = (name) => (PLAIN[name] ?? name).toLowerCase();
+const plain = (name) => called(name).toLowerCase();
 /** @param {number} share */
 const percent = (share) => `${Math.round(100 * share)}%`;
 
-/** @param {string} called
+/** @param {string} title
  * @param {number} reach
  * @param {{ name?: string, own?: number }} direction of the model, or of one's own
  */
-function slider(called, reach, { name = "", own: index }) {
+function slider(title, reach, { name = "", own: index }) {
   const label = document.createElement("label");
   label.className = "dc-slider";
   const text = document.createElement("span");
-  text.textContent = text.title = called;
+  text.textContent = text.title = title;
   const input = document.createElement("input");
-  input.ariaLabel = called;
+  input.ariaLabel = title;
   Object.assign(input, { type: "range", min: -reach, max: reach, step: 0.05, name });
   if (index !== undefined) input.dataset.own = String(index);
   label.append(text, input, document.createElement("output"));
@@ -259,7 +282,7 @@ function own(name, index) {
   item.className = "dc-own-direction";
   const drop = document.createElement("button");
   Object.assign(drop, { type: "button", className: "dc-drop", textContent: "×" });
-  drop.ariaLabel = `Take the slider ${name} out`;
+  drop.ariaLabel = t("directions.takeOut", { name });
   drop.dataset.drop = String(index);
   item.append(slider(name, TURN, { own: index }), drop);
   return item;

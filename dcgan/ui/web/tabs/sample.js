@@ -1,6 +1,7 @@
 // Sample: a grid from a seed, sliders for the chosen picture, the training run in hindsight.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { draw, join, number, parts, scale } from "../core/spec.js";
 import { ACROSS, chosen, InClasses, offer } from "../widgets/classes.js";
@@ -25,7 +26,7 @@ export async function mount(root) {
   const [rows, choice] = [select("rows"), select("class")];
   const grid = new Sheet(part("grid"), {
     columns: 6,
-    label: "Picture",
+    label: "sheet.picture",
     onClick: (index) => {
       const text = picture(index);
       page.show(text, "grid");
@@ -66,7 +67,7 @@ export async function mount(root) {
     const typed = seed.value.trim();
     const value = Number(typed);
     if (!/^\d+$/.test(typed) || value > SEEDS) {
-      page.fail(`A seed is a whole number from 0 to ${SEEDS}, not "${typed.slice(0, 40)}".`);
+      page.fail(t("sample.badSeed", { largest: SEEDS, typed: typed.slice(0, 40) }));
       return;
     }
     state.seed = value;
@@ -100,7 +101,7 @@ export async function mount(root) {
   const sayStage = () => {
     const { images_seen: seen } = model();
     part("stage-value").textContent = seen === null ? "?" : compact(seen);
-    stage.setAttribute("aria-valuetext", `${seen} images`);
+    stage.setAttribute("aria-valuetext", t("sample.stageImages", { seen: seen ?? "?" }));
   };
   stage.addEventListener("input", () => {
     state.stage = Number(stage.value);
@@ -111,7 +112,10 @@ export async function mount(root) {
   });
 
   const useModel = () => {
-    part("z-size").textContent = String(page.model.z_size);
+    part("caption").textContent = t(
+      page.model.classes ? "sample.captionWithClasses" : "sample.caption",
+      { count: page.model.z_size },
+    );
     sliders.useModel();
     const last = page.model.stages.length;
     state.stage = Math.min(state.stage ?? last, last);

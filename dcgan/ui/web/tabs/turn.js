@@ -3,6 +3,7 @@
 import { copy } from "../core/clipboard.js";
 import { find } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { join, mean, parts, taken, turn } from "../core/spec.js";
 import { fields, texts as textsIn } from "../core/store.js";
@@ -16,7 +17,7 @@ import { offer } from "../widgets/video-export.js";
 /** @import { Parts } from "../core/types.d.ts"
  * @import { Kept } from "../widgets/exemplar.js" */
 
-const TITLES = ["From", "To"];
+const ENDS = /** @type {const} */ (["turn.from", "turn.to"]);
 const SIZE = 4;
 const HEADS = 5;
 const POSITIONS = Array.from({ length: 9 }, (_, index) => (index - 4) / 4);
@@ -35,10 +36,10 @@ export async function mount(root) {
   const paste = find(root, "[data-role=paste]", HTMLInputElement);
   const choice = find(root, "[data-role=pair]", HTMLSelectElement);
 
-  const ends = TITLES.map(
-    (title, index) =>
+  const ends = ENDS.map(
+    (end, index) =>
       new Exemplar(find(root, `[data-end="${index}"]`, HTMLElement), {
-        title,
+        title: () => t(end),
         size: SIZE,
         onChange: (kept) => {
           const { amount: turned, ...head } = held(page.picture);
@@ -91,11 +92,11 @@ export async function mount(root) {
     if (between()) show(0, held(page.picture));
   });
   button("film").addEventListener("click", () => {
-    if (!between()) return page.fail("Put a picture on both sides of the turn first.");
+    if (!between()) return page.fail(t("turn.sideEmpty"));
     const head = held(page.picture);
     /** @param {number} place */
     const at = (place) => turned(2 * place - 1, head);
-    offer({ name: "turn", title: "Save the turn as a film", closed: false, at });
+    offer({ name: "turn", title: t("turn.saveVideo"), closed: false, at });
   });
   button("head").addEventListener("click", () => {
     for (const head of draws(1)) page.show(head, "head");
@@ -108,7 +109,7 @@ export async function mount(root) {
   let drawn = [];
   const row = new Sheet(part("row"), {
     columns: POSITIONS.length,
-    label: "Position",
+    label: "sheet.position",
     onClick: (index) => {
       const text = drawn[index];
       if (text) page.show(text, "row");
@@ -127,7 +128,7 @@ export async function mount(root) {
   button("shelf").addEventListener("click", () => {
     const kept = page.shelf.filter(ours).slice(-HEADS);
     if (!kept.length) {
-      page.fail(`Put a picture of ${page.model.name} on the shelf first.`);
+      page.fail(t("turn.shelfEmpty", { model: page.model.name }));
       return;
     }
     state.heads = kept;
@@ -137,7 +138,7 @@ export async function mount(root) {
   // --- where the pair comes from; the picture on the stage stays as it is
   /** @param {Kept[]} pair */
   const usePair = (pair) => {
-    if (pair.length !== TITLES.length) return;
+    if (pair.length !== ENDS.length) return;
     state.pair = pair;
     page.history.touch();
     pair.forEach((kept, index) => {
@@ -154,7 +155,7 @@ export async function mount(root) {
   };
   const useRandom = () => {
     choice.value = "";
-    usePair(TITLES.map(() => random(SIZE)));
+    usePair(ENDS.map(() => random(SIZE)));
   };
   choice.addEventListener("change", () => useShipped(Number(choice.value)));
   button("random").addEventListener("click", useRandom);
@@ -177,7 +178,7 @@ export async function mount(root) {
     const name = from.name && to.name && `${from.name} – ${to.name}`;
     try {
       bank.add({ name, from: zsOf(from), to: zsOf(to) });
-      page.say("The pair is a slider on the Sample tab now.");
+      page.say(t("turn.madeSlider"));
     } catch (error) {
       page.fail(message(error));
     }
@@ -187,7 +188,7 @@ export async function mount(root) {
   button("copy").addEventListener("click", () => {
     const { name, weights } = page.model;
     const [from, to] = state.pair.map(zsOf);
-    copy(JSON.stringify({ model: `${name}@${weights}`, from, to }), "Turn");
+    copy(JSON.stringify({ model: `${name}@${weights}`, from, to }), t("tab.turn"));
   });
   paste.placeholder = FORM;
   paste.addEventListener("keydown", async (event) => {
@@ -199,7 +200,7 @@ export async function mount(root) {
       await sheet([...zs.flat().map(plain), whole], 1); // the server knows what is wrong with a z
       choice.value = paste.value = "";
       usePair(zs.map((side) => ({ name: "", texts: side.map(plain) })));
-      page.say("This turn is in use now.");
+      page.say(t("turn.inUse"));
     } catch (error) {
       page.fail(message(error));
     }
@@ -210,8 +211,11 @@ export async function mount(root) {
     const turns = page.model.sets.turns;
     part("pairs").hidden = !turns.length;
     choice.replaceChildren(
-      Object.assign(new Option("your own", ""), { hidden: true }),
-      ...turns.map(([from, to], index) => new Option(`${from} – ${to}`, String(index))),
+      Object.assign(new Option(t("common.yourOwn"), ""), { hidden: true }),
+      ...turns.map(
+        ([from, to], index) =>
+          new Option(t("turn.pairOf", { from: named(from), to: named(to) }), String(index)),
+      ),
     );
     if (turns.length) useShipped(0);
     else useRandom();
@@ -223,7 +227,7 @@ export async function mount(root) {
   const use = (kept) => {
     const { pair, chosen } = fields(kept);
     const exemplars = Array.isArray(pair) ? pair.map(asExemplar) : [];
-    if (exemplars.length !== TITLES.length) return;
+    if (exemplars.length !== ENDS.length) return;
     if (!exemplars.every(({ texts }) => texts.every(ours))) return;
     choice.value = typeof chosen === "string" ? chosen : "";
     usePair(exemplars);
@@ -243,18 +247,15 @@ function readTurn(pasted) {
   try {
     turn = JSON.parse(pasted);
   } catch {
-    throw new Error(`This is not the text of a turn; one looks like ${FORM}.`);
+    throw new Error(t("turn.notATurn", { form: FORM }));
   }
   const { model, from, to } = fields(turn);
   if (!isSide(from) || !isSide(to)) {
-    throw new Error(`A turn has 1 to ${SIZE} z's on either side, as in ${FORM}.`);
+    throw new Error(t("turn.badSides", { most: SIZE, form: FORM }));
   }
   const here = `${page.model.name}@${page.model.weights}`;
   if (model !== here) {
-    throw new Error(
-      `This turn was made with ${model}, the model here is ${here}; ` +
-        "write this in its place to see what it does here.",
-    );
+    throw new Error(t("turn.ofAnotherModel", { model: String(model), here }));
   }
   return [from, to];
 }

@@ -1,6 +1,7 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
 import { find } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { along, isText, number, parts } from "../core/spec.js";
 import { fields, texts } from "../core/store.js";
@@ -45,7 +46,7 @@ export async function mount(root) {
 
   const strip = new Sheet(part("strip"), {
     columns: FRAMES / 2,
-    label: "Step",
+    label: "sheet.step",
     onClick: (index) => go(frame(index)),
     onError: (sentence) => page.fail(sentence),
   });
@@ -55,7 +56,7 @@ export async function mount(root) {
   /** Says so, where there are none: before the models are known, there is nothing to walk through. */
   const lacksStations = () => {
     if (state.stations.length) return false;
-    page.fail(`A walk has ${MIN} to ${MAX} stations.`);
+    page.fail(t("walk.badCount", { least: MIN, most: MAX }));
     return true;
   };
 
@@ -77,16 +78,18 @@ export async function mount(root) {
     const frames = Array.from({ length: FRAMES }, (_, index) => textAt(frame(index)));
     const steps = await strip.show(frames);
     if (!steps) return;
-    part("smoothness").textContent =
-      `${FRAMES} steps: on average a pixel changes by ${steps.mean.toFixed(1)} of 255 grey levels ` +
-      `a step, by ${steps.largest.toFixed(1)} in the largest.`;
+    part("smoothness").textContent = t("walk.smoothness", {
+      steps: FRAMES,
+      mean: steps.mean.toFixed(1),
+      largest: steps.largest.toFixed(1),
+    });
   };
 
   /** @param {string} text
    * @param {number} index */
   const station = (text, index) => {
     const item = document.createElement("li");
-    const button = thumb(text, `Go to station ${index + 1}`);
+    const button = thumb(text, t("walk.goTo", { number: index + 1 }));
     button.addEventListener("click", () => go(index));
     item.append(button);
     return item;
@@ -95,7 +98,7 @@ export async function mount(root) {
   const random = () => {
     const count = Math.round(Number(input("count").value));
     if (!(count >= MIN && count <= MAX)) {
-      page.fail(`A walk has ${MIN} to ${MAX} stations.`);
+      page.fail(t("walk.badCount", { least: MIN, most: MAX }));
       return;
     }
     state.stations = draws(count);
@@ -107,7 +110,7 @@ export async function mount(root) {
     const { model } = parts(page.picture);
     const stations = page.shelf.filter((text) => parts(text).model === model).slice(0, MAX);
     if (stations.length < MIN) {
-      page.fail(`Put at least ${MIN} pictures of ${model} on the shelf first.`);
+      page.fail(t("walk.shelfTooShort", { least: MIN, model }));
       return;
     }
     state.stations = stations;
@@ -129,8 +132,9 @@ export async function mount(root) {
 
   // --- playing
   const sayDirection = () => {
-    button("turn").textContent = state.forwards ? "Forwards" : "Backwards";
-    button("turn").ariaLabel = `Direction: ${state.forwards ? "forwards" : "backwards"}`;
+    button("turn").textContent = state.forwards ? t("walk.forwards") : t("walk.backwards");
+    const direction = state.forwards ? t("walk.goingForwards") : t("walk.goingBackwards");
+    button("turn").ariaLabel = t("walk.directionOf", { direction });
   };
   /** @param {number} at */
   const advance = (at) => {
@@ -154,7 +158,7 @@ export async function mount(root) {
   const setPlaying = (on) => {
     if (on && lacksStations()) return;
     playing = on;
-    button("play").textContent = on ? "Pause" : "Play";
+    button("play").textContent = on ? t("walk.pause") : t("walk.play");
     button("play").ariaPressed = String(on);
     if (on) requestAnimationFrame((now) => play(now, now));
   };
@@ -176,7 +180,7 @@ export async function mount(root) {
     const { closed, speed } = state;
     const seconds = Math.round(((closed ? 1 : 2) * legs()) / speed);
     const at = (/** @type {number} */ place) => textAt(legs() * place);
-    offer({ name: "walk", title: "Save the walk as a film", closed, at, seconds });
+    offer({ name: "walk", title: t("walk.saveVideo"), closed, at, seconds });
   });
 
   page.on("picture", ({ from }) => {

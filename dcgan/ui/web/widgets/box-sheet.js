@@ -2,9 +2,10 @@
 // pixels of the picture.
 
 import { targetOf } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { Sheet } from "./sheet.js";
 
-/** @import { Box, BoxedPicture } from "../core/types.d.ts" */
+/** @import { Box, BoxedPicture, Key } from "../core/types.d.ts" */
 
 /** Which box of which picture.
  * @typedef {{ index: number, box: number }} Chosen */
@@ -34,7 +35,7 @@ export class BoxSheet {
 
   /** onChange(index, boxes) with a picture's new boxes, onClick(index) of a picture.
    * @param {HTMLElement} root
-   * @param {{ columns: number, label: string, onChange: (index: number, boxes: Box[]) => void,
+   * @param {{ columns: number, label: Key, onChange: (index: number, boxes: Box[]) => void,
    *   onClick: (index: number) => void, onError: (sentence: string) => void }} options */
   constructor(root, { columns, label, onChange, onClick, onError }) {
     this.root = root;
@@ -216,7 +217,7 @@ export class BoxSheet {
   #add(index, box) {
     const boxes = this.#boxesOf(index);
     if (boxes.length === MAX_BOXES) {
-      this.onError(`A picture can have ${MAX_BOXES} boxes; delete one first.`);
+      this.onError(t("boxes.tooMany", { most: MAX_BOXES }));
       this.#forget();
       return;
     }

@@ -1,5 +1,6 @@
 // The classes of a model that is told which to draw (appendix): one or all, and a z in each.
 
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { label, withLabel } from "../core/spec.js";
 import { Sheet } from "./sheet.js";
@@ -14,7 +15,7 @@ const numbers = () => Array.from({ length: page.model.classes }, (_, number) => 
  * @param {number | null} chosen */
 export function offer(select, chosen) {
   select.replaceChildren(
-    new Option("All", ""),
+    new Option(t("classes.all"), ""),
     ...numbers().map((number) => new Option(String(number), String(number))),
   );
   select.value = String(chosen ?? "");
@@ -35,7 +36,7 @@ export class InClasses {
     this.root = root;
     this.sheet = new Sheet(root, {
       columns: ACROSS,
-      label: "Class",
+      label: "sheet.picture",
       onClick: (number) => page.show(withLabel(page.picture, number), "class"),
       onError: (sentence) => page.fail(sentence),
     });
@@ -60,7 +61,7 @@ export class InClasses {
   #mark() {
     const current = label(page.picture);
     [...this.root.children].forEach((button, number) => {
-      button.ariaLabel = `Class ${number}`;
+      button.ariaLabel = t("classes.class", { number });
       button.ariaPressed = String(number === current);
     });
   }

@@ -4,6 +4,7 @@
 // A setting is {steps: {direction: amount}, turns: [{name, from: [z...], to: [z...], amount}]}: the
 // model's directions, and the visitor's own, each the way from one mean to another.
 
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { join, mean, move, moves, parts, taken, turn } from "../core/spec.js";
 import { fields, read, texts, write } from "../core/store.js";
@@ -51,10 +52,11 @@ class Bank extends EventTarget {
   add({ name, from, to }) {
     if (this.own.some((known) => alike(known, { from, to }))) return;
     if (this.own.length >= MOST) {
-      throw new Error(`There is place for ${MOST} directions of your own; take one out first.`);
+      throw new Error(t("directions.full", { most: MOST }));
     }
-    const free = [1, 2, 3, 4].find((n) => !this.own.some((known) => known.name === `Own ${n}`));
-    this.#put({ own: [...this.own, { name: name || `Own ${free}`, from, to }] });
+    const names = [1, 2, 3, 4].map((number) => t("directions.own", { number }));
+    const free = names.find((own) => !this.own.some((known) => known.name === own)) ?? "";
+    this.#put({ own: [...this.own, { name: name || free, from, to }] });
   }
 
   /** @param {number} index */
@@ -68,7 +70,7 @@ class Bank extends EventTarget {
   save(name, setting) {
     const { [name]: _, ...others } = this.saved;
     if (Object.keys(others).length >= KEPT) {
-      throw new Error(`${KEPT} settings are kept at most; forget one first.`);
+      throw new Error(t("directions.tooManyKept", { most: KEPT }));
     }
     this.#put({ saved: { ...others, [name]: setting } });
   }
@@ -161,31 +163,24 @@ export const asText = (setting) => JSON.stringify({ model: here(), ...setting })
 export function fromText(pasted) {
   const found = fields(parsed(pasted));
   if (typeof found.model !== "string") {
-    throw new Error(`This is not the text of a bank of sliders; one looks like ${FORM}.`);
+    throw new Error(t("directions.notASetting", { form: FORM }));
   }
   if (found.model !== here()) {
-    throw new Error(
-      `These sliders are those of ${found.model}, the model here is ${here()}; ` +
-        "write this in its place to see what they do here.",
-    );
+    throw new Error(t("directions.ofAnotherModel", { model: found.model, here: here() }));
   }
   const alone = found.from !== undefined;
   /** @type {Record<string, number>} */
   const steps = {};
   for (const [name, value] of Object.entries(fields(found.steps))) {
-    if (!page.model.directions.includes(name))
-      throw new Error(`There is no direction ${name} here.`);
-    if (!isAmount(value))
-      throw new Error(`The amount of ${name} must be a number from -100 to 100.`);
+    if (!page.model.directions.includes(name)) throw new Error(t("directions.unknown", { name }));
+    if (!isAmount(value)) throw new Error(t("directions.badAmount", { name }));
     steps[name] = value;
   }
   const given = alone ? [found] : (found.turns ?? []);
   const turns = Array.isArray(given) ? given.map(asTurn) : [null];
   const whole = turns.filter((one) => one !== null);
   if (turns.length > MOST || whole.length < turns.length) {
-    throw new Error(
-      `A bank has ${MOST} directions of its own at most, each from 1 to ${ZS} z's to 1 to ${ZS} z's.`,
-    );
+    throw new Error(t("directions.badOwn", { most: MOST, zs: ZS, zs2: ZS }));
   }
   if (!alone) return { steps, turns: whole };
   const present = bank.setting();

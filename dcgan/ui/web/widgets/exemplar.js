@@ -1,6 +1,7 @@
 // An exemplar (figures 7 and 8): a row of places for pictures, and the picture of their mean z.
 
 import { find } from "../core/dom.js";
+import { named, t } from "../core/language.js";
 import { Live, sayNorm } from "../core/live.js";
 import { page } from "../core/page.js";
 import { join, mean, parts } from "../core/spec.js";
@@ -21,7 +22,7 @@ export const random = (size) => ({ name: "", texts: draws(size) });
  * @returns {Kept} */
 export function shipped(name, size) {
   const zs = page.model.sets.exemplars[name];
-  if (!zs) throw new Error(`${page.model.name} has no exemplar called ${name}.`);
+  if (!zs) throw new Error(t("exemplar.unknown", { model: page.model.name, name }));
   return { name, texts: zs.slice(0, size).map(plain) };
 }
 
@@ -37,7 +38,7 @@ export function average(texts) {
 export class Exemplar {
   /** title: what it is in the tab. onChange(kept): the visitor put other pictures into it.
    * @param {HTMLElement} root
-   * @param {{ title: string, size: number, onChange: (kept: Kept) => void }} options */
+   * @param {{ title: () => string, size: number, onChange: (kept: Kept) => void }} options */
   constructor(root, { title, size, onChange }) {
     this.root = root;
     this.title = title;
@@ -46,14 +47,14 @@ export class Exemplar {
     /** @type {Kept} */
     this.kept = { name: "", texts: [] };
     root.role = "group";
-    root.ariaLabel = title;
+    root.ariaLabel = title();
     root.innerHTML = `<h2></h2><ul class="dc-places"></ul>
       <div class="dc-mean"><button></button><p class="dc-norm"></p></div>`;
     this.mean = new Live(find(root, "button", HTMLButtonElement), {
       onClick: (text) => page.show(text, "mean"),
       onPaint: (norm) => this.#say(sayNorm(norm)),
     });
-    this.mean.root.ariaLabel = `${title}: show the mean picture`;
+    this.mean.root.ariaLabel = t("exemplar.showMean", { term: title() });
   }
 
   /** The pictures in its places, as <img>. */
@@ -65,13 +66,16 @@ export class Exemplar {
   show(kept) {
     this.kept = kept;
     const { name, texts } = kept;
-    find(this.root, "h2", HTMLElement).replaceChildren(this.title, ...(name ? [small(name)] : []));
+    find(this.root, "h2", HTMLElement).replaceChildren(
+      this.title(),
+      ...(name ? [small(named(name))] : []),
+    );
     const places = Array.from({ length: this.size }, (_, index) =>
       this.#place(texts[index], index),
     );
     find(this.root, "ul", HTMLElement).replaceChildren(...places);
     this.mean.show(average(texts));
-    if (!texts.length) this.#say("empty");
+    if (!texts.length) this.#say(t("exemplar.empty"));
   }
 
   /** @param {string} sentence */
@@ -83,8 +87,10 @@ export class Exemplar {
    * @param {number} index */
   #place(text, index) {
     const item = document.createElement("li");
-    const label = `${this.title}, picture ${index + 1}`;
-    const button = text ? thumb(text, `${label}: choose another`) : empty(`${label}: choose one`);
+    const place = { term: this.title(), number: index + 1 };
+    const button = text
+      ? thumb(text, t("exemplar.chooseAnother", place))
+      : empty(t("exemplar.choose", place));
     button.addEventListener("click", () => this.#ask(index));
     item.append(button);
     if (text) item.append(this.#dropper(index));
@@ -96,7 +102,7 @@ export class Exemplar {
     const drop = document.createElement("button");
     drop.type = "button";
     drop.className = "dc-drop";
-    drop.ariaLabel = `${this.title}: take picture ${index + 1} out`;
+    drop.ariaLabel = t("exemplar.takeOut", { term: this.title(), number: index + 1 });
     drop.textContent = "×";
     drop.addEventListener("click", () => {
       this.onChange({ name: "", texts: this.kept.texts.toSpliced(index, 1) });
@@ -115,7 +121,8 @@ export class Exemplar {
   /** @param {number} index */
   #ask(index) {
     /** @param {number} place */
-    const title = (place) => `${this.title}: picture ${place + 1} of ${this.size}`;
+    const title = (place) =>
+      t("exemplar.picture", { term: this.title(), number: place + 1, count: this.size });
     const adding = index >= this.kept.texts.length; // then the other empty places come next
     let place = Math.min(index, this.kept.texts.length);
     choose({

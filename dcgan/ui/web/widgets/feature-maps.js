@@ -2,13 +2,14 @@
 
 import { find, targetOf } from "../core/dom.js";
 import { message } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { number } from "../core/spec.js";
 import { Stopped } from "../core/tasks.js";
 import { exciting } from "../engine/engine.js";
 import { ExcitingRows } from "./units.js";
 
-/** @import { Model, Network, Shape, TopActivations, UnitFit } from "../core/types.d.ts"
+/** @import { Key, Model, Network, Shape, TopActivations, UnitFit } from "../core/types.d.ts"
  * @import { Edits } from "./units.js" */
 
 /** What the Forget tab keeps for a model, as far as it is about maps; fits: by layer; looked: the map
@@ -105,18 +106,15 @@ export class Maps {
     if (state !== this.#shownState) {
       this.#first = this.#seen = 0;
       /** @param {Shape[]} shapes */
-      const options = (shapes, prefix = "") =>
-        shapes.map(
-          ([count, height, width], index) =>
-            new Option(
-              `${prefix}${index + 1}: ${count} maps of ${height} × ${width}`,
-              String(index + 1),
-            ),
-        );
+      const options = (shapes, key = /** @type {Key} */ ("maps.layer")) =>
+        shapes.map(([maps, height, width], index) => {
+          const layer = index + 1;
+          return new Option(t(key, { layer, maps, height, width }), String(layer));
+        });
       this.layer.replaceChildren(...options(state.model.layers));
       this.browsed.replaceChildren(
-        new Option("the generator's layer above", "0"),
-        ...options(state.model.discriminator, "the discriminator's layer "),
+        new Option(t("maps.generatorLayer"), "0"),
+        ...options(state.model.discriminator, "maps.discriminatorLayer"),
       );
     }
     this.#shownState = state;
@@ -127,7 +125,7 @@ export class Maps {
 
   /** What the tab shows. Throws an Error before the first `show`. */
   get #state() {
-    if (!this.#shownState) throw new Error("The maps are not there yet; try again in a moment.");
+    if (!this.#shownState) throw new Error(t("maps.notLoaded"));
     return this.#shownState;
   }
 
@@ -193,11 +191,14 @@ export class Maps {
     this.part("threshold-row").hidden = !maps.length;
     threshold.max = String(maps.length);
     threshold.value = String(dropped);
-    this.part("threshold-value").textContent = `${dropped} of ${maps.length}`;
+    this.part("threshold-value").textContent = t("maps.countOf", {
+      count: dropped,
+      all: maps.length,
+    });
     const factors = new Set(gains.values());
     const isMixed = factors.size > 1;
     if (!isMixed) for (const factor of factors) slider.value = String(factor);
-    const said = isMixed ? "mixed" : number(Number(slider.value));
+    const said = isMixed ? t("maps.mixed") : number(Number(slider.value));
     this.part("gain-value").textContent = said;
     slider.setAttribute("aria-valuetext", said);
     const others = [...gains.keys()].filter((map) => !maps.includes(map)).sort((a, b) => a - b);
@@ -219,10 +220,14 @@ export class Maps {
     button.dataset.map = String(map);
     button.textContent = String(map);
     const factor = this.#gains.get(map);
-    button.ariaLabel = `Map ${map}`;
+    button.ariaLabel = t("maps.map", { map });
     button.ariaPressed = String(factor !== undefined);
     button.title =
-      factor === undefined ? "as it is" : factor === DROP ? "dropped" : `times ${number(factor)}`;
+      factor === undefined
+        ? t("maps.asItIs")
+        : factor === DROP
+          ? t("maps.dropped")
+          : t("maps.times", { factor: number(factor) });
     button.style.setProperty("--weight", String(weight));
     button.classList.toggle("dc-looked", map === this.#state.looked);
     item.append(button);
@@ -234,7 +239,7 @@ export class Maps {
     this.part("looked-row").hidden = looked === null;
     if (looked === null) return;
     const factor = this.#gains.get(looked) ?? NEUTRAL;
-    this.part("looked-name").textContent = `Map ${looked}`;
+    this.part("looked-name").textContent = t("maps.map", { map: looked });
     this.input("own").value = String(factor);
     this.part("own-value").textContent = number(factor);
     const { model, layer } = this.#state;
@@ -268,7 +273,11 @@ export class Maps {
     if (!this.browse.open || !this.#shownState) return;
     const [maps] = this.#browsed.shape;
     const last = Math.min(this.#first + ROWS, maps);
-    this.part("maps-page").textContent = `${this.#first + 1} to ${last} of ${maps}`;
+    this.part("maps-page").textContent = t("maps.range", {
+      first: this.#first + 1,
+      last,
+      count: maps,
+    });
     this.#drawRowChips();
     this.#exciting(this.rows, this.#browsed, this.#shown());
   }
@@ -306,6 +315,6 @@ export class Maps {
  * @param {number} layer */
 export function layerShape(shapes, layer) {
   const shape = shapes[layer - 1];
-  if (!shape) throw new Error(`There is no layer ${layer}: layers go from 1 to ${shapes.length}.`);
+  if (!shape) throw new Error(t("maps.noSuchLayer", { layer, layers: shapes.length }));
   return shape;
 }

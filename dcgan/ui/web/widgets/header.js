@@ -3,23 +3,41 @@
 
 import { find, targetOf } from "../core/dom.js";
 import * as language from "../core/language.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { read, write } from "../core/store.js";
 import { draw, drawer, drawing } from "../engine/engine.js";
 import * as present from "../present/present.js";
 
 const CRISP = "dcgan.crisp";
-const FIGURES = {
-  sample: "Figures 2 and 3 of the paper: samples after one and after five epochs",
-  walk: "Figure 4 of the paper: walks between draws",
-  map: "Figure 4 of the paper, in two dimensions",
-  arithmetic: "Figure 7 of the paper: arithmetic with the means of three z's",
-  turn: "Figure 8 of the paper: a turn vector from four exemplars of either side",
-  photo: "Not in the paper: a photograph's nearest picture",
-  forget: "Figure 6 of the paper: rooms without the maps that see windows",
-  discriminator: "Figure 5 of the paper: what the discriminator's features respond to",
-  results: "Tables 1 and 2 and figures 6 to 8 of the paper, measured here",
-};
+const TABS = /** @type {const} */ ([
+  "sample",
+  "walk",
+  "map",
+  "arithmetic",
+  "turn",
+  "photo",
+  "forget",
+  "discriminator",
+  "results",
+]);
+
+/** Their names are those of Gradio, in English, which may write them again.
+ * @param {Element} row */
+function nameTabs(row) {
+  const name = () => {
+    for (const id of TABS) {
+      const tab = row.querySelector(`[data-tab-id=${id}]`);
+      const text = [...(tab?.childNodes ?? [])].find((node) => node instanceof Text);
+      if (!tab || !text) continue;
+      const words = t(`tab.${id}`);
+      if (text.data.trim() !== words) text.data = words;
+      tab.setAttribute("title", t(`figure.${id}`));
+    }
+  };
+  new MutationObserver(name).observe(row, { subtree: true, childList: true, characterData: true });
+  name();
+}
 
 /** Scroll the row of tabs, and never the page, until the whole tab is in sight.
  * @param {Element} row
@@ -72,9 +90,8 @@ export async function mount(root) {
     way.value = drawn.way ?? "";
     way.dataset.here = String(drawn.here);
     way.title = drawn.here
-      ? `What you drag is drawn in this browser, in ${(drawn.time ?? 0).toFixed(0)} ms a picture.`
-      : "The server draws. When you drag, this browser fetches the network (about 11 MB) and goes " +
-        "on by itself, if it is quick enough.";
+      ? t("header.drawnInBrowser", { ms: (drawn.time ?? 0).toFixed(0) })
+      : t("header.drawnOnServer");
   };
   way.addEventListener("change", () => draw(way.value));
 
@@ -86,11 +103,9 @@ export async function mount(root) {
   page.on("model", useModel);
   drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
-  for (const [name, figure] of Object.entries(FIGURES)) {
-    const tab = document.querySelector(`[role=tab][data-tab-id=${name}]`);
-    tab?.setAttribute("title", figure);
-  }
-  keepTabsInSight(find(document, "[role=tablist]", HTMLElement));
+  const row = find(document, "[role=tablist]", HTMLElement);
+  nameTabs(row);
+  keepTabsInSight(row);
   await page.ready;
   const [tour, show] = [button("tour"), button("present")];
   tour.addEventListener("click", () => present.open(true));

@@ -1,6 +1,7 @@
 // Undo and redo of all that the page shows, and the pictures that were on the stage before.
 
 import { find, targetOf } from "../core/dom.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { thumb } from "./thumbnail.js";
 
@@ -46,7 +47,7 @@ export function mount(root) {
 function entry(text) {
   const item = document.createElement("li");
   item.dataset.text = text;
-  const button = thumb(text, "Show this earlier picture");
+  const button = thumb(text, t("history.showEarlier"));
   button.addEventListener("click", () => page.open(text, "earlier"));
   item.append(button);
   return item;

@@ -52,8 +52,13 @@ export class Pad {
     const sheets = parts.map((part) => {
       const root = document.createElement("div");
       root.className = "dc-sheet";
-      const options = { columns: side, label: "Cell", onClick() {}, onError: this.onError };
-      return { sheet: new Sheet(root, options), part };
+      const sheet = new Sheet(root, {
+        columns: side,
+        label: "sheet.cell",
+        onClick() {},
+        onError: this.onError,
+      });
+      return { sheet, part };
     });
     this.pictures.replaceChildren(...sheets.map(({ sheet }) => sheet.root));
     this.pictures.inert = true; // one drags over it; the sliders beside it are for the keyboard

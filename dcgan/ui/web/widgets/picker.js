@@ -1,6 +1,7 @@
 // The dialog in which a picture is chosen: from the stage, the shelf, new draws, or a whole set.
 
 import { find } from "../core/dom.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { draw, parts } from "../core/spec.js";
 import { Sheet } from "./sheet.js";
@@ -71,7 +72,7 @@ export function mount(root) {
 
   const grid = new Sheet(part("grid"), {
     columns: 6,
-    label: "Draw",
+    label: "sheet.draw",
     onClick: (index) => pick(drawn[index]),
     onError: (sentence) => page.fail(sentence),
   });
@@ -85,12 +86,15 @@ export function mount(root) {
     part("title").textContent = asked.title;
     const sets = Object.keys(page.model.sets.exemplars);
     part("sets").hidden = !sets.length;
-    set.replaceChildren(new Option("choose…", ""), ...sets.map((name) => new Option(name)));
-    part("stage").replaceChildren(pickable(page.picture, "The picture on the stage"));
+    set.replaceChildren(
+      new Option(t("common.choose"), ""),
+      ...sets.map((name) => new Option(named(name), name)),
+    );
+    part("stage").replaceChildren(pickable(page.picture, t("picker.stagePicture")));
     const kept = page.shelf.filter(ours);
     part("shelf").hidden = !kept.length;
     part("kept").replaceChildren(
-      ...kept.map((text, index) => pickable(text, `Picture ${index + 1} of the shelf`)),
+      ...kept.map((text, index) => pickable(text, t("picker.shelfPicture", { number: index + 1 }))),
     );
     const [first] = drawn;
     if (!first || first !== plain(parts(first).z)) other();

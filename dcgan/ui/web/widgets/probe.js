@@ -2,6 +2,7 @@
 // (table 1). Some models come with one; from the others there is a way to one of these.
 
 import { find } from "../core/dom.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { probes } from "../engine/engine.js";
 
@@ -32,21 +33,23 @@ export async function introduce(place) {
 
 /** @param {ProbeDescription} probe */
 function explanation({ classes, facts: { data, test, accuracy } }) {
-  const right = `${Math.round(100 * accuracy)}% of ${test.toLocaleString("en")}`;
-  return make(
-    "p",
-    "The name comes from a linear classifier of what D's layers see (table 1); it was taught " +
-      `the ${classes.length} classes of ${data}, D was not. It gets ${right} test pictures ` +
-      `right, and whatever a picture shows, it can only answer with ${listed(classes)}. A score ` +
-      "above 0 says yes, 1 is the margin that it was taught to keep; below 0 it says no, and the " +
-      "nearest class is named even so.",
+  const share = `${Math.round(100 * accuracy)}%`;
+  const pictures = test.toLocaleString("en");
+  const text = make("p");
+  text.append(
+    t("probe.source", { classes: classes.length, data }),
+    " ",
+    t("probe.accuracy", { share, pictures, classes: listed(classes) }),
+    " ",
+    t("probe.scoreMeaning"),
   );
+  return text;
 }
 
 /** @param {Model} model */
 function offer({ name }) {
-  const row = make("div", `The discriminator of ${name} can also name what it sees.`);
-  const press = make("button", `Use ${name}`);
+  const row = make("div", t("probe.tryOther", { model: name }));
+  const press = make("button", t("probe.use", { name }));
   press.type = "button";
   press.addEventListener("click", () => page.useModel(name));
   row.className = "dc-row";
@@ -55,7 +58,11 @@ function offer({ name }) {
 }
 
 /** @param {string[]} names */
-const listed = (names) => `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+const listed = (names) =>
+  t("probe.anyOf", {
+    others: names.slice(0, -1).map(named).join(", "),
+    last: named(names.at(-1) ?? ""),
+  });
 
 /** What a picture is called, in a card of the tab. */
 export class Named {
@@ -97,10 +104,12 @@ export const signed = (x) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(2);
 /** @param {ProbeAnswer[]} answers, the best first */
 function sentence([first, second]) {
   if (!first) return "";
-  const { name, score } = first;
-  const known = score < 0 ? `Nearest to ${name}` : name;
-  const lead = second ? `, ${(score - second.score).toFixed(2)} before ${second.name}` : "";
-  return `${known}: ${signed(score)}${lead}.`;
+  const name = named(first.name);
+  const known = first.score < 0 ? t("probe.nearestTo", { name }) : name;
+  const score = signed(first.score);
+  if (!second) return t("probe.answerAlone", { name: known, score });
+  const margin = (first.score - second.score).toFixed(2);
+  return t("probe.answer", { name: known, score, margin, second: named(second.name) });
 }
 
 /** A column for each class: the average picture's score, what each layer adds, the score.
@@ -120,27 +129,27 @@ function table(answers) {
   const numbers = (of) => answers.map((answer) => make("td", signed(of(answer))));
   const head = line(
     "",
-    answers.map(({ name }) => make("th", name)),
+    answers.map(({ name }) => make("th", named(name))),
   );
   for (const cell of head.querySelectorAll("th")) cell.scope = "col";
   const depth = answers[0]?.parts.length ?? 0;
   const layers = Array.from({ length: depth }, (_, layer) =>
     line(
-      `layer ${layer + 1}`,
+      t("probe.layer", { number: layer + 1 }),
       answers.map(({ parts }) => bar(parts[layer] ?? 0, longest)),
     ),
   );
-  const caption = make("caption", "What each layer adds to the average picture's score");
+  const caption = make("caption", t("probe.perLayer"));
   return [
     caption,
     head,
     line(
-      "average",
+      t("probe.average"),
       numbers(({ usual }) => usual),
     ),
     ...layers,
     line(
-      "score",
+      t("common.score"),
       numbers(({ score }) => score),
     ),
   ];

@@ -3,6 +3,7 @@
 import { copy } from "../core/clipboard.js";
 import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { ALONE, address, file } from "../engine/engine.js";
 import { python } from "./share-python.js";
@@ -22,10 +23,12 @@ export function mount(root, { spaceId }) {
   };
 
   button("pick").addEventListener("click", () => page.pick(page.picture));
-  button("link").addEventListener("click", () => copy(link(page.picture, spaceId), "Link"));
-  button("text").addEventListener("click", () => copy(page.picture, "Text"));
+  button("link").addEventListener("click", () =>
+    copy(link(page.picture, spaceId), t("share.link")),
+  );
+  button("text").addEventListener("click", () => copy(page.picture, t("share.text")));
   button("python").addEventListener("click", () =>
-    copy(python(page.picture, page.shelf, spaceId), "Python"),
+    copy(python(page.picture, page.shelf, spaceId), t("share.python")),
   );
   if (ALONE) saving.addEventListener("click", save);
   text.addEventListener("focus", () => text.select());

@@ -2,12 +2,15 @@
 
 import { targetOf } from "../core/dom.js";
 import { isAborted, message } from "../core/errors.js";
+import { t } from "../core/language.js";
 import { sheet } from "../engine/engine.js";
+
+/** @import { Key } from "../core/types.d.ts" */
 
 export class Sheet {
   /** onClick(index) when a picture is chosen, onError(message).
    * @param {HTMLElement} root
-   * @param {{ columns: number, label: string, onClick: (index: number) => void,
+   * @param {{ columns: number, label: Key, onClick: (index: number) => void,
    *   onError: (sentence: string) => void }} options */
   constructor(root, { columns, label, onClick, onError }) {
     this.root = root;
@@ -57,7 +60,7 @@ export class Sheet {
     const cell = (index) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.ariaLabel = `${this.label} ${index + 1} of ${count}`;
+      button.ariaLabel = t(this.label, { number: index + 1, count });
       button.style.setProperty("--column", String(index % columns));
       button.style.setProperty("--row", String(Math.floor(index / columns)));
       return button;

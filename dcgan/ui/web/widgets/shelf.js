@@ -2,6 +2,7 @@
 
 import { find, targetOf } from "../core/dom.js";
 import { download } from "../core/download.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { packed } from "../engine/engine.js";
 import { thumb } from "./thumbnail.js";
@@ -49,12 +50,12 @@ export function mount(root) {
 function item(text, number) {
   const element = document.createElement("li");
   element.dataset.text = text;
-  const show = thumb(text, `Show picture ${number} of the shelf`);
+  const show = thumb(text, t("shelf.show", { number }));
   const drop = document.createElement("button");
   drop.type = "button";
   drop.className = "dc-drop";
   drop.dataset.do = "drop";
-  drop.ariaLabel = `Take picture ${number} off the shelf`;
+  drop.ariaLabel = t("shelf.takeOff", { number });
   drop.textContent = "×";
   element.append(show, drop);
   return element;

@@ -2,6 +2,7 @@
 
 import { find } from "../core/dom.js";
 import { message as sentenceOf } from "../core/errors.js";
+import { t, translated } from "../core/language.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { Painter } from "./canvas.js";
@@ -18,7 +19,7 @@ export async function mount(root) {
 
   /** @param {string} sentence */
   const say = (sentence, error = false) => {
-    message.textContent = sentence;
+    message.textContent = translated(sentence);
     message.classList.toggle("dc-error", error);
     clearTimeout(fading);
     const wipe = () => {
@@ -40,7 +41,9 @@ export async function mount(root) {
     painter.show(spec);
     const { model } = parts(spec);
     const seen = page.facts(model)?.images_seen;
-    part("model").textContent = seen ? `${model}, ${seen.toLocaleString("en")} images seen` : model;
+    part("model").textContent = seen
+      ? t("stage.modelFacts", { model, seen: seen.toLocaleString("en") })
+      : model;
   };
 
   page.on("picture", ({ text }) => show(text));

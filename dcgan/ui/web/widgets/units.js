@@ -1,5 +1,6 @@
 // Feature maps: what is done to them (section 6.3.1), and the pictures that excite them most.
 
+import { t } from "../core/language.js";
 import { gain } from "../core/spec.js";
 import { Sheet } from "./sheet.js";
 
@@ -36,13 +37,22 @@ export class Edits {
     return texts;
   }
 
+  get #gains() {
+    return [...this.#layers.values()].flatMap((layer) => [...layer.gains.values()]);
+  }
+
+  /** Whether all that is edited is dropped. */
+  areDrops() {
+    return this.#gains.length > 0 && this.#gains.every((factor) => factor === 0);
+  }
+
   /** What they do, in a few words. */
   words() {
-    const gains = [...this.#layers.values()].flatMap((layer) => [...layer.gains.values()]);
+    const gains = this.#gains;
     const changed = gains.filter((factor) => factor !== 1).length;
     if (!changed) return "";
-    const maps = changed === 1 ? "1 map" : `${changed} maps`;
-    return gains.every((factor) => factor === 0) ? `without ${maps}` : `${maps} changed`;
+    const maps = t(changed === 1 ? "units.map" : "units.maps", { count: changed });
+    return this.areDrops() ? t("units.without", { maps }) : t("units.changed", { maps });
   }
 }
 
@@ -61,7 +71,7 @@ export class ExcitingRows {
     this.texts = [];
     this.sheet = new Sheet(root, {
       columns: best,
-      label: "Exciting picture",
+      label: "sheet.excitingPicture",
       onClick: (index) => {
         const text = this.texts[index];
         if (text) onClick(text);
@@ -94,7 +104,7 @@ export class ExcitingRows {
   offer(look) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Look for the pictures";
+    button.textContent = t("units.look");
     button.addEventListener("click", look);
     this.#again(button);
   }

@@ -1,5 +1,6 @@
 // A file of the visitor's: chosen, or dropped.
 
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 
 /** Calls take(file) for each file of at most `largest` bytes that is chosen in an input or dropped on
@@ -16,8 +17,7 @@ export function uploads(input, zone, marked, largest, take) {
     input.value = ""; // so that the same file can be given again
     if (!file) return;
     await page.ready;
-    if (file.size > largest)
-      page.fail(`This file is too large: at most ${largest >> 20} MB are taken.`);
+    if (file.size > largest) page.fail(t("upload.tooLarge", { megabytes: largest >> 20 }));
     else take(file);
   };
   /** @param {"dragover" | "dragleave" | "drop"} type
@@ -35,7 +35,7 @@ export function uploads(input, zone, marked, largest, take) {
     mark(false);
     const file = dataTransfer?.files[0];
     if (file) given(file);
-    else page.fail("That was no file: drop a picture from a folder of yours.");
+    else page.fail(t("upload.noFile"));
   });
   input.addEventListener("change", () => given(input.files?.[0]));
   given(input.files?.[0]);

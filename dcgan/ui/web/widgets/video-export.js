@@ -2,6 +2,7 @@
 
 import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
+import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { parts, thereAndBack } from "../core/spec.js";
 import { fields, read, write } from "../core/store.js";
@@ -104,16 +105,14 @@ export function mount(root, { longest }) {
   /** @param {Motion} motion */
   const moving = (motion) => {
     const seconds = Number(number("seconds").value);
-    if (!(seconds >= 1 && seconds <= longest))
-      throw new Error(`A film takes 1 to ${longest} seconds.`);
+    if (!(seconds >= 1 && seconds <= longest)) throw new Error(t("video.badSeconds", { longest }));
     return frames(motion, Math.round(seconds * A_SECOND));
   };
   /** @param {Motion} motion */
   const strip = (motion) => {
     const count = Math.round(Number(number("pictures").value));
     const { least, most } = PICTURES;
-    if (!(count >= least && count <= most))
-      throw new Error(`${least} to ${most} pictures fit side by side.`);
+    if (!(count >= least && count <= most)) throw new Error(t("video.badFrames", { least, most }));
     return stills(motion, count);
   };
 
