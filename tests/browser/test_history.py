@@ -7,7 +7,7 @@ import json
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Open, painted, wait_painted
-from tests.browser.test_walk import walk_over_three
+from tests.browser.test_walk import open_walk, walk_over_three
 
 MOMENTS = (
     "() => (JSON.parse(localStorage.getItem('dcgan.history')) ?? {moments: []}).moments.length"
@@ -166,6 +166,42 @@ def test_at_most_fifty_moments_are_kept(visit: Open) -> None:
 
 def test_rubbish_in_the_storage_and_weights_that_are_gone_do_no_harm(visit: Open) -> None:
     old = {"moments": [{"picture": "v1:faces@01234567:z(9,9)", "shelf": [], "parts": {}}], "at": 0}
-    for kept in ("[1, 2]", "null", '{"moments": 7, "at": "x"}', json.dumps(old)):
+    nonsense = {"moments": [{"picture": "nonsense", "shelf": ["nonsense"]}], "at": 0}
+    for kept in (
+        "[1, 2]",
+        "null",
+        '{"moments": 7, "at": "x"}',
+        json.dumps(old),
+        json.dumps(nonsense),
+    ):
         page = visit(script=f"localStorage.setItem('dcgan.history', {json.dumps(kept)});")
         assert painted(page).endswith(":z(1,0)")
+
+
+def test_what_tabs_kept_is_taken_up_without_what_is_damaged(visit: Open) -> None:
+    page = visit()
+    wait_moments(page, 1)
+    page.evaluate(
+        """() => {
+          const kept = JSON.parse(localStorage.getItem('dcgan.history'));
+          const { picture } = kept.moments[0];
+          kept.moments[0].parts = {
+            walk: {stations: [picture, 7, 'nonsense', picture], place: 'x', closed: null},
+            arithmetic: {terms: [{texts: [picture, 'nonsense']}, 7], weights: ['x', 1e9, 0.5]},
+          };
+          localStorage.setItem('dcgan.history', JSON.stringify(kept));
+          localStorage.setItem('dcgan.shelf', JSON.stringify(['nonsense', picture]));
+          window.addEventListener('pagehide', (e) => e.stopImmediatePropagation(), true);
+        }"""
+    )
+    page.reload()
+    page.wait_for_selector("[data-painted]")
+    expect(page.locator(".dc-shelf li")).to_have_count(1)
+    open_walk(page)
+    expect(page.locator(".dc-stations li")).to_have_count(2)
+    expect(page.get_by_label("Place")).to_have_value("0")
+    expect(page.get_by_label("Closed")).to_be_checked()
+    page.get_by_role("tab", name="Arithmetic").click()
+    expect(page.locator(".dc-arithmetic [data-term] img")).to_have_count(1)
+    for title, weight in (("A", "1"), ("B", "1"), ("C", "0.5")):
+        expect(page.get_by_label(f"Weight of {title}")).to_have_value(weight)

@@ -13,8 +13,10 @@ test("a text comes apart and together", () => {
     edits: ["gain(2,0,1.5-7)", "class(3)"],
   });
   assert.equal(spec.join(parts), TEXT);
+  assert.ok(spec.isText(TEXT));
   for (const wrong of ["", "v2:faces@01234567:z(1,0)", "v1:faces:z(1,0)", "v1:faces@01234567"]) {
     assert.throws(() => spec.parts(wrong), /not the text of a picture/);
+    assert.ok(!spec.isText(wrong));
   }
 });
 

@@ -5,7 +5,7 @@ import * as engine from "../engine/engine.js";
 import { message } from "./errors.js";
 import { History } from "./history.js";
 import { t } from "./language.js";
-import { draw, fromLink, join, label, parts } from "./spec.js";
+import { draw, fromLink, isText, join, label, parts } from "./spec.js";
 import { read, texts, write } from "./store.js";
 import { Stopped } from "./tasks.js";
 
@@ -24,7 +24,7 @@ class Page extends EventTarget {
   /** The last sentence that was told as an error, for a stage that comes after it.
    * @type {string | null} */
   failure = null;
-  shelf = texts(read(SHELF, [])).slice(0, SHELF_SIZE);
+  shelf = texts(read(SHELF, [])).filter(isText).slice(0, SHELF_SIZE);
 
   /** The last moments of the page; tabs keep what is theirs in it. */
   history = new History(() => ({ picture: this.picture, shelf: this.shelf }));
@@ -107,7 +107,7 @@ class Page extends EventTarget {
 
   /** @param {Moment} moment */
   #enter(moment) {
-    this.#putShelf(moment.shelf);
+    this.#putShelf(moment.shelf.filter(isText));
     this.open(moment.picture, "history", () => this.history.enter(moment));
     this.history.settled();
   }
@@ -115,7 +115,7 @@ class Page extends EventTarget {
   /** Goes on where the last visit ended; false where its picture can't be drawn any more. */
   #resume() {
     const { present } = this.history;
-    if (!present) return false;
+    if (!present || !isText(present.picture)) return false;
     const { model, weights } = parts(present.picture);
     if (this.facts(model)?.weights !== weights) return false;
     this.#enter({ ...present, shelf: this.shelf });
