@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from dcgan.latents.spec import Gain, parse
 from dcgan.rendering.engine import Engine
 from tests.browser.conftest import Open, painted, wait_painted
-from tests.browser.test_forget import fitted, gains, open_forget
+from tests.browser.test_forget import fitted, gains, open_forget, status
 
 
 @pytest.fixture
@@ -67,3 +67,41 @@ def test_what_is_boxed_is_put_where_the_visitor_paints(visit: Open, engine: Engi
     gains(page, 2)
     page.get_by_label("Only where I paint").uncheck()
     assert gains(page, 1) == (Gain(3, 0, maps),)
+
+
+def test_nothing_is_put_where_the_visitor_no_longer_paints(visit: Open) -> None:
+    page = fitted(visit)
+    maps = gains(page, 1)[0].maps
+    page.get_by_label("Only where I paint").check()
+    gains(page, 0)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/dcgan/units", hold)
+    with page.expect_request("**/dcgan/units"):  # what the layer before sees
+        page.get_by_label("Paint to").select_option("put it there")
+    page.get_by_label("Only where I paint").uncheck()
+    assert gains(page, 1) == (Gain(3, 0, maps),)
+    with page.expect_response("**/dcgan/units"):
+        held[0].continue_()
+    expect(status(page)).to_contain_text("positive weight")
+    page.get_by_label("Only where I paint").check()
+    expect(page.get_by_label("Paint to")).to_have_value("take")
+    page.get_by_label("Only where I paint").uncheck()
+    assert gains(page, 1) == (Gain(3, 0, maps),)
+
+
+def test_painting_in_another_layer_leaves_what_is_put(visit: Open) -> None:
+    page = fitted(visit)
+    page.get_by_label("Only where I paint").check()
+    page.get_by_label("Paint to").select_option("put it there")
+    expect(page.get_by_label("Gain", exact=True)).to_have_value("3", timeout=60_000)
+    page.get_by_label("Region to edit").focus()
+    page.keyboard.press("Space")
+    put = gains(page, 2)
+    page.get_by_role("combobox", name="Layer").select_option("1")  # no maps were found there
+    page.get_by_label("Only where I paint").check()
+    page.get_by_label("Only where I paint").uncheck()
+    assert gains(page, 2) == put
