@@ -101,6 +101,7 @@ export function translated(sentence) {
 /** Say what the keys in the HTML of a part name.
  * @param {ParentNode} root */
 export function localize(root) {
+  for (const template of root.querySelectorAll("template")) localize(template.content);
   for (const element of root.querySelectorAll("[data-i18n]")) {
     element.textContent = t(keyOf(element, "data-i18n"));
   }
@@ -115,35 +116,35 @@ export function localize(root) {
  * @param {string} attribute */
 const keyOf = (element, attribute) => /** @type {Key} */ (element.getAttribute(attribute));
 
+/** A sentence that was said before, in the page's language of now; others stay as they are.
+ * @param {string} text
+ * @returns {string} */
+export function again(text) {
+  const what = said.get(text.trim());
+  if (!what) return text;
+  const values = Object.entries(what.values).map(([name, value]) => [
+    name,
+    typeof value === "string" ? again(value) : value,
+  ]);
+  return t(what.key, Object.fromEntries(values));
+}
+
 /** Everything that is on the page once more, in another language.
  * @param {string} code */
 async function speak(code) {
-  const table_ = code === "en" ? english : await table(code);
-  const before = new Map(said);
-  said.clear();
+  shown = code === "en" ? english : await table(code);
   language = code;
-  shown = table_;
   document.documentElement.lang = code;
-  /** @param {string} text
-   * @returns {string | null} */
-  const again = (text) => {
-    const what = before.get(text.trim());
-    if (!what) return null;
-    const values = Object.entries(what.values).map(([name, value]) => [
-      name,
-      typeof value === "string" ? (again(value) ?? value) : value,
-    ]);
-    return t(what.key, Object.fromEntries(values));
-  };
   const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ALL);
   for (let node = /** @type {Node | null} */ (walker.root); node; node = walker.nextNode()) {
     if (node instanceof Text) {
       const text = again(node.data);
-      if (text !== null) node.data = text;
+      if (text !== node.data) node.data = text;
     } else if (node instanceof Element) {
       for (const name of ATTRIBUTES) {
-        const text = again(node.getAttribute(name) ?? "");
-        if (text !== null) node.setAttribute(name, text);
+        const now = node.getAttribute(name) ?? "";
+        const text = again(now);
+        if (text !== now) node.setAttribute(name, text);
       }
     }
   }

@@ -101,7 +101,7 @@ export class Samples {
     this.#fill();
     this.boxes.show(this.shown, state.model.size, cellsOf(state.model, state.layer));
     const last = state.first + this.shown.length;
-    this.pageWords.textContent = `${state.first + 1} to ${last}`;
+    this.pageWords.textContent = t("forget.range", { first: state.first + 1, last });
     this.button("back").disabled = !state.first;
     this.button("forth").disabled = last >= MAX_PICTURES;
     this.button("undo").disabled = !state.before.length;

@@ -1,7 +1,7 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
 import { find } from "../core/dom.js";
-import { t } from "../core/language.js";
+import { again, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
@@ -95,7 +95,7 @@ async function illustrate(heading) {
     figures.append(figure);
     /** @param {Point | null} point */
     const onSay = (point) => {
-      said.textContent = point?.said ?? t("results.hint");
+      said.textContent = point ? again(point.said) : t("results.hint");
     };
     new Chart(place, { label: title, x, y, onSay }).show(lines);
   }

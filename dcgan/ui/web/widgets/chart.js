@@ -1,6 +1,8 @@
 // A small line chart: a few named lines over numbers, told apart by dash and shape, not by colour.
 // One tab stop: arrows go along a line and from line to line, Enter presses a point.
 
+import { again, t } from "../core/language.js";
+
 /** @import { ChartAxis, ChartLine, ChartMark, ChartPoint } from "../core/types.d.ts" */
 
 /** From where to where an axis goes, in pixels.
@@ -114,7 +116,7 @@ export class Chart {
   #axes(across, up, width) {
     const bottom = HEIGHT - MARGIN.bottom;
     /** @type {(words: string, attributes: Record<string, string | number>) => SVGTextElement} */
-    const text = (words, attributes) => element("text", attributes, [words]);
+    const text = (words, attributes) => element("text", attributes, [again(words)]);
     return element("g", { class: "dc-axes", "aria-hidden": "true" }, [
       ...up.ticks.flatMap((tick) => [
         element("path", { d: `M${MARGIN.left} ${up.at(tick)}H${width - MARGIN.right}` }),
@@ -180,7 +182,7 @@ export class Chart {
         transform: `translate(${across.at(point.x)} ${up.at(point.y)})`,
         role: this.onPress ? "button" : "img",
         tabindex: here ? 0 : -1,
-        "aria-label": `${name}, ${point.said}`,
+        "aria-label": t("chart.point", { name: again(name), point: again(point.said) }),
       });
       node.addEventListener("focus", () => this.onSay(point));
       node.addEventListener("blur", () => this.onSay(null));
@@ -203,7 +205,7 @@ export class Chart {
         };
         return [
           element("path", { class: "dc-pin", d: `M${x} ${MARGIN.top - 3}V${y - 6}` }),
-          element("text", place, [mark.words]),
+          element("text", place, [again(mark.words)]),
         ];
       }),
     );
