@@ -104,7 +104,7 @@ def test_every_document_is_named_by_the_index() -> None:
 
 
 MODULE = re.compile(r"(?<![\w*-])[\w/.-]*[\w-]\.(?:py|js|html|css)(?!\w)")
-GENERATED = {"RESULTS.md", "RECIPES.md", "CHANGELOG.md"}
+GENERATED = {"RESULTS.md", "RESULTS.ko.md", "RECIPES.md", "CHANGELOG.md"}
 """Written from docstrings, or about files of earlier times."""
 
 

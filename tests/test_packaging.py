@@ -193,7 +193,8 @@ def test_a_wheel_holds_both_packages_and_all_their_files(tmp_path: Path) -> None
     }
     assert held == kept
     assert {"dcgan/py.typed", "dcgan/ui/web/core/page.js", "dcgan/ui/web/locales/ko.json",
-            "training/py.typed", "training/reports/run_report.html"} <= held  # fmt: skip
+            "training/py.typed", "training/reports/run_report.html",
+            "training/reports/report.ko.json"} <= held  # fmt: skip
     assert "License-Expression: MIT\n" in metadata
     assert "Requires-Python: >=3.11\n" in metadata
 

@@ -20,6 +20,7 @@ from training.directions.attribute import DirectionError
 from training.recipes import RecipeError
 from training.records import RecordError
 from training.release import release as shipping
+from training.reports.korean import KoreanError
 
 
 @contextmanager
@@ -40,6 +41,7 @@ def one_sentence_errors() -> Iterator[None]:
         BoxesError,
         SpecError,
         FeatureError,
+        KoreanError,
         OSError,
     ) as error:
         typer.secho(f"Error: {error}", err=True, fg="red")

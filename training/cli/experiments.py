@@ -25,7 +25,7 @@ from training.experiments import (
     turn,
 )
 from training.recipes import RECIPES
-from training.reports import recipes_page, results_page
+from training.reports import korean, recipes_page, results_page
 
 app = typer.Typer()
 experiments = typer.Typer(no_args_is_help=True)
@@ -53,9 +53,12 @@ EXPERIMENTS = {
 def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
-    """Write docs/RESULTS.md from the figures that experiments have kept in results/."""
+    """Write docs/RESULTS.md from the figures that experiments have kept in results/, and beside it
+    RESULTS.ko.md, the same in Korean."""
     require_clone("the page of results")
-    checkpoint.write_atomically(out, results_page.results_page(EXPERIMENTS).encode())
+    english = results_page.results_page(EXPERIMENTS)
+    checkpoint.write_atomically(out, english.encode())
+    checkpoint.write_atomically(out.with_suffix(".ko.md"), korean.korean(english).encode())
 
 
 @app.command("recipes")
