@@ -66,7 +66,7 @@ def build(engine: Engine) -> gr.Blocks:
                 with tab("discriminator"):
                     part("tabs/discriminator", largest=discriminator.MAX_UPLOAD)
                 with tab("results"):
-                    part("tabs/results", html=results.results_html(results.REPORT))
+                    part("tabs/results")
         part("widgets/shelf")
         part("widgets/picker")
         part("widgets/video-export", longest=video.MAX_SECONDS)
@@ -104,7 +104,7 @@ def launch_options(engine: Engine) -> dict[str, Any]:
                 *forget.routes(engine),
                 *discriminator.routes(engine),
                 *photo.routes(engine),
-                *results.routes(results.RESULTS),
+                *results.routes(results.RESULTS, results.REPORTS),
             ]
         },
         "head": HEAD,

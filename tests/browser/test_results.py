@@ -86,7 +86,7 @@ def url(engine: Engine, measured: Path, tmp_path_factory: pytest.TempPathFactory
     report.write_text(written(EXPERIMENTS, measured))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "RESULTS", measured)
-        patch.setattr(results, "REPORT", report)
+        patch.setattr(results, "REPORTS", {"en": report})
         with serve(engine) as address:
             yield address
 
@@ -210,7 +210,7 @@ def test_on_a_phone_the_picture_makes_room_for_tables(visit: Open) -> None:
 def test_without_results_the_tab_says_so(
     engine: Engine, measured: Path, browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "REPORT", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(results, "REPORTS", {"en": tmp_path / "RESULTS.md"})
     with serve(engine) as address:
         page = browser.new_page()
         page.goto(address)

@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 from dcgan.ui.routes import results
 
 
+def client(folder: Path) -> TestClient:
+    return TestClient(Starlette(routes=results.routes(folder, results.REPORTS)))
+
+
 def ask(folder: Path, name: str) -> tuple[int, str]:
-    response = TestClient(Starlette(routes=results.routes(folder))).get(
-        "/dcgan/results", params={"name": name}
-    )
+    response = client(folder).get("/dcgan/results", params={"name": name})
     return response.status_code, response.text
 
 
@@ -35,9 +37,9 @@ def test_other_files_are_no_results(tmp_path: Path, name: str) -> None:
 
 
 def test_the_report_is_its_sections(tmp_path: Path) -> None:
-    html = results.results_html(results.REPORT)
+    html = client(results.RESULTS).get("/dcgan/report", params={"language": "en"}).text
     assert html.startswith('<h2><a name="')
-    titles = re.findall(r"^## .*</a>(.*)$", results.REPORT.read_text(), re.MULTILINE)
+    titles = re.findall(r"^## .*</a>(.*)$", results.REPORTS["en"].read_text(), re.MULTILINE)
     assert [title in html for title in titles] == [True] * len(titles)
     assert html.count("<h2>") == html.count("<details>") == html.count("</details>") == len(titles)
     assert html.count("<table>") >= len(titles)
@@ -53,3 +55,17 @@ def test_the_report_is_its_sections(tmp_path: Path) -> None:
 
 def test_without_results_it_says_so(tmp_path: Path) -> None:
     assert ask(tmp_path / "none", "turn")[1].count("there is: nothing yet.") == 1
+
+
+def test_the_report_has_both_languages() -> None:
+    asked = client(results.RESULTS)
+    english, korean = (
+        asked.get("/dcgan/report", params={"language": language}).text for language in ("en", "ko")
+    )
+    assert english.count("<h2>") == korean.count("<h2>") > 0
+    assert english.count("<tr>") == korean.count("<tr>") > 0
+    assert re.findall('<a name="(.*?)"', english) == re.findall('<a name="(.*?)"', korean)
+    assert re.search("[가-힣]", korean)
+    missing = asked.get("/dcgan/report", params={"language": "xx"})
+    assert missing.status_code == 404
+    assert "there is: en, ko." in missing.text

@@ -1,26 +1,32 @@
 """What was measured (`python -m training run`), for the Results tab and the tabs' charts.
 
 GET /dcgan/results?name=NAME              the file results/NAME.json as it is
+GET /dcgan/report?language=CODE           docs/RESULTS.md in a language, as HTML; empty without one
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan.paths import REPOSITORY
 from dcgan.ui.serving.http import RequestError, error_responses
 
 RESULTS = REPOSITORY / "results"
-REPORT = REPOSITORY / "docs" / "RESULTS.md"
+REPORTS = {
+    "en": REPOSITORY / "docs" / "RESULTS.md",
+    "ko": REPOSITORY / "docs" / "RESULTS.ko.md",
+}
+"""By language."""
 
 
-def routes(folder: Path) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`, over a folder like RESULTS."""
+def routes(folder: Path, reports: Mapping[str, Path]) -> list[BaseRoute]:
+    """Routes for `launch(app_kwargs={"routes": ...})`, over what is like RESULTS and REPORTS."""
 
     async def result(request: Request) -> Response:
         name = request.query_params.get("name", "")
@@ -30,11 +36,21 @@ def routes(folder: Path) -> list[BaseRoute]:
             raise RequestError(f"There is no result called {name[:40]!r}; there is: {known}.", 404)
         return FileResponse(files[name], media_type="application/json")
 
-    return [Route("/dcgan/results", error_responses(result))]
+    async def report(request: Request) -> Response:
+        language = request.query_params.get("language", "")
+        if language not in reports:
+            known = ", ".join(reports)
+            raise RequestError(f"There is no report in {language[:40]!r}; there is: {known}.", 404)
+        return HTMLResponse(results_html(reports[language]))
+
+    return [
+        Route("/dcgan/results", error_responses(result)),
+        Route("/dcgan/report", error_responses(report)),
+    ]
 
 
 def results_html(report: Path) -> str:
-    """The sections of a file like REPORT, each from its h2 on; "" where there is none."""
+    """The sections of a file like those of REPORTS, each from its h2 on; "" where there is none."""
     text = report.read_text(encoding="utf-8") if report.is_file() else ""
     _, heading, sections = text.partition("\n## ")
     return MarkdownIt().enable("table").render(heading + sections)

@@ -26,6 +26,9 @@ const foreign = [];
  * @type {Map<string, { key: Key, values: Values }>} */
 const said = new Map();
 
+/** "change": the page speaks another language. */
+export const changes = new EventTarget();
+
 let language = chosenBefore() ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
 const [english, first] = await Promise.all([table("en"), table(language)]);
 let shown = first;
@@ -35,6 +38,9 @@ function chosenBefore() {
   const kept = read(KEPT, null);
   return typeof kept === "string" && Object.hasOwn(LANGUAGES, kept) ? kept : null;
 }
+
+/** The code of the page's language. */
+export const spoken = () => language;
 
 /** @param {string} code
  * @returns {Promise<Table>} */
@@ -148,6 +154,7 @@ async function speak(code) {
       }
     }
   }
+  changes.dispatchEvent(new Event("change"));
 }
 
 /** @param {HTMLSelectElement} select */

@@ -81,6 +81,12 @@ export async function results(name) {
   return response.ok ? response.json() : null;
 }
 
+/** The report on all experiments in a language, as HTML; empty where nothing was measured.
+ * @param {string} language */
+export async function report(language) {
+  return (await answer(fetch(ask("report", { language })))).text();
+}
+
 /** Address of a picture, for <img> and downloads.
  * @param {string} spec */
 export function address(spec) {

@@ -49,6 +49,10 @@ export async function results(name) {
   return all[name] ?? null;
 }
 
+/** A site has no Results tab.
+ * @param {string} _language */
+export const report = (_language) => Promise.reject(noServer());
+
 /** A link to a picture: there is no file of it.
  * @param {string} spec */
 export function address(spec) {

@@ -1,9 +1,9 @@
 // docs/RESULTS.md, with curves of the figures that its tables are made of.
 
 import { find } from "../core/dom.js";
-import { again, t } from "../core/language.js";
+import { again, changes, spoken, t } from "../core/language.js";
 import { page } from "../core/page.js";
-import { results } from "../engine/engine.js";
+import { report, results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
 import { CURVES } from "./results-curves.js";
 
@@ -13,19 +13,26 @@ import { CURVES } from "./results-curves.js";
  * @type {Map<string, Promise<Figures | null>>} */
 const files = new Map();
 
-/** html: the sections; each has the name of its experiment as an anchor in its h2.
- * @param {HTMLElement} root
- * @param {{ html: string }} options */
-export async function mount(root, { html }) {
-  if (!html) return;
-  const report = find(root, "[data-role=report]", HTMLElement);
-  report.innerHTML = html;
-  report.querySelectorAll("table").forEach(scrolling);
-  const headings = [...report.querySelectorAll("h2")];
-  find(root, "[data-role=contents]", HTMLElement).replaceChildren(...headings.map(entry));
-  await page.ready;
-  await Promise.all(headings.map(illustrate));
-  report.dataset.ready = "";
+/** @param {HTMLElement} root */
+export async function mount(root) {
+  const place = find(root, "[data-role=report]", HTMLElement);
+  const contents = find(root, "[data-role=contents]", HTMLElement);
+  /** Each section has the name of its experiment as an anchor in its h2. */
+  const show = async () => {
+    const html = await report(spoken());
+    if (!html) return;
+    delete place.dataset.ready;
+    place.lang = spoken();
+    place.innerHTML = html;
+    place.querySelectorAll("table").forEach(scrolling);
+    const headings = [...place.querySelectorAll("h2")];
+    contents.replaceChildren(...headings.map(entry));
+    await page.ready;
+    await Promise.all(headings.map(illustrate));
+    place.dataset.ready = "";
+  };
+  changes.addEventListener("change", () => show().catch((error) => page.caught(error)));
+  await show();
 }
 
 /** A table as wide as it needs to be, in a box that can be scrolled by keyboard too.
