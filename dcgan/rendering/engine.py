@@ -7,7 +7,8 @@ picture alone and in any batch, within 1e-5 before rounding. Torch is not needed
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,6 +29,23 @@ BATCH_SIZE = 32
 ORT_THREADS = 1
 """Draw a batch: two need a seventh more of the processors for the same pictures, and a page that
 draws two batches at once (ui/serving/micro_batching.py) has use for both elsewhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderInputs:
+    """A spec that was checked and evaluated once, by `Model.resolve`: all that rendering takes."""
+
+    spec: PictureSpec
+    model: Model
+    z: operations.Latent
+    """(z_size,) float64."""
+    gains: Mapping[int, np.ndarray]
+    """Factors of feature maps by layer, see `operations.layer_gains`."""
+
+    @property
+    def norm(self) -> float:
+        """|z|."""
+        return float(np.linalg.norm(self.z))
 
 
 class Model:
@@ -68,8 +86,20 @@ class Model:
             spec.z, self.config.z_size, self.config.prior, self.directions
         )
 
+    def resolve(self, spec: PictureSpec) -> RenderInputs:
+        """What the generator is fed with for a spec. Raises SpecError, in one sentence, for one
+        that this model can't render."""
+        self._check_model(spec)
+        gains = operations.layer_gains(spec.gains, self.config.layer_shapes)
+        return RenderInputs(spec, self, self.z(spec), gains)
+
     def check(self, spec: PictureSpec) -> None:
-        """Raises SpecError, in one sentence, for a spec that this model can't draw."""
+        """Raises SpecError where `resolve` does."""
+        self._check_model(spec)
+        operations.check_latent(spec.z, self.config.z_size, self.directions)
+        operations.check_gains(spec.gains, self.config.layer_shapes)
+
+    def _check_model(self, spec: PictureSpec) -> None:
         if spec.weights != self.checkpoint.hash:
             raise SpecError(
                 f"this picture was made with other weights ({spec.weights}) than the {self.name} "
@@ -85,16 +115,18 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
-        operations.check_latent(spec.z, self.config.z_size, self.directions)
-        operations.check_gains(spec.gains, self.config.layer_shapes)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""
-        return images.to_uint8(self.draw(specs), self.config.output)
+        return self.render_resolved([self.resolve(spec) for spec in specs])
+
+    def render_resolved(self, inputs: Sequence[RenderInputs]) -> np.ndarray:
+        """(N, H, W, 3) uint8."""
+        return images.to_uint8(self._run(inputs, onnx_names.IMAGES_OUTPUT), self.config.output)
 
     def draw(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, C, H, W) float32 in the network's range, before rounding. Raises SpecError."""
-        return self._run(specs, onnx_names.IMAGES_OUTPUT)
+        return self._run([self.resolve(spec) for spec in specs], onnx_names.IMAGES_OUTPUT)
 
     def render_latents(self, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """Generate images (N, H, W, 3) uint8 from latents (N, z_size), without texts.
@@ -118,9 +150,9 @@ class Model:
             {name: values[start : start + BATCH_SIZE] for name, values in inputs.items()}
             for start in range(0, len(z), BATCH_SIZE)
         )
-        session = self._session()
-        drawn = [np.asarray(session.run([onnx_names.IMAGES_OUTPUT], b)[0]) for b in batches]
-        return images.to_uint8(np.concatenate(drawn), self.config.output)
+        return images.to_uint8(
+            self._run_batches(batches, onnx_names.IMAGES_OUTPUT), self.config.output
+        )
 
     def activations(self, specs: Sequence[PictureSpec], layer: int) -> np.ndarray:
         """Feature maps (N, C, H, W) float32 of a layer after its ReLU; layer 1 is next to z.
@@ -128,33 +160,36 @@ class Model:
         Edits of earlier layers show in them, edits of this one and of later ones do not. Raises
         SpecError.
         """
+        return self.activations_resolved([self.resolve(spec) for spec in specs], layer)
+
+    def activations_resolved(self, inputs: Sequence[RenderInputs], layer: int) -> np.ndarray:
+        """As `activations`. Raises SpecError for a layer that the network does not have."""
         layers = len(self.config.layer_shapes)
         if not 1 <= layer <= layers:
             raise SpecError(f"{self.name} has layers 1 to {layers}, not {layer}")
-        return self._run(specs, onnx_names.maps_output(layer))
+        return self._run(inputs, onnx_names.maps_output(layer))
 
-    def _run(self, specs: Sequence[PictureSpec], output: str) -> np.ndarray:
-        for spec in specs:
-            self.check(spec)
-        session, found = self._session(), []
-        for start in range(0, len(specs), BATCH_SIZE):
-            inputs = self._inputs(specs[start : start + BATCH_SIZE])
-            found.append(np.asarray(session.run([output], inputs)[0]))
-        return np.concatenate(found)
+    def _run(self, inputs: Sequence[RenderInputs], output: str) -> np.ndarray:
+        starts = range(0, len(inputs), BATCH_SIZE)
+        batches = (self._feeds(inputs[start : start + BATCH_SIZE]) for start in starts)
+        return self._run_batches(batches, output)
 
-    def _inputs(self, specs: Sequence[PictureSpec]) -> dict[str, np.ndarray]:
-        """What the graph is fed with; a layer's gains only where a picture has some."""
-        inputs = {"z": np.stack([self.z(spec) for spec in specs]).astype(np.float32)}
+    def _run_batches(self, batches: Iterable[dict[str, np.ndarray]], output: str) -> np.ndarray:
+        session = self._session()
+        return np.concatenate([np.asarray(session.run([output], feeds)[0]) for feeds in batches])
+
+    def _feeds(self, inputs: Sequence[RenderInputs]) -> dict[str, np.ndarray]:
+        """By the graph's inputs; a layer's gains only where an image has some."""
+        feeds = {"z": np.stack([one.z for one in inputs]).astype(np.float32)}
         if self.config.classes:
-            labels = np.array([spec.label for spec in specs])
-            inputs["classes"] = np.eye(self.config.classes, dtype=np.float32)[labels]
-        factors = [operations.layer_gains(spec.gains, self.config.layer_shapes) for spec in specs]
+            labels = np.array([one.spec.label for one in inputs])
+            feeds["classes"] = np.eye(self.config.classes, dtype=np.float32)[labels]
         for layer, (maps, _, _) in enumerate(self.config.layer_shapes, start=1):
-            if any(layer in factor for factor in factors):
+            if any(layer in one.gains for one in inputs):
                 neutral = np.ones((maps, 1, 1), np.float32)
-                gains = np.broadcast_arrays(*(factor.get(layer, neutral) for factor in factors))
-                inputs[onnx_names.gain_input(layer)] = np.stack(gains)
-        return inputs
+                gains = np.broadcast_arrays(*(one.gains.get(layer, neutral) for one in inputs))
+                feeds[onnx_names.gain_input(layer)] = np.stack(gains)
+        return feeds
 
     def _session(self) -> InferenceSession:
         """The generator, read once, however many threads are first to ask."""
@@ -233,21 +268,31 @@ class Engine:
             raise SpecError(f"there is no model called {name!r} here; there is: {known}")
         return self.models[name]
 
-    def size(self, specs: Sequence[PictureSpec]) -> int:
-        """The height and width that all of these have. Raises SpecError where there is none."""
-        sizes = {self.model(spec.model).config.image_size for spec in specs}
-        if len(sizes) != 1:
-            raise SpecError(f"pictures drawn together must have one size, not {sorted(sizes)}")
-        return sizes.pop()
+    def resolve(self, spec: PictureSpec) -> RenderInputs:
+        """Raises SpecError for a model that is not here, and where `Model.resolve` does."""
+        return self.model(spec.model).resolve(spec)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8; models of different sizes can't share a call. Raises SpecError."""
-        size = self.size(specs)
-        pictures = np.empty((len(specs), size, size, 3), np.uint8)
-        for name in {spec.model for spec in specs}:
-            rows = [row for row, spec in enumerate(specs) if spec.model == name]
-            pictures[rows] = self.model(name).render([specs[row] for row in rows])
-        return pictures
+        return render_resolved([self.resolve(spec) for spec in specs])
+
+
+def image_size(inputs: Sequence[RenderInputs]) -> int:
+    """The height and width that all of these have. Raises SpecError where there is none."""
+    sizes = {one.model.config.image_size for one in inputs}
+    if len(sizes) != 1:
+        raise SpecError(f"pictures drawn together must have one size, not {sorted(sizes)}")
+    return sizes.pop()
+
+
+def render_resolved(inputs: Sequence[RenderInputs]) -> np.ndarray:
+    """(N, H, W, 3) uint8 of several models. Raises SpecError where `image_size` does."""
+    size = image_size(inputs)
+    rendered = np.empty((len(inputs), size, size, 3), np.uint8)
+    for model in {one.model for one in inputs}:
+        rows = [row for row, one in enumerate(inputs) if one.model is model]
+        rendered[rows] = model.render_resolved([inputs[row] for row in rows])
+    return rendered
 
 
 def discover_checkpoints(weights: Path) -> dict[str, Path]:

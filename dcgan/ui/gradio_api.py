@@ -19,9 +19,10 @@ from starlette.concurrency import run_in_threadpool
 
 from dcgan.analysis import units
 from dcgan.latents.spec import SpecError
+from dcgan.media import images
 from dcgan.models.annotations import BoxesError
 from dcgan.optional import explain
-from dcgan.rendering.engine import Engine
+from dcgan.rendering.engine import Engine, render_resolved
 from dcgan.site.manifest import describe_models
 from dcgan.tasks import Work
 from dcgan.ui.routes import discriminator, forget, photo
@@ -34,6 +35,7 @@ from dcgan.ui.serving.http import (
     check_sheet,
     data_uri,
     error_sentence,
+    read_inputs,
     read_spec,
 )
 from dcgan.ui.serving.micro_batching import QueueFullError
@@ -52,15 +54,16 @@ def add_endpoints(engine: Engine) -> None:
     def render(text: str) -> dict[str, Any]:
         """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
         with _gradio_errors():
-            spec = read_spec(text, engine)
-            png, norm = http.render_png(engine, spec), http.latent_norm(engine, spec)
-        return {"png": data_uri(png, "png"), "spec": str(spec), "norm": norm}
+            inputs = read_inputs(text, engine)
+            [image] = inputs.model.render_resolved([inputs])
+        png = images.encode_png(image, str(inputs.spec))
+        return {"png": data_uri(png, "png"), "spec": str(inputs.spec), "norm": inputs.norm}
 
     def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
         """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
         with _gradio_errors():
-            specs, columns = check_sheet(texts, columns, engine)
-            jpeg, mean, largest = http.render_sheet([*engine.render(specs)], columns)
+            inputs, columns = check_sheet(texts, columns, engine)
+            jpeg, mean, largest = http.render_sheet([*render_resolved(inputs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
 
     def boxes(model: str, name: str) -> dict[str, Any]:
@@ -82,13 +85,10 @@ def add_endpoints(engine: Engine) -> None:
     def activation(texts: list[str], layer: int, number: int, columns: int = 8) -> dict[str, Any]:
         """Where a map is active on each of these pictures: {"png": data URI, transparent}."""
         with _gradio_errors():
-            specs, columns = check_sheet(texts, columns, engine)
+            inputs, columns = check_sheet(texts, columns, engine)
             layer, number = check_int(layer, "layer"), check_int(number, "number")
-            return {
-                "png": data_uri(
-                    forget.activation_overlay(engine, specs, columns, layer, number), "png"
-                )
-            }
+            png = forget.activation_overlay(inputs, columns, layer, number)
+            return {"png": data_uri(png, "png")}
 
     async def look(text: str, feature: int = 0) -> dict[str, Any]:
         """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}.

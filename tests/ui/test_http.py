@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dcgan.latents import operations
 from dcgan.media import images
 from dcgan.rendering.engine import Engine
 from dcgan.ui.serving import http
@@ -141,3 +145,22 @@ def test_the_pages_modules_are_served_as_javascript(client: TestClient) -> None:
     kind = response.headers["content-type"].partition(";")[0]
     assert kind in ("text/javascript", "application/javascript")  # as the system's table has it
     assert client.get("/dcgan/web/../server.py").status_code == 404
+
+
+def test_a_request_is_evaluated_once(
+    client: TestClient, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text is parsed, checked and evaluated at the edge; the queue and |z| go on from that."""
+    calls: Counter[str] = Counter()
+    for name in ("evaluate_latent", "layer_gains"):
+        real = getattr(operations, name)
+
+        def counted(*given: Any, name: str = name, real: Callable[..., Any] = real) -> Any:
+            calls[name] += 1
+            return real(*given)
+
+        monkeypatch.setattr(operations, name, counted)
+    for path in ("pixels", "picture"):
+        calls.clear()
+        assert client.get(f"/dcgan/{path}", params={"spec": text}).status_code == 200
+        assert calls == {"evaluate_latent": 1, "layer_gains": 1}

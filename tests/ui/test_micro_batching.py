@@ -18,25 +18,32 @@ from starlette.requests import ClientDisconnect, Request
 
 from dcgan.latents.spec import Draw, Gain, PictureSpec, parse
 from dcgan.models.checkpoint import CheckpointError
-from dcgan.rendering.engine import Engine
+from dcgan.rendering.engine import Engine, Model, RenderInputs
 from dcgan.ui.serving import http, micro_batching
 from dcgan.ui.serving.micro_batching import MicroBatcher, QueueFullError
 from tests import loops, tiny
 
 
 class Watched(Engine):
-    """Remembers what is drawn together, and can be held while it draws."""
+    """Remembers what is rendered together, and can be held while it renders."""
 
     def __init__(self, sources: dict[str, Path]) -> None:
         super().__init__(sources)
         self.batches: list[list[PictureSpec]] = []
         self.free = threading.Event()
         self.free.set()
+        for model in self.models.values():
+            self._watch(model)
 
-    def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
-        self.batches.append(list(specs))
-        assert self.free.wait(30)
-        return super().render(specs)
+    def _watch(self, model: Model) -> None:
+        render = model.render_resolved
+
+        def watched(inputs: Sequence[RenderInputs]) -> np.ndarray:
+            self.batches.append([one.spec for one in inputs])
+            assert self.free.wait(30)
+            return render(inputs)
+
+        model.render_resolved = watched
 
     def sizes(self) -> list[int]:
         return [len(batch) for batch in self.batches]
@@ -72,11 +79,17 @@ def run(engine: Watched, scene: Callable[[MicroBatcher], Coroutine[Any, Any, Non
     """A scene with one drawer, whose first batch is held until the scene frees it; nobody is
     refused before a lane is full."""
     engine.free.clear()
-    loops.run(scene(MicroBatcher(engine, drawers=1, chance=lambda: 1)))
+    loops.run(scene(MicroBatcher(workers=1, chance=lambda: 1)))
 
 
-def alone(engine: Engine, specs: Sequence[PictureSpec]) -> np.ndarray:
-    return np.stack([Engine.render(engine, [spec])[0] for spec in specs])
+def resolved(engine: Engine, specs: Sequence[PictureSpec]) -> list[RenderInputs]:
+    return [engine.resolve(spec) for spec in specs]
+
+
+def alone(engine: Watched, specs: Sequence[PictureSpec]) -> np.ndarray:
+    """Rendered one by one, by an engine that nobody watches."""
+    other = Engine({name: model.checkpoint.folder for name, model in engine.models.items()})
+    return np.stack([other.render([spec])[0] for spec in specs])
 
 
 def assert_same(found: Sequence[np.ndarray], expected: np.ndarray) -> None:
@@ -88,7 +101,7 @@ def test_a_lone_picture_is_drawn_at_once(engine: Watched) -> None:
 
     async def scene(drawing: MicroBatcher) -> None:
         engine.free.set()
-        assert_same([await drawing.render_one(spec)], alone(engine, [spec]))
+        assert_same([await drawing.render_one(engine.resolve(spec))], alone(engine, [spec]))
 
     run(engine, scene)
     assert engine.batches == [[spec]]
@@ -100,7 +113,7 @@ def test_what_waits_is_drawn_together_in_the_order_of_its_coming(engine: Watched
 
     async def scene(drawing: MicroBatcher) -> None:
         async def ask(index: int) -> np.ndarray:
-            picture = await drawing.render_one(specs[index])
+            picture = await drawing.render_one(engine.resolve(specs[index]))
             done.append(index)
             return picture
 
@@ -122,8 +135,8 @@ def test_all_drawers_draw_at_once(engine: Watched) -> None:
 
     async def scene() -> None:
         engine.free.clear()
-        drawing = MicroBatcher(engine)
-        asked = [drawing.render_one(spec) for spec in specs]
+        drawing = MicroBatcher()
+        asked = [drawing.render_one(engine.resolve(spec)) for spec in specs]
         await begun(engine, micro_batching.WORKER_THREADS)
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, specs))
@@ -145,7 +158,7 @@ def test_models_edits_and_classes_share_a_batch(engine: Watched) -> None:
     ]
 
     async def scene(drawing: MicroBatcher) -> None:
-        asked = [drawing.render_one(spec) for spec in specs]
+        asked = [drawing.render_one(engine.resolve(spec)) for spec in specs]
         await begun(engine)
         engine.free.set()
         found = await asyncio.gather(*asked)
@@ -160,9 +173,9 @@ def test_a_sheet_and_single_pictures_do_not_wait_for_all_of_each_other(engine: W
     many, few = samples(engine, 100), samples(engine, 80, seed=2)
 
     async def scene(drawing: MicroBatcher) -> None:
-        sheet = drawing.render_sheet(many)
+        sheet = drawing.render_sheet(resolved(engine, many))
         await begun(engine)
-        asked = [drawing.render_one(spec) for spec in few]
+        asked = [drawing.render_one(engine.resolve(spec)) for spec in few]
         engine.free.set()
         assert_same(await asyncio.gather(*asked), alone(engine, few))
         assert not sheet.done()
@@ -185,8 +198,8 @@ def test_a_picture_that_nobody_waits_for_is_not_drawn(engine: Watched) -> None:
     sheet = samples(engine, 5, seed=2)
 
     async def scene(drawing: MicroBatcher) -> None:
-        asked = [drawing.render_one(spec) for spec in (first, second, third)]
-        gone = drawing.render_sheet(sheet)
+        asked = [drawing.render_one(engine.resolve(spec)) for spec in (first, second, third)]
+        gone = drawing.render_sheet(resolved(engine, sheet))
         await begun(engine)
         asked[0].cancel()  # too late: it is being drawn
         asked[1].cancel()
@@ -195,7 +208,7 @@ def test_a_picture_that_nobody_waits_for_is_not_drawn(engine: Watched) -> None:
         await asked[2]
         with pytest.raises(asyncio.CancelledError):
             await gone
-        await drawing.render_one(first)
+        await drawing.render_one(engine.resolve(first))
 
     run(engine, scene)
     assert engine.batches == [[first], [third], [first]]
@@ -205,22 +218,25 @@ def test_beyond_the_bound_pictures_are_refused_and_then_taken_again(engine: Watc
     [spec] = samples(engine, 1)
 
     async def scene(drawing: MicroBatcher) -> None:
-        asked = [drawing.render_one(spec) for _ in range(1 + micro_batching.MAX_SINGLE_WAITING)]
+        asked = [
+            drawing.render_one(engine.resolve(spec))
+            for _ in range(1 + micro_batching.MAX_SINGLE_WAITING)
+        ]
         sheets = [
-            drawing.render_sheet([spec] * 128)
+            drawing.render_sheet(resolved(engine, [spec] * 128))
             for _ in range(micro_batching.MAX_SHEET_WAITING // 128)
         ]
         await begun(engine)
         with pytest.raises(QueueFullError, match="Many people are drawing here"):
-            drawing.render_one(spec)
+            drawing.render_one(engine.resolve(spec))
         with pytest.raises(QueueFullError, match="Many people are drawing here"):
-            drawing.render_sheet([spec])
+            drawing.render_sheet(resolved(engine, [spec]))
         asked.pop().cancel()
         await asyncio.sleep(0)
-        asked.append(drawing.render_one(spec))  # in the place that has become free
+        asked.append(drawing.render_one(engine.resolve(spec)))  # in the place that has become free
         engine.free.set()
         await asyncio.gather(*asked, *sheets)
-        await drawing.render_one(spec)
+        await drawing.render_one(engine.resolve(spec))
 
     run(engine, scene)
 
@@ -231,25 +247,25 @@ def test_before_a_lane_is_full_the_more_are_refused_the_fuller_it_is(engine: Wat
 
     async def scene() -> None:
         engine.free.clear()
-        drawing = MicroBatcher(engine, drawers=1, chance=lambda: chance[0])
-        asked = [drawing.render_one(spec)]
+        drawing = MicroBatcher(workers=1, chance=lambda: chance[0])
+        asked = [drawing.render_one(engine.resolve(spec))]
         await begun(engine)
         for share in (0.25, 0.5, 0.75):
             filled = micro_batching.NEVER_REJECT_SHARE + share * (
                 1 - micro_batching.NEVER_REJECT_SHARE
             )
             while len(asked) - 1 < filled * micro_batching.MAX_SINGLE_WAITING:
-                asked.append(drawing.render_one(spec))
+                asked.append(drawing.render_one(engine.resolve(spec)))
             chance[0] = share - 0.03
             with pytest.raises(QueueFullError):
-                drawing.render_one(spec)
+                drawing.render_one(engine.resolve(spec))
             chance[0] = share + 0.03
-            asked.append(drawing.render_one(spec))
+            asked.append(drawing.render_one(engine.resolve(spec)))
             chance[0] = 1.0
         engine.free.set()
         await asyncio.gather(*asked)
         chance[0] = 0.0
-        await drawing.render_one(spec)  # in an empty lane nobody is refused
+        await drawing.render_one(engine.resolve(spec))  # in an empty lane nobody is refused
 
     loops.run(scene())
 
@@ -260,7 +276,9 @@ def test_a_damaged_checkpoint_fails_its_own_pictures_only(engine: Watched) -> No
     file.write_bytes(file.read_bytes()[:-100])
 
     async def scene(drawing: MicroBatcher) -> None:
-        asked = [drawing.render_one(spec) for spec in (good[0], torn, good[1], torn)]
+        asked = [
+            drawing.render_one(engine.resolve(spec)) for spec in (good[0], torn, good[1], torn)
+        ]
         await begun(engine)
         engine.free.set()
         found = await asyncio.gather(*asked, return_exceptions=True)
@@ -349,10 +367,12 @@ def test_who_goes_away_leaves_the_queue(engine: Watched) -> None:
             await left.wait()
             return {"type": "http.disconnect"}
 
-        drawn = drawing.render_one(first)
+        drawn = drawing.render_one(engine.resolve(first))
         await begun(engine)
         request = Request({"type": "http"}, receive)
-        asked = asyncio.ensure_future(http.unless_disconnected(request, drawing.render_one(second)))
+        asked = asyncio.ensure_future(
+            http.unless_disconnected(request, drawing.render_one(engine.resolve(second)))
+        )
         await asyncio.sleep(0)
         left.set()
         with pytest.raises(ClientDisconnect):

@@ -13,6 +13,7 @@ Fits and searches are answered in lines, see serving/streaming.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan.analysis import units
-from dcgan.latents.spec import PictureSpec
 from dcgan.media import images
 from dcgan.models.annotations import BoxSet, parse_boxes
 from dcgan.models.checkpoint import CheckpointError
-from dcgan.rendering.engine import Engine, Model
+from dcgan.rendering.engine import Engine, Model, RenderInputs
 from dcgan.tasks import Work
 from dcgan.ui.serving import streaming
 from dcgan.ui.serving.http import RequestError, error_responses, read_body, read_int, read_sheet
@@ -56,9 +56,9 @@ def routes(engine: Engine) -> list[BaseRoute]:
         return await streaming.stream_answer(top_activations(model, layer, network))
 
     async def activation(request: Request) -> Response:
-        specs, columns = read_sheet(await read_body(request), engine)
+        inputs, columns = read_sheet(await read_body(request), engine)
         layer, number = read_int(request, "layer"), read_int(request, "map")
-        content = await run_in_threadpool(activation_overlay, engine, specs, columns, layer, number)
+        content = await run_in_threadpool(activation_overlay, inputs, columns, layer, number)
         return Response(content, media_type="image/png")
 
     return [
@@ -98,19 +98,20 @@ def top_activations(model: Model, layer: int, network: str) -> Work[dict[str, An
 
 
 def activation_overlay(
-    engine: Engine, specs: list[PictureSpec], columns: int, layer: int, number: int
+    inputs: Sequence[RenderInputs], columns: int, layer: int, number: int
 ) -> bytes:
     """A transparent PNG over a sheet of pictures, more opaque the more active a map is."""
-    if len({spec.model for spec in specs}) > 1:
+    model, *others = {one.model for one in inputs}
+    if others:
         raise RequestError("The pictures must be of one model.")
-    maps = engine.model(specs[0].model).activations(specs, layer)
+    maps = model.activations_resolved(inputs, layer)
     if number >= maps.shape[1]:
         raise RequestError(f"Layer {layer} has maps 0 to {maps.shape[1] - 1}, not {number}.")
     values = maps[:, number]
     shine = np.empty((*values.shape, 4), np.uint8)
     shine[..., :3] = OVERLAY_COLOUR
     shine[..., 3] = np.rint(values * (255 * OVERLAY_OPACITY / max(float(values.max()), 1e-6)))
-    scale = engine.model(specs[0].model).config.image_size // maps.shape[2]
+    scale = model.config.image_size // maps.shape[2]
     return images.encode_png(images.enlarge(images.make_grid(shine, columns), scale))
 
 

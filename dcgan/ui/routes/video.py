@@ -18,11 +18,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dcgan.latents import interpolation
-from dcgan.latents.spec import MAX_TEXT, PictureSpec
+from dcgan.latents.spec import MAX_TEXT
 from dcgan.media import video
 from dcgan.media.video import VideoError, VideoOptions
-from dcgan.rendering import engine as drawing
-from dcgan.rendering.engine import Engine
+from dcgan.rendering.engine import (
+    BATCH_SIZE,
+    Engine,
+    RenderInputs,
+    image_size,
+    render_resolved,
+)
 from dcgan.tasks import Work, map_in_batches, sub_task
 from dcgan.ui.serving import streaming
 from dcgan.ui.serving.http import (
@@ -31,6 +36,7 @@ from dcgan.ui.serving.http import (
     error_responses,
     error_sentence,
     read_body,
+    read_inputs,
     read_json,
     read_spec,
 )
@@ -64,7 +70,7 @@ def make_video(
     if not isinstance(specs, list) or not 2 <= len(specs) <= MAX_FRAMES:
         raise RequestError(f'"specs" must be a list of 2 to {MAX_FRAMES} picture texts.')
     wanted = _read_film(seconds, format, size, scaling)
-    return (yield from _make_video(engine, [read_spec(text, engine) for text in specs], wanted))
+    return (yield from _make_video([read_inputs(text, engine) for text in specs], wanted))
 
 
 def make_walk_video(
@@ -85,7 +91,7 @@ def make_walk_video(
     wanted = _read_film(seconds, format, size, scaling)
     ends = [read_spec(text, engine) for text in stations]
     specs = interpolation.walk_frames(ends, wanted.seconds, closed, spherical)
-    return (yield from _make_video(engine, specs, wanted))
+    return (yield from _make_video([engine.resolve(spec) for spec in specs], wanted))
 
 
 def _read_film(seconds: Any, format: Any, size: Any, scaling: Any) -> VideoOptions:
@@ -105,21 +111,20 @@ def _request_errors() -> Iterator[None]:
         raise RequestError(error_sentence(error)) from None
 
 
-def _make_video(
-    engine: Engine, specs: Sequence[PictureSpec], wanted: VideoOptions
-) -> Work[dict[str, Any]]:
-    engine.size(specs)
+def _make_video(inputs: Sequence[RenderInputs], wanted: VideoOptions) -> Work[dict[str, Any]]:
+    image_size(inputs)
     with _request_errors():
-        wanted.check(len(specs))
-    pixels = len(specs) * wanted.size**2 / 1e6
+        wanted.check(len(inputs))
+    pixels = len(inputs) * wanted.size**2 / 1e6
     if pixels > MAX_MEGAPIXELS[wanted.format]:
         raise RequestError(
-            f"{len(specs)} frames of {wanted.size} x {wanted.size} are {pixels:.0f} million "
+            f"{len(inputs)} frames of {wanted.size} x {wanted.size} are {pixels:.0f} million "
             f"pixels, and a {wanted.format} has at most {MAX_MEGAPIXELS[wanted.format]} here: "
             "choose a smaller size, or fewer frames."
         )
-    texts = [str(spec) for spec in specs]
-    pictures = yield from sub_task(0, 0.3, map_in_batches(engine.render, specs, drawing.BATCH_SIZE))
+    texts = [str(one.spec) for one in inputs]
+    render = map_in_batches(render_resolved, inputs, BATCH_SIZE)
+    pictures = yield from sub_task(0, 0.3, render)
     frames = np.concatenate(pictures)
     content = yield from sub_task(0.3, 1, video.encode_video(frames, texts, wanted))
     return {wanted.format: data_uri(content, wanted.format), "specs": texts}

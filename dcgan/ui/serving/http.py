@@ -35,7 +35,7 @@ from dcgan.models.annotations import BoxesError
 from dcgan.models.checkpoint import CheckpointError
 from dcgan.optional import explain
 from dcgan.paths import WEB
-from dcgan.rendering.engine import Engine
+from dcgan.rendering.engine import Engine, Model, RenderInputs, image_size
 from dcgan.site.manifest import describe_models
 from dcgan.ui.serving.micro_batching import MicroBatcher, QueueFullError
 
@@ -62,29 +62,29 @@ class RequestError(ValueError):
 
 def routes(engine: Engine) -> list[BaseRoute]:
     """Routes for `launch(app_kwargs={"routes": ...})`, which come before the page's own."""
-    together = MicroBatcher(engine)
+    batcher = MicroBatcher()
 
     async def models(request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(describe_models, engine))
 
     async def picture(request: Request) -> Response:
-        spec = read_spec(request.query_params.get("spec"), engine)
-        drawn = await unless_disconnected(request, together.render_one(spec))
-        content = await run_in_threadpool(images.encode_png, drawn, str(spec))
+        inputs = read_inputs(request.query_params.get("spec"), engine)
+        drawn = await unless_disconnected(request, batcher.render_one(inputs))
+        content = await run_in_threadpool(images.encode_png, drawn, str(inputs.spec))
         headers = {"Cache-Control": CACHE_FOREVER}
         return Response(content, media_type="image/png", headers=headers)
 
     async def pixels(request: Request) -> Response:
-        spec = read_spec(request.query_params.get("spec"), engine)
-        drawn = await unless_disconnected(request, together.render_one(spec))
+        inputs = read_inputs(request.query_params.get("spec"), engine)
+        drawn = await unless_disconnected(request, batcher.render_one(inputs))
         opaque = np.full((*drawn.shape[:2], 4), 255, np.uint8)
         opaque[..., :3] = drawn
-        headers = {"Cache-Control": CACHE_FOREVER, "X-Z-Norm": f"{latent_norm(engine, spec):.4f}"}
+        headers = {"Cache-Control": CACHE_FOREVER, "X-Z-Norm": f"{inputs.norm:.4f}"}
         return Response(opaque.tobytes(), media_type="application/octet-stream", headers=headers)
 
     async def sheet(request: Request) -> Response:
-        specs, columns = read_sheet(await read_body(request), engine)
-        pictures = await unless_disconnected(request, together.render_sheet(specs))
+        inputs, columns = read_sheet(await read_body(request), engine)
+        pictures = await unless_disconnected(request, batcher.render_sheet(inputs))
         content, mean, largest = await run_in_threadpool(render_sheet, pictures, columns)
         headers = {"X-Step-Mean": f"{mean:.3f}", "X-Step-Max": f"{largest:.3f}"}
         return Response(content, media_type="image/jpeg", headers=headers)
@@ -96,11 +96,6 @@ def routes(engine: Engine) -> list[BaseRoute]:
         Route("/dcgan/sheet", error_responses(sheet), methods=["POST"]),
         Mount("/dcgan/web", StaticFiles(directory=WEB)),
     ]
-
-
-def render_png(engine: Engine, spec: PictureSpec) -> bytes:
-    """A picture, with its text."""
-    return images.encode_png(engine.render([spec])[0], str(spec))
 
 
 def render_sheet(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, float]:
@@ -118,11 +113,6 @@ def data_uri(content: bytes, kind: str) -> str:
     )
 
 
-def latent_norm(engine: Engine, spec: PictureSpec) -> float:
-    """|z|."""
-    return float(np.linalg.norm(engine.model(spec.model).z(spec)))
-
-
 def step_sizes(pictures: np.ndarray) -> tuple[float, float]:
     """Mean and largest difference between neighbours (root mean square, in grey levels of 255)."""
     if len(pictures) < 2:
@@ -132,7 +122,7 @@ def step_sizes(pictures: np.ndarray) -> tuple[float, float]:
 
 
 def error_responses(handler: Handler) -> Handler:
-    """Turns what is wrong with a request into its answer."""
+    """Map exceptions to HTTP errors."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -171,7 +161,19 @@ async def _disconnected(request: Request) -> None:
 
 
 def read_spec(text: object, engine: Engine) -> PictureSpec:
-    """A picture that can be drawn."""
+    """The spec of an image that can be rendered. Raises RequestError or SpecError."""
+    spec, model = _parse_spec(text, engine)
+    model.check(spec)
+    return spec
+
+
+def read_inputs(text: object, engine: Engine) -> RenderInputs:
+    """A text, checked and evaluated for rendering. Raises RequestError or SpecError."""
+    spec, model = _parse_spec(text, engine)
+    return model.resolve(spec)
+
+
+def _parse_spec(text: object, engine: Engine) -> tuple[PictureSpec, Model]:
     if not isinstance(text, str):
         raise RequestError("Give the picture's text as spec, for example v1:faces@...:z(1,0).")
     try:
@@ -182,11 +184,10 @@ def read_spec(text: object, engine: Engine) -> PictureSpec:
         model = engine.model(spec.model)
     except SpecError as error:
         raise RequestError(error_sentence(error), 404) from None
-    model.check(spec)
-    return spec
+    return spec, model
 
 
-def read_sheet(body: bytes, engine: Engine) -> tuple[list[PictureSpec], int]:
+def read_sheet(body: bytes, engine: Engine) -> tuple[list[RenderInputs], int]:
     asked = read_json(body, '{"specs": [...], "columns": 8}')
     return check_sheet(asked.get("specs"), asked.get("columns", 8), engine)
 
@@ -200,16 +201,16 @@ def read_json(body: bytes, example: str) -> dict[str, Any]:
     return asked if isinstance(asked, dict) else {}
 
 
-def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[PictureSpec], int]:
+def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[RenderInputs], int]:
     if not isinstance(texts, list):
         raise RequestError('"specs" must be a list of picture texts.')
     if not 1 <= len(texts) <= MAX_SHEET_IMAGES:
         raise RequestError(f"A sheet holds 1 to {MAX_SHEET_IMAGES} pictures, not {len(texts)}.")
     if type(columns) is not int or not 1 <= columns <= MAX_SHEET_IMAGES:
         raise RequestError(f'"columns" must be a whole number from 1 to {MAX_SHEET_IMAGES}.')
-    specs = [read_spec(text, engine) for text in texts]
-    engine.size(specs)
-    return specs, min(columns, len(texts))
+    inputs = [read_inputs(text, engine) for text in texts]
+    image_size(inputs)
+    return inputs, min(columns, len(texts))
 
 
 def read_int(request: Request, name: str, otherwise: str = "") -> int:

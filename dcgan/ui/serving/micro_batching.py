@@ -1,17 +1,18 @@
-"""Pictures that are asked for at about the same time are drawn together.
+"""Concurrent requests for images are micro-batched.
 
-A few threads draw. What waits meanwhile is the next batch, first come first served, so a lone
-visitor waits for nothing and a crowd shares its forwards. The pictures of sheets wait in a lane of
-their own, of which every batch takes a few: a sheet of 128 delays nobody's dragging by more than
-these few, and is itself done however many drag.
+Worker threads render one batch each. Requests that arrive meanwhile wait in a queue, first come
+first served, and form the next batch: a single visitor waits for nobody, and many share forward
+passes. The images of sheets wait in a second queue, of which each batch takes a few, so that a
+sheet of 128 delays an image that is being dragged by a few images at most, and is itself rendered
+however many visitors drag.
 
-Both lanes are bounded. Before one is full it refuses by chance, the more often the fuller it is
-(random early detection: Floyd and Jacobson 1993): a lane that refuses nobody until it is full is
-kept full by those who are in it, who ask again as soon as they are served, while who was refused
-finds no place however often they come.
+Both queues are bounded. Above half of its length a queue rejects at random, with a probability that
+grows with its length (random early detection: Floyd and Jacobson 1993). A queue that rejects only
+when it is full stays full of the clients that are in it, which ask again as soon as they are
+served; a client that was rejected then never finds a place.
 
-Only what can be drawn may join (`Model.check`): what goes wrong then, such as a damaged checkpoint,
-is told to all who asked for pictures of that model, and to nobody else.
+Requests are resolved (`Model.resolve`) before they are queued. An error at rendering, such as a
+damaged checkpoint, reaches the requests for that model and no others.
 """
 
 from __future__ import annotations
@@ -24,57 +25,54 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dcgan.latents.spec import PictureSpec
-from dcgan.rendering.engine import Engine
+from dcgan.rendering.engine import RenderInputs
 
 WORKER_THREADS = 2
-"""Batches at a time."""
+"""Batches that are rendered at a time."""
 MAX_SINGLE_PER_BATCH = 8
-"""Pictures of the first lane in a batch, and"""
+"""Single images in a batch; more where sheets leave places free. A larger batch is no cheaper per
+image, and each of its images waits for all."""
 MAX_SHEET_PER_BATCH = 4
-"""of the second; more where the other lane leaves places free. A larger batch is no cheaper for
-each of its pictures, and all of them wait for its end."""
+"""Images of sheets in a batch; more where single images leave places free."""
 MAX_SINGLE_WAITING = 512
+"""Length of the queue of single images."""
 MAX_SHEET_WAITING = 4096
+"""Length of the queue of images of sheets."""
 NEVER_REJECT_SHARE = 0.5
-"""Of a lane: so much of it is filled before anybody is refused."""
+"""Share of a queue that is filled before any request is rejected."""
 
 
 class QueueFullError(Exception):
-    """Too much waits already; the message is a sentence."""
+    """A request was rejected; the message is a sentence."""
 
 
 class MicroBatcher:
-    """Draws with an engine, for the coroutines of one event loop."""
+    """Renders for the coroutines of one event loop."""
 
     def __init__(
-        self,
-        engine: Engine,
-        drawers: int = WORKER_THREADS,
-        chance: Callable[[], float] = random.random,
+        self, workers: int = WORKER_THREADS, chance: Callable[[], float] = random.random
     ) -> None:
-        """chance: gives a number from 0 to 1 for each who comes; the lower, the sooner refused."""
-        self._engine = engine
-        self._threads, self._idle = ThreadPoolExecutor(drawers, "draw"), drawers
+        """chance: a number in [0, 1) for each request; the lower, the sooner it is rejected."""
+        self._threads, self._idle = ThreadPoolExecutor(workers, "render"), workers
         self._singles, self._sheets = (
             _BoundedQueue(MAX_SINGLE_WAITING, chance),
             _BoundedQueue(MAX_SHEET_WAITING, chance),
         )
 
-    def render_one(self, spec: PictureSpec) -> asyncio.Future[np.ndarray]:
-        """(H, W, 3) uint8 of a checked spec, unless it is cancelled. Raises QueueFullError."""
-        [place] = self._singles.join([spec])
+    def render_one(self, inputs: RenderInputs) -> asyncio.Future[np.ndarray]:
+        """(H, W, 3) uint8, unless it is cancelled. Raises QueueFullError."""
+        [place] = self._singles.join([inputs])
         self._start_batch()
         return place
 
-    def render_sheet(self, specs: Sequence[PictureSpec]) -> asyncio.Future[list[np.ndarray]]:
-        """The same for those of a sheet."""
-        places = self._sheets.join(specs)
+    def render_sheet(self, inputs: Sequence[RenderInputs]) -> asyncio.Future[list[np.ndarray]]:
+        """(H, W, 3) uint8 for each, unless it is cancelled. Raises QueueFullError."""
+        places = self._sheets.join(inputs)
         self._start_batch()
         return asyncio.gather(*places)
 
     def _start_batch(self) -> None:
-        """By an idle thread; where none is, the first that has drawn its batch comes here again."""
+        """In an idle thread; where none is, the first that becomes idle starts the next batch."""
         if not self._idle:
             return
         few = MAX_SINGLE_PER_BATCH + MAX_SHEET_PER_BATCH
@@ -98,53 +96,53 @@ class MicroBatcher:
         self._idle += 1
         self._start_batch()
 
-    def _render_batch(self, specs: list[PictureSpec]) -> list[np.ndarray | Exception]:
-        """In a thread: a picture for each, or what went wrong with those of its model."""
+    def _render_batch(self, inputs: list[RenderInputs]) -> list[np.ndarray | Exception]:
+        """In a thread: an image for each, or the error of its model."""
         drawn: dict[int, np.ndarray | Exception] = {}
-        for name in {spec.model for spec in specs}:
-            rows = [row for row, spec in enumerate(specs) if spec.model == name]
+        for model in {one.model for one in inputs}:
+            rows = [row for row, one in enumerate(inputs) if one.model is model]
             try:
-                pictures = self._engine.render([specs[row] for row in rows])
+                pictures = model.render_resolved([inputs[row] for row in rows])
             except Exception as error:
                 drawn |= dict.fromkeys(rows, error)
             else:
                 drawn |= zip(rows, pictures, strict=True)
-        return [drawn[row] for row in range(len(specs))]
+        return [drawn[row] for row in range(len(inputs))]
 
 
 _Ticket = asyncio.Future[np.ndarray]
 
 
 class _BoundedQueue:
-    """Who waits for what, in the order of their coming."""
+    """Requests in the order of their arrival."""
 
     def __init__(self, most: int, chance: Callable[[], float]) -> None:
         self._most, self._chance = most, chance
-        self._waiting: dict[_Ticket, PictureSpec] = {}
+        self._waiting: dict[_Ticket, RenderInputs] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def join(self, specs: Sequence[PictureSpec]) -> list[_Ticket]:
-        """A place for each, or for none of them."""
-        calm = NEVER_REJECT_SHARE * self._most
-        crowded = (len(self) - calm) / (self._most - calm)
-        if len(self) + len(specs) > self._most or self._chance() < crowded:
+    def join(self, inputs: Sequence[RenderInputs]) -> list[_Ticket]:
+        """A place for each, or QueueFullError for all of them."""
+        threshold = NEVER_REJECT_SHARE * self._most
+        probability = (len(self) - threshold) / (self._most - threshold)
+        if len(self) + len(inputs) > self._most or self._chance() < probability:
             raise QueueFullError(
                 "Many people are drawing here just now; yours comes as soon as there is room."
             )
         loop = asyncio.get_running_loop()
-        places = [loop.create_future() for _ in specs]
-        self._waiting.update(zip(places, specs, strict=True))
+        places = [loop.create_future() for _ in inputs]
+        self._waiting.update(zip(places, inputs, strict=True))
         for place in places:
             place.add_done_callback(self._leave)
         return places
 
-    def take(self, count: int) -> dict[_Ticket, PictureSpec]:
-        """The first that still wait, at most `count`."""
+    def take(self, count: int) -> dict[_Ticket, RenderInputs]:
+        """Remove the first that still wait, at most `count`."""
         still = (place for place in self._waiting if not place.done())
         return {place: self._waiting.pop(place) for place in list(itertools.islice(still, count))}
 
     def _leave(self, place: _Ticket) -> None:
-        """At once where it is cancelled: it makes room."""
+        """A request that is cancelled makes room at once."""
         self._waiting.pop(place, None)
