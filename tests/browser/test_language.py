@@ -16,7 +16,7 @@ SHOWN = r"""() => {
     NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode()); ) {
     const element = node.parentElement;
-    const aside = 'script, style, .dc-report, footer, select [lang]';
+    const aside = 'script, style, .dc-report, .dc-contents, footer, select [lang]';
     if (!element.closest(aside) && element.checkVisibility()) found.add(node.data);
   }
   for (const name of ['aria-label', 'title']) {

@@ -364,6 +364,12 @@ export interface ChartPoint {
   said: string;
 }
 
+/** How a chart says what it was given: a text, and a point of a line. */
+export interface ChartWords {
+  again: (text: string) => string;
+  point: (name: string, said: string) => string;
+}
+
 export interface ChartLine<P extends ChartPoint = ChartPoint> {
   name: string;
   points: P[];

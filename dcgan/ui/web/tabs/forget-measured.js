@@ -5,6 +5,7 @@ import { t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
+import { words } from "../widgets/chart-words.js";
 
 /** @import { ChartAxis, ForgetPoint, ForgetResults, Model, UnitFit } from "../core/types.d.ts" */
 
@@ -62,7 +63,7 @@ export class Measured {
     const far = { label: t("forget.kid"), format: kid };
     /** @type {(name: string, label: string, x: ChartAxis, y: ChartAxis) => Chart<Point>} */
     const chart = (name, label, x, y) =>
-      new Chart(this.part(name), { label, x, y, onSay, onPress: ({ k }) => onPress(k) });
+      new Chart(this.part(name), { label, x, y, onSay, onPress: ({ k }) => onPress(k), words });
     /** @type {{ chart: Chart<Point>, x: Key, y: Key }[]} */
     this.charts = [
       { chart: chart("fair", t("forget.windowsAgainstKid"), far, left), x: "kid", y: "left" },
@@ -93,7 +94,7 @@ export class Measured {
     };
     this.#shown = { facts, curves };
     this.part("measured").hidden = false;
-    this.part("measured-words").replaceChildren(...words(facts));
+    this.part("measured-words").replaceChildren(...summary(facts));
     this.part("legend").replaceChildren(...legend(Object.values(orders())));
     const last = curves.fitted.at(-1)?.k ?? 0;
     const until = Math.min(
@@ -201,7 +202,7 @@ const RIVALS = /** @type {const} */ ({
 
 /** Sentences, and spaces between them.
  * @param {ForgetResults} facts */
-function words({ goal, curves, fit, judge, samples }) {
+function summary({ goal, curves, fit, judge, samples }) {
   const { pictures, sharp } = judge.held_out;
   /** @param {"matched" | "random"} name */
   const rival = (name) => {

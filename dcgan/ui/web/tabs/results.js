@@ -5,6 +5,7 @@ import { again, changes, spoken, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { report, results } from "../engine/engine.js";
 import { Chart, legend } from "../widgets/chart.js";
+import { words } from "../widgets/chart-words.js";
 import { CURVES } from "./results-curves.js";
 
 /** @import { Figures, Point } from "./results-curves.js" */
@@ -104,7 +105,7 @@ async function illustrate(heading) {
     const onSay = (point) => {
       said.textContent = point ? again(point.said) : t("results.hint");
     };
-    new Chart(place, { label: title, x, y, onSay }).show(lines);
+    new Chart(place, { label: title, x, y, onSay, words }).show(lines);
   }
 }
 

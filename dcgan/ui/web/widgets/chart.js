@@ -1,9 +1,7 @@
 // A small line chart: a few named lines over numbers, told apart by dash and shape, not by colour.
 // One tab stop: arrows go along a line and from line to line, Enter presses a point.
 
-import { again, t } from "../core/language.js";
-
-/** @import { ChartAxis, ChartLine, ChartMark, ChartPoint } from "../core/types.d.ts" */
+/** @import { ChartAxis, ChartLine, ChartMark, ChartPoint, ChartWords } from "../core/types.d.ts" */
 
 /** From where to where an axis goes, in pixels.
  * @typedef {[start: number, end: number]} Span */
@@ -12,6 +10,8 @@ import { again, t } from "../core/language.js";
 
 /** @typedef {[line: number, point: number]} Place */
 
+/** @type {ChartWords} */
+const PLAIN = { again: (text) => text, point: (name, said) => `${name}, ${said}` };
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 216;
 const MARGIN = { top: 22, right: 14, bottom: 40, left: 48 };
@@ -49,12 +49,13 @@ export class Chart {
 
   /** label: what the chart shows; x, y: {label, format(value), from, log}, from: where the axis
    * begins unless with the data; onSay(point or null) of the point looked at; onPress(point), where
-   * pressing one does something.
+   * pressing one does something; words: what is said in another language than it was given in.
    * @param {HTMLElement} root
    * @param {{ label: string, x: ChartAxis, y: ChartAxis, onSay: (point: P | null) => void,
-   *   onPress?: ((point: P) => void) | null }} options */
-  constructor(root, { label, x, y, onSay, onPress = null }) {
+   *   onPress?: ((point: P) => void) | null, words?: ChartWords }} options */
+  constructor(root, { label, x, y, onSay, onPress = null, words = PLAIN }) {
     this.root = root;
+    this.words = words;
     this.x = x;
     this.y = y;
     this.onSay = onSay;
@@ -116,7 +117,7 @@ export class Chart {
   #axes(across, up, width) {
     const bottom = HEIGHT - MARGIN.bottom;
     /** @type {(words: string, attributes: Record<string, string | number>) => SVGTextElement} */
-    const text = (words, attributes) => element("text", attributes, [again(words)]);
+    const text = (words, attributes) => element("text", attributes, [this.words.again(words)]);
     return element("g", { class: "dc-axes", "aria-hidden": "true" }, [
       ...up.ticks.flatMap((tick) => [
         element("path", { d: `M${MARGIN.left} ${up.at(tick)}H${width - MARGIN.right}` }),
@@ -182,7 +183,7 @@ export class Chart {
         transform: `translate(${across.at(point.x)} ${up.at(point.y)})`,
         role: this.onPress ? "button" : "img",
         tabindex: here ? 0 : -1,
-        "aria-label": t("chart.point", { name: again(name), point: again(point.said) }),
+        "aria-label": this.words.point(name, point.said),
       });
       node.addEventListener("focus", () => this.onSay(point));
       node.addEventListener("blur", () => this.onSay(null));
@@ -205,7 +206,7 @@ export class Chart {
         };
         return [
           element("path", { class: "dc-pin", d: `M${x} ${MARGIN.top - 3}V${y - 6}` }),
-          element("text", place, [again(mark.words)]),
+          element("text", place, [this.words.again(mark.words)]),
         ];
       }),
     );
