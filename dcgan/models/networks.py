@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from dcgan.config import ModelConfig
 from dcgan.latents import operations
 from dcgan.media import images
+from dcgan.models.generator_layers import Dense, Norm, generator_layers
 
 LEAKY_RELU_SLOPE = 0.2
 INIT_STD = 0.02
@@ -30,38 +31,22 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        widths, base = config.generator_widths, config.base_size
-        inputs = config.z_size + config.classes
+        layers, eps = generator_layers(config), config.norm_eps
         self.hidden: nn.Sequential | None = None
-        if config.hidden_dense:
+        if layers.hidden is not None:
             self.hidden = nn.Sequential(
-                nn.Linear(inputs, config.hidden_dense, bias=False),
-                nn.BatchNorm1d(config.hidden_dense, eps=config.norm_eps),
-                nn.ReLU(),
+                _linear(layers.hidden), _norm(layers.hidden.norm, eps), nn.ReLU()
             )
-            inputs = config.hidden_dense + config.classes
-        self.project = nn.Linear(inputs, widths[0] * base * base, bias=False)
-        self.convolutions = nn.ModuleList()
-        self.norms = nn.ModuleList(
-            [
-                nn.BatchNorm1d(widths[0] * base * base, eps=config.norm_eps)
-                if config.first_layer == "dense"
-                else nn.BatchNorm2d(widths[0], eps=config.norm_eps)
-            ]
-        )
-        outputs = (*widths[1:], config.channels)
-        for i, (kernel, stride) in enumerate(
-            zip(config.generator_kernels, config.generator_strides, strict=True)
-        ):
-            padding = _same_padding(kernel, stride)
-            self.convolutions.append(
-                nn.ConvTranspose2d(
-                    widths[i] + config.classes, outputs[i], kernel, stride, padding,
-                    output_padding=stride - kernel + 2 * padding, bias=False,
-                )
-            )  # fmt: skip
-            if i + 1 < len(widths):
-                self.norms.append(nn.BatchNorm2d(outputs[i], eps=config.norm_eps))
+        self.project = _linear(layers.project)
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose2d(
+                layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding,
+                output_padding=layer.output_padding, bias=False,
+            )
+            for layer in layers.convolutions
+        )  # fmt: skip
+        norms = [layers.project.norm, *(layer.norm for layer in layers.convolutions)]
+        self.norms = nn.ModuleList(_norm(norm, eps) for norm in norms if norm is not None)
         _initialise(self)
 
     def forward(
@@ -185,8 +170,16 @@ class Discriminator(nn.Module):
             yield h
 
 
+def _linear(layer: Dense) -> nn.Linear:
+    return nn.Linear(layer.inputs, layer.outputs, bias=False)
+
+
+def _norm(norm: Norm, eps: float) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    return (nn.BatchNorm2d if norm.per_map else nn.BatchNorm1d)(norm.features, eps=eps)
+
+
 def _same_padding(kernel: int, stride: int) -> int:
-    """Padding that makes a convolution divide (a transposed one multiply) the side by `stride`."""
+    """Padding that makes a convolution divide the side by `stride`."""
     return (kernel - stride + 1) // 2
 
 

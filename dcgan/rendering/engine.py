@@ -20,6 +20,7 @@ from dcgan.latents.spec import Draw, Gain, PictureSpec, SpecError, Z
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.generator_layers import generator_layers
 from dcgan.rendering import onnx_names
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Model:
         import onnxruntime
 
         weights = self.checkpoint
-        tensors = weights.tensors(checkpoint.GENERATOR, onnx_names.generator_shapes(self.config))
+        tensors = weights.tensors(checkpoint.GENERATOR, generator_layers(self.config).tensors())
         kept = weights.folder / checkpoint.GRAPH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = ORT_THREADS

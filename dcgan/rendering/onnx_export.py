@@ -22,13 +22,13 @@ from onnx import TensorProto, helper, numpy_helper
 from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.generator_layers import Dense, Norm, TransposedConvolution, generator_layers
 from dcgan.rendering import winograd
 from dcgan.rendering.onnx_builder import GraphBuilder
 from dcgan.rendering.onnx_names import (
     IMAGES_OUTPUT,
     WEIGHTS_KEY,
     gain_input,
-    generator_shapes,
     maps_output,
 )
 
@@ -82,7 +82,7 @@ def browser_tensors(weights: Checkpoint) -> bytes:
 
 
 def _read(weights: Checkpoint) -> dict[str, np.ndarray]:
-    return weights.tensors(checkpoint.GENERATOR, generator_shapes(weights.config))
+    return weights.tensors(checkpoint.GENERATOR, generator_layers(weights.config).tensors())
 
 
 def _graph(
@@ -123,59 +123,58 @@ class _GeneratorGraph(GraphBuilder):
     ) -> None:
         super().__init__(tensors.values())
         self.config, self.backend = config, backend
+        self.layers = generator_layers(config)
         self.inputs = [_value("z", "N", config.z_size)]
         self.outputs = [_value(IMAGES_OUTPUT, "N", config.channels, *[config.image_size] * 2)]
         if config.classes:
             self.inputs.append(_value("classes", "N", config.classes))
 
     def model(self) -> onnx.ModelProto:
-        config = self.config
+        layers = self.layers
         x = self._with_classes("z")
-        if config.hidden_dense:
-            x = self._dense(x, "hidden.0.weight", *self._norm("hidden.1"))
+        if layers.hidden is not None:
+            x = self._dense(x, layers.hidden, *self._norm(layers.hidden.norm))
             x = self._with_classes(self.node("Relu", x))
-        x = self._project(x)
-        for i in range(len(config.generator_widths)):
-            x = self._layer(i, x)
-        self.node("Tanh" if config.output == "tanh" else "Sigmoid", x, name=IMAGES_OUTPUT)
+        x = self._project(x, layers.project)
+        for number, layer in enumerate(layers.convolutions, start=1):
+            x = self._convolve(x, layer, number)
+        self.node("Tanh" if self.config.output == "tanh" else "Sigmoid", x, name=IMAGES_OUTPUT)
         graph = helper.make_graph(
             self.nodes, "generator", self.inputs, self.outputs, self.constants
         )
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
 
-    def _project(self, x: str) -> str:
+    def _project(self, x: str, layer: Dense) -> str:
         shape = self.config.layer_shapes[0]
-        factor, bias = self._norm("norms.0")
-        if self.config.first_layer != "dense":  # one statistic a map, not one a unit
+        factor, bias = self._norm(layer.norm)
+        if layer.norm.per_map:
             factor, bias = (self._repeat(v, shape[1] * shape[2]) for v in (factor, bias))
-        x = self._dense(x, "project.weight", factor, bias)
+        x = self._dense(x, layer, factor, bias)
         return self.reshape(x, -1, *shape)
 
-    def _layer(self, i: int, x: str) -> str:
-        """ReLU, gains, transposed convolution, normalisation where it is not the last."""
-        config, number = self.config, i + 1
+    def _convolve(self, x: str, layer: TransposedConvolution, number: int) -> str:
+        """ReLU, gains, transposed convolution, normalisation except at the output."""
+        maps = self.config.layer_shapes[number - 1]
         x = self.node("Relu", x, name=maps_output(number))
-        self.outputs.append(_value(x, "N", *config.layer_shapes[i]))
-        x = self._with_classes(self._gained(x, number), config.layer_shapes[i][1:])
-        filters, bias = self._single(f"convolutions.{i}.weight"), ""
-        kernel, stride = config.generator_kernels[i], config.generator_strides[i]
-        padding = (kernel - stride + 1) // 2
+        self.outputs.append(_value(x, "N", *maps))
+        x = self._with_classes(self._gained(x, number), maps[1:])
+        filters, bias = self._single(f"{layer.name}.weight"), ""
 
         def directly(graph: GraphBuilder) -> str:
             return graph.node(
                 "ConvTranspose", *filter(None, (x, filters, bias)),
-                kernel_shape=[kernel] * 2, strides=[stride] * 2,
-                pads=[padding] * 4, output_padding=[2 * padding + stride - kernel] * 2,
+                kernel_shape=[layer.kernel] * 2, strides=[layer.stride] * 2,
+                pads=[layer.padding] * 4, output_padding=[layer.output_padding] * 2,
             )  # fmt: skip
 
-        if number == len(config.generator_widths):
+        if layer.norm is None:
             return directly(self)
-        factor, bias = self._norm(f"norms.{number}")
+        factor, bias = self._norm(layer.norm)
         filters = self.node("Mul", filters, self.unsqueeze(factor, 0, 2, 3))
-        if not self._by_winograd(i):
+        if not self._uses_winograd(layer, maps):
             return directly(self)
-        shape = config.layer_shapes[number]
+        shape = self.config.layer_shapes[number]
         by = winograd.transform_filters(self, filters, shape[0])
 
         def with_fewer(graph: GraphBuilder) -> str:
@@ -187,17 +186,17 @@ class _GeneratorGraph(GraphBuilder):
         are_several = self.node("GreaterOrEqual", pictures, self.whole(MIN_WINOGRAD_BATCH))
         return self.either(are_several, with_fewer, directly)
 
-    def _by_winograd(self, i: int) -> bool:
+    def _uses_winograd(self, layer: TransposedConvolution, maps: tuple[int, int, int]) -> bool:
         """Whether that is quicker for a layer, be it for several pictures only."""
-        config = self.config
-        _, height, width = config.layer_shapes[i]
-        kernel, stride = config.generator_kernels[i], config.generator_strides[i]
+        _, height, width = maps
         quicker = {
             SERVER_BACKEND: True,
             "wasm": height * width >= MIN_WINOGRAD_CELLS_WASM,
             "webgpu": False,
         }
-        return quicker[self.backend] and winograd.is_applicable(kernel, stride, height, width)
+        return quicker[self.backend] and winograd.is_applicable(
+            layer.kernel, layer.stride, height, width
+        )
 
     def _gained(self, x: str, number: int) -> str:
         width = self.config.generator_widths[number - 1]
@@ -208,19 +207,16 @@ class _GeneratorGraph(GraphBuilder):
             self.constants.append(numpy_helper.from_array(neutral, gain_input(number)))
         return self.node("Mul", x, gain_input(number))
 
-    def _norm(self, name: str) -> tuple[str, str]:
+    def _norm(self, norm: Norm) -> tuple[str, str]:
         """Batch normalisation with fixed statistics as a factor and a bias."""
-        gamma, beta, mean, variance = (
-            self._single(f"{name}.{part}")
-            for part in ("weight", "bias", "running_mean", "running_var")
-        )
+        gamma, beta, mean, variance = (self._single(name) for name, _ in norm.tensors())
         floor = self.constant(np.array(self.config.norm_eps, np.float32))
         deviation = self.node("Sqrt", self.node("Add", variance, floor))
         factor = self.node("Div", gamma, deviation)
         return factor, self.node("Sub", beta, self.node("Mul", mean, factor))
 
-    def _dense(self, x: str, weight: str, factor: str, bias: str) -> str:
-        scaled = self.node("Mul", self._single(weight), self.unsqueeze(factor, 1))
+    def _dense(self, x: str, layer: Dense, factor: str, bias: str) -> str:
+        scaled = self.node("Mul", self._single(f"{layer.name}.weight"), self.unsqueeze(factor, 1))
         return self.node("Gemm", x, scaled, bias, transB=1)
 
     def _with_classes(self, x: str, size: tuple[int, ...] = ()) -> str:

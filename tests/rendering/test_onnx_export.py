@@ -13,6 +13,7 @@ from onnxruntime import InferenceSession
 
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.generator_layers import generator_layers
 from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Model, discover_checkpoints
 from dcgan.site import ort_web
@@ -71,7 +72,7 @@ def test_it_draws_by_itself_with_the_tensors_beside_it(weights: Checkpoint) -> N
 def test_a_browser_gets_the_generator_in_half_precision() -> None:
     faces = checkpoint.load(WEIGHTS / "faces")
     size = len(onnx_export.browser_tensors(faces))
-    stored = faces.tensors(checkpoint.GENERATOR, onnx_export.generator_shapes(faces.config))
+    stored = faces.tensors(checkpoint.GENERATOR, generator_layers(faces.config).tensors())
     assert size == sum(tensor.nbytes for tensor in stored.values())
     assert size < 0.9 * (faces.folder / checkpoint.WEIGHTS).stat().st_size, "D stays at home"
     assert all(
