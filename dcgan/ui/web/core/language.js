@@ -29,7 +29,7 @@ const said = new Map();
 /** "change": the page speaks another language. */
 export const changes = new EventTarget();
 
-let language = chosenBefore() ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
+let language = chosenBefore() ?? (globalThis.navigator?.language?.startsWith("ko") ? "ko" : "en");
 const [english, first] = await Promise.all([table("en"), table(language)]);
 let shown = first;
 learn();

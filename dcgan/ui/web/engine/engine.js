@@ -11,7 +11,27 @@ import { read, write } from "../core/store.js";
 import * as browser from "./browser.js";
 import * as server from "./server.js";
 
-export * from "./server.js";
+// forwarded as they are: what no browser does by itself. On a site static.js stands in their place.
+export {
+  ALONE,
+  address,
+  checkBoxes,
+  classify,
+  classifyUpload,
+  exciting,
+  expect,
+  features,
+  film,
+  fitUnits,
+  look,
+  lookAtUpload,
+  packed,
+  probes,
+  project,
+  report,
+  results,
+  shippedBoxes,
+} from "./server.js";
 
 /** @import { Model, Picture, SheetPicture } from "../core/types.d.ts" */
 

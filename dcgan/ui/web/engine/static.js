@@ -49,10 +49,6 @@ export async function results(name) {
   return all[name] ?? null;
 }
 
-/** A site has no Results tab.
- * @param {string} _language */
-export const report = (_language) => Promise.reject(noServer());
-
 /** A link to a picture: there is no file of it.
  * @param {string} spec */
 export function address(spec) {
@@ -66,7 +62,22 @@ const unavailable = async () => {
   throw noServer();
 };
 
-export { unavailable as picture, unavailable as sheet, unavailable as film, unavailable as packed };
+export {
+  unavailable as activation,
+  unavailable as checkBoxes,
+  unavailable as classify,
+  unavailable as classifyUpload,
+  unavailable as features,
+  unavailable as film,
+  unavailable as look,
+  unavailable as lookAtUpload,
+  unavailable as packed,
+  unavailable as picture,
+  unavailable as probes,
+  unavailable as project,
+  unavailable as report,
+  unavailable as sheet,
+};
 
 // --- Forget: what comes with the models
 
@@ -90,8 +101,6 @@ export async function shippedBoxes(model, set) {
   if (!known) throw new Error(t("engine.noBoxSet", { set, model }));
   return known.boxes;
 }
-
-export const checkBoxes = unavailable;
 
 /** The fit of a set whose boxes are those that come with the model.
  * @param {BoxSet} set
