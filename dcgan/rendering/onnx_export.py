@@ -22,13 +22,13 @@ from onnx import TensorProto, helper, numpy_helper
 from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint
+from dcgan.models.tensor_shapes import generator_shapes
 from dcgan.rendering import winograd
 from dcgan.rendering.onnx_builder import GraphBuilder
 from dcgan.rendering.onnx_names import (
     IMAGES_OUTPUT,
     WEIGHTS_KEY,
     gain_input,
-    generator_shapes,
     maps_output,
 )
 

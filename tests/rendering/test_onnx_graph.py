@@ -15,7 +15,8 @@ from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
 from dcgan.latents.spec import Draw, Gain
 from dcgan.models.checkpoint import Checkpoint
 from dcgan.models.networks import Generator
-from dcgan.rendering import onnx_export, onnx_names
+from dcgan.models.tensor_shapes import generator_shapes
+from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Model
 from tests import tiny
 
@@ -107,7 +108,7 @@ def test_feature_maps_are_those_after_the_relu(model: Model) -> None:
 
 def test_it_is_valid_onnx_and_names_the_network_s_tensors(model: Model) -> None:
     state = Generator(model.config).state_dict()
-    assert onnx_names.generator_shapes(model.config) == {
+    assert generator_shapes(model.config) == {
         name: tuple(tensor.shape)
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")

@@ -77,7 +77,7 @@ def _forever() -> dict[str, str]:
 def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
     """Stages have those of their models."""
     for model in engine.models.values():
-        if model.directions_hash == digest:
+        if model.checkpoint.directions_hash == digest:
             return {name: step.tolist() for name, step in model.directions.items()}
     raise RequestError(f"There are no directions {digest[:40]!r} here.", 404)
 

@@ -253,7 +253,7 @@ def checkpoint_errors(what: str) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise RequestError(f"{what} can't be read here: {error}.", 500) from None
+        raise RequestError(f"{what} can't be read here: {error.for_visitors}.", 500) from None
 
 
 def error_sentence(error: ValueError | str) -> str:
