@@ -6,6 +6,7 @@ picture alone and in any batch, within 1e-5 before rounding. Torch is not needed
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,6 +20,7 @@ from dcgan.latents.spec import Draw, Gain, PictureSpec, SpecError, Z
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.side_files import SideFileError, is_present, reason
 from dcgan.models.tensor_shapes import generator_shapes
 from dcgan.rendering import onnx_names
 
@@ -157,12 +159,11 @@ class Model:
             return self._opened
 
     def _open(self) -> InferenceSession:
-        """Raises CheckpointError for tensors that are not the config's, or another's graph."""
+        """Raises CheckpointError for tensors that are not the config's."""
         import onnxruntime
 
         weights = self.checkpoint
         tensors = weights.tensors(checkpoint.GENERATOR, generator_shapes(self.config))
-        kept = weights.folder / checkpoint.GRAPH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = ORT_THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -170,18 +171,23 @@ class Model:
         # given here because ONNX Runtime follows no links, which the Hub's cache is made of
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(t) for t in tensors.values()]
         options.add_external_initializers(list(tensors), values)
-        session = onnxruntime.InferenceSession(
-            kept.read_bytes() if kept.is_file() else _graph(weights),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
-        of = session.get_modelmeta().custom_metadata_map.get(onnx_names.WEIGHTS_KEY)
-        if of != weights.hash:
-            raise CheckpointError(
-                f"{kept} is of the weights {of}, not {weights.hash}: write it again with "
-                f"`python -m training export {weights.folder}`"
-            )
-        return session
+
+        def opened(graph: bytes) -> InferenceSession:
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+        kept = weights.folder / checkpoint.GRAPH
+        if is_present(kept):
+            try:
+                session = opened(kept.read_bytes())
+                of = session.get_modelmeta().custom_metadata_map.get(onnx_names.WEIGHTS_KEY)
+                if of == weights.hash:
+                    return session
+                wrong = f"is not used, because it is of the weights {of}, not {weights.hash}"
+            except Exception as error:  # ONNX Runtime's own errors share no base
+                wrong = f"is not used, because it can't be read ({reason(error, kept)})"
+            remedy = "write it again with `python -m training export FOLDER`"
+            logging.getLogger(__name__).warning("%s", SideFileError(kept, wrong, remedy))
+        return opened(_graph(weights))
 
 
 def _graph(weights: Checkpoint) -> bytes:
