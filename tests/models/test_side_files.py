@@ -318,6 +318,19 @@ def test_a_page_opens_each_checkpoint_once(weights: Path, monkeypatch: pytest.Mo
     assert len(opened) == 2
 
 
+def test_weights_that_are_cut_while_a_page_is_open_are_a_sentence(weights: Path) -> None:
+    page = client(weights)
+    cut(weights / "other", "model.safetensors", 900)
+    good, other = page.get("/dcgan/models").json()
+    for model, status in ((good, 200), (other, 500)):
+        text = f"v1:{model['name']}@{model['weights']}:z(1,0)"
+        response = page.get("/dcgan/picture", params={"spec": text})
+        assert response.status_code == status
+    said = response.json()["error"]
+    assert said.startswith("These weights can't be read here: model.safetensors can't be read as ")
+    assert str(weights) not in response.text
+
+
 def test_a_folder_of_any_name_is_served(weights: Path) -> None:
     (weights / "other").rename(weights / "My Faces")
     names = [model["name"] for model in client(weights).get("/dcgan/models").json()]

@@ -136,7 +136,8 @@ def error_responses(handler: Handler) -> Handler:
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            with checkpoint_errors():
+                return await handler(request)
         except RequestError as error:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
@@ -248,7 +249,7 @@ def upload_errors(content: bytes) -> Iterator[None]:
 
 
 @contextmanager
-def checkpoint_errors(what: str) -> Iterator[None]:
+def checkpoint_errors(what: str = "These weights") -> Iterator[None]:
     """Within it files of a checkpoint are read; what is wrong with them is the server's fault."""
     try:
         yield
