@@ -25,6 +25,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
 
@@ -277,6 +278,7 @@ def project(
     weights = checkpoint.load(source)
     model = engine.Model(page_name(weights.folder.absolute()), weights)
     picture, notes = inversion.crop_upload(model, photograph.read_bytes(), middle)
+    _warn_of_damage(model, checkpoint.ENCODER)
     found = run_to_end(inversion.invert(model, picture))
     large = images.enlarge(found.picture, scale)
     out.write_bytes(images.encode_png(large, str(found.spec)))
@@ -345,7 +347,10 @@ def write_site(
     """Write the page as files for any web server: each visitor's browser draws for itself."""
     sources = static_site.choose_models(_discover_checkpoints(weights), model, stages)
     sizes: dict[str, int] = {}
-    for part, count in static_site.write_site(engine.Engine(sources), out, space=space):
+    opened = engine.Engine(sources)
+    for known in opened.models.values():
+        _warn_of_damage(known)
+    for part, count in static_site.write_site(opened, out, space=space):
         sizes[part] = sizes.get(part, 0) + count
     for part, count in {**sizes, "all": sum(sizes.values())}.items():
         typer.echo(f"{part:16} {count / 1e6:6.1f} MB")
@@ -357,6 +362,13 @@ def _engine(weights: str | None, model: str) -> engine.Engine:
     if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
         return engine.Engine({model: weights or folder})
     return engine.Engine(_discover_checkpoints(weights))
+
+
+def _warn_of_damage(model: engine.Model, pattern: str = "*") -> None:
+    """Say on stderr which side files of these names the following goes without."""
+    for name, error in model.checkpoint.readable.damaged.items():
+        if fnmatch(name, pattern):
+            typer.secho(f"{model.name} works without this file: {error}", err=True, fg="yellow")
 
 
 def _discover_checkpoints(weights: str | None) -> dict[str, Path]:

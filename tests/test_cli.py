@@ -260,6 +260,19 @@ def test_project_finds_a_sample_again_and_writes_what_its_text_draws(
     assert "not a picture that can be read" in says
 
 
+def test_project_goes_on_without_a_damaged_encoder_and_says_so(tmp_path: Path) -> None:
+    model = Model("tiny", tiny.save(tmp_path / "tiny"))
+    for name in ("encoder.json", "map.json"):
+        (model.checkpoint.folder / name).write_text("{")
+    file = tmp_path / "face.png"
+    file.write_bytes(images.encode_png(model.render([model.sample(1)])[0]))
+    ran = command("project", model.checkpoint.folder, file, tmp_path / "found.png")
+    assert ran.returncode == 0, ran
+    [said] = ran.stderr.splitlines()
+    assert "encoder.json does not describe a usable encoder" in said
+    assert f"`python -m training encoder {model.checkpoint.folder}`" in said
+
+
 def test_features_are_the_papers_figure(faces: Model, tmp_path: Path) -> None:
     out = tmp_path / "features.png"
     done("features", faces.checkpoint.folder, out, "--first", 6)

@@ -9,7 +9,6 @@ architecture and trained on other pictures.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan.media import images
-from dcgan.models import checkpoint
 from dcgan.models.checkpoint import CheckpointError
-from dcgan.models.side_files import read_side_file
+from dcgan.models.network_files import NetworkFiles, is_width
+from dcgan.models.tensors import load_tensors, to_half_precision
 
 IMAGE_SIZE = 64
-VERSION = 1
 BATCH_SIZE = 128
 
 Kind = Literal["plain", "residual"]
@@ -50,7 +48,7 @@ class ClassifierConfig:
             )
         for name, valid in (
             ("outputs", lambda value: isinstance(value, str) and value),
-            ("widths", lambda value: type(value) is int and 1 <= value <= 4096),
+            ("widths", is_width),
         ):
             values = getattr(self, name)
             if not isinstance(values, (list, tuple)) or not values or not all(map(valid, values)):
@@ -142,23 +140,21 @@ def read_network(
     folder: str | Path, name: str, config: type[Any], network: Callable[[Any], Network], maker: str
 ) -> tuple[Network, dict[str, Any]]:
     """`load_classifier` for a network of any kind, that `python -m training MAKER` makes."""
-    path = Path(folder) / f"{name}.json"
-    if not path.is_file():
+    files = _files(folder, name, maker)
+    shape = {field.name for field in dataclasses.fields(config)}
+
+    def parse(facts: dict[str, Any]) -> tuple[Network, dict[str, Any]]:
+        if missing := sorted(shape - facts.keys()):
+            raise ValueError(f"it has no {missing[0]!r}")
+        return network(config(**{key: facts.pop(key) for key in shape})), facts
+
+    found = files.describe(parse)
+    if found is None:
         raise CheckpointError(
             f"there is no classifier {name} in {folder}: python -m training {maker} makes them"
         )
-    facts = read_side_file(path, json.loads, "is not valid JSON")
-    shape = {field.name for field in dataclasses.fields(config)}
-    if not isinstance(facts, dict) or facts.pop("version", None) != VERSION:
-        raise CheckpointError(f"{path} is not a classifier of version {VERSION}: train it again")
-    if missing := sorted(shape - facts.keys()):
-        raise CheckpointError(f"{path} does not describe a classifier: it has no {missing[0]!r}")
-    classifier = network(config(**{key: facts.pop(key) for key in shape}))
-    weights = path.with_suffix(".safetensors")
-    checkpoint.load_tensors(
-        classifier, lambda shapes: checkpoint.read_tensors(weights, path.name, shapes)
-    )
-    return classifier, facts
+    classifier, facts = found
+    return load_tensors(classifier, files.read), facts
 
 
 def save_classifier(
@@ -169,8 +165,12 @@ def save_classifier(
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = save(checkpoint.to_half_precision("", classifier), metadata={"format": "pt"})
-    checkpoint.write_atomically(folder / f"{name}.safetensors", weights)
-    described = {"version": VERSION, **dataclasses.asdict(classifier.config), **facts}
-    text = json.dumps(described, indent=1) + "\n"
-    checkpoint.write_atomically(folder / f"{name}.json", text.encode())
+    tensors = save(to_half_precision("", classifier), metadata={"format": "pt"})
+    _files(folder, name, "judges").write(
+        {**dataclasses.asdict(classifier.config), **facts}, tensors
+    )
+
+
+def _files(folder: str | Path, name: str, maker: str) -> NetworkFiles:
+    remedy = f"train it again with `python -m training {maker} --data DATA --out FOLDER`"
+    return NetworkFiles(Path(folder), name, "classifier", remedy)

@@ -9,7 +9,6 @@ training encoder` makes it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,9 @@ from torch.nn import functional as F
 from dcgan.config import ModelConfig
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.network_files import encoder_files
 from dcgan.models.networks import LEAKY_RELU_SLOPE
-from dcgan.models.side_files import read_side_file
-
-VERSION = 1
-RETRAIN_HINT = "train it again, with python -m training encoder"
+from dcgan.models.tensors import load_tensors, to_half_precision
 
 
 class Encoder(nn.Module):
@@ -62,11 +59,9 @@ def save_encoder(folder: str | Path, encoder: Encoder, facts: dict[str, Any]) ->
     from safetensors.torch import save
 
     weights = checkpoint.load(folder)
-    described = {"version": VERSION, "weights": weights.hash, "widths": encoder.widths}
-    text = json.dumps({**described, "facts": facts}, indent=1) + "\n"
-    tensors = save(checkpoint.to_half_precision("", encoder), metadata={"format": "pt"})
-    checkpoint.write_atomically(_path(weights, "safetensors"), tensors)
-    checkpoint.write_atomically(_path(weights, "json"), text.encode())
+    tensors = save(to_half_precision("", encoder), metadata={"format": "pt"})
+    files = encoder_files(weights.folder, weights.hash)
+    files.write({"widths": encoder.widths, "facts": facts}, tensors)
 
 
 def load_encoder(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
@@ -74,32 +69,9 @@ def load_encoder(weights: Checkpoint) -> tuple[Encoder, dict[str, Any]] | None:
 
     Raises CheckpointError for files that do not fit the checkpoint.
     """
-    path = _path(weights, "json")
-    if not path.is_file():
+    described = weights.encoder
+    if described is None:
         return None
-    described = read_side_file(path, json.loads, "is not valid JSON")
-    if not isinstance(described, dict) or described.get("version") != VERSION:
-        raise CheckpointError(f"{path} is not an encoder of version {VERSION}: {RETRAIN_HINT}")
-    if (of := described.get("weights")) != weights.hash:
-        raise CheckpointError(
-            f"{path} is of the weights {of}, not of {weights.hash}: {RETRAIN_HINT}"
-        )
-    widths, facts = described.get("widths"), described.get("facts")
-    if not isinstance(widths, list) or not all(map(_is_width, widths)):
-        raise CheckpointError(f"{path} must list the widths of its layers: {RETRAIN_HINT}")
-    if not isinstance(facts, dict):
-        raise CheckpointError(f"{path} must state facts: {RETRAIN_HINT}")
-    encoder = Encoder(weights.config, widths)
-    tensors = _path(weights, "safetensors")
-    checkpoint.load_tensors(
-        encoder, lambda shapes: checkpoint.read_tensors(tensors, path.name, shapes)
-    )
-    return encoder, facts
-
-
-def _is_width(value: object) -> bool:
-    return type(value) is int and 1 <= value <= 4096
-
-
-def _path(weights: Checkpoint, kind: str) -> Path:
-    return weights.folder / checkpoint.ENCODER.replace("*", kind)
+    files = encoder_files(weights.folder, weights.hash)
+    network = load_tensors(Encoder(weights.config, described.widths), files.read)
+    return network, described.facts

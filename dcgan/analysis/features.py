@@ -18,21 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
-from dcgan.config import ModelConfig
 from dcgan.media import images
 from dcgan.models.networks import Discriminator
+from dcgan.models.tensor_shapes import POOLED_SIDE, feature_length
 
-POOLED_SIDE = 4
 BATCH_SIZE = 128
 
 
 class FeatureError(ValueError):
     """A network that gives no features, or pictures that it can't take."""
-
-
-def feature_length(config: ModelConfig) -> int:
-    """How many numbers a picture gives."""
-    return POOLED_SIDE * POOLED_SIDE * sum(config.discriminator_widths)
 
 
 def extract_features(network: Discriminator, pictures: np.ndarray) -> Tensor:

@@ -29,6 +29,7 @@ from dcgan.analysis.discriminator import (
 from dcgan.latents.spec import At, PictureSpec
 from dcgan.media import face_alignment, images, uploads
 from dcgan.media.uploads import NoFaceError
+from dcgan.models.checkpoint import CheckpointError
 from dcgan.models.networks import Discriminator, Generator
 from dcgan.rendering import engine
 from dcgan.rendering.engine import Model
@@ -132,8 +133,8 @@ def invert(
     """The z for a picture (H, W, 3) uint8 of the model's size; the same for the same picture.
 
     Gives on the way the text of the picture that it is at, as what there is to see. guessed: begin
-    at the encoder's guess, too, where there is one. Raises CheckpointError for weights without
-    their D, and for an encoder that does not fit them.
+    at the encoder's guess, too, where there is one that can be read. Raises CheckpointError for
+    weights without their D.
     """
     guess = _encoder(model) if guessed else None
     goal = _Objective(model, (yield from sub_task(0, 0.2, _start_samples(model))), picture)
@@ -312,5 +313,9 @@ def _generator(model: Model) -> Generator:
 
 @functools.lru_cache(maxsize=8)
 def _encoder(model: Model) -> encoder.Encoder | None:
-    opened = encoder.load_encoder(model.checkpoint)
+    """None where there is none, and for a damaged one, which `Checkpoint.readable` tells of."""
+    try:
+        opened = encoder.load_encoder(model.checkpoint)
+    except CheckpointError:
+        return None
     return opened and opened[0]

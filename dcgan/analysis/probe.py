@@ -9,7 +9,6 @@ layers of D add to that of the average picture.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,19 @@ import torch
 from dcgan.analysis import features
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.network_files import ProbeDescription, probe_files
 from dcgan.models.networks import Discriminator
-from dcgan.models.side_files import read_side_file
+from dcgan.models.tensor_shapes import NORM_STATISTICS, probe_shapes
 
-VERSION = 1
-BATCH_NORM_BUFFERS = "running_mean", "running_var"
 MAX_SHOWN_CLASSES = 3
 """Classes that people are told."""
-REQUIRED_FACTS = "data", "test", "accuracy"
-"""What the facts of every probe say: what taught it, and its share of so many test pictures."""
-REFIT_HINT = "fit it again, with python -m training run cifar10"
 
 
 @dataclass(frozen=True)
 class Probe:
     """weights (classes, length), intercepts (classes,), usual (length,) float32, `length` being
     that of the features; usual: the mean features of the training pictures. facts: what the probe
-    is worth, at least `REQUIRED_FACTS`."""
+    is worth, at least `network_files.REQUIRED_FACTS`."""
 
     classes: tuple[str, ...]
     weights: np.ndarray
@@ -93,28 +88,21 @@ def save_probe(folder: str | Path, probe: Probe, network: Discriminator) -> None
     from safetensors.numpy import save
 
     weights = checkpoint.load(folder)
-    described = {"version": VERSION, "weights": weights.hash, "classes": probe.classes}
-    text = json.dumps({**described, "facts": probe.facts}, indent=1) + "\n"
-    _parse(text, weights)
+    described = {"classes": list(probe.classes), "facts": probe.facts}
+    try:
+        ProbeDescription.parse(described)
+    except ValueError as error:
+        raise CheckpointError(f"this probe can't be written: {error}") from None
     tensors = {
         "weights": probe.weights.astype(np.float16),
         "intercepts": probe.intercepts.astype(np.float32),
         "usual": probe.usual.astype(np.float16),
         **{name: tensor.cpu().numpy() for name, tensor in _statistics(network).items()},
     }
-    for name, shape in _shapes(network, len(probe.classes)).items():
+    for name, shape in probe_shapes(network.config, len(probe.classes)).items():
         if tensors[name].shape != shape:
             raise CheckpointError(f"a probe's {name} must be {shape}, not {tensors[name].shape}")
-    checkpoint.write_atomically(_path(weights, "safetensors"), save(tensors))
-    checkpoint.write_atomically(_path(weights, "json"), text.encode())
-
-
-def describe(weights: Checkpoint) -> dict[str, Any] | None:
-    """{"classes", "facts"} of a checkpoint's probe, without its tensors; else as `load_probe`."""
-    path = _path(weights, "json")
-    if not path.is_file():
-        return None
-    return read_side_file(path, lambda text: _parse(text, weights), "is not valid JSON")
+    probe_files(weights.folder, weights.hash).write(described, save(tensors))
 
 
 def load_probe(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
@@ -122,58 +110,18 @@ def load_probe(weights: Checkpoint) -> tuple[Probe, Discriminator] | None:
 
     None where there is no probe. Raises CheckpointError for files that do not fit the checkpoint.
     """
-    described = describe(weights)
+    described = weights.probe
     if described is None:
         return None
-    classes, facts = tuple(described["classes"]), described["facts"]
     network = weights.discriminator()
-    shapes = _shapes(network, len(classes))
-    path = _path(weights, "safetensors")
-    tensors = checkpoint.read_tensors(path, _path(weights, "json").name, shapes)
+    shapes = probe_shapes(weights.config, len(described.classes))
+    tensors = probe_files(weights.folder, weights.hash).read(shapes)
     arrays = {
         name: tensors.pop(name).astype(np.float32) for name in ("weights", "intercepts", "usual")
     }
     network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()}, strict=False)
-    return Probe(classes, **arrays, facts=facts), network
-
-
-def _parse(text: str | bytes, weights: Checkpoint) -> dict[str, Any]:
-    path = _path(weights, "json")
-    described = json.loads(text)
-    if not isinstance(described, dict) or described.pop("version", None) != VERSION:
-        raise CheckpointError(f"{path} is not a probe of version {VERSION}: {REFIT_HINT}")
-    if (of := described.pop("weights", None)) != weights.hash:
-        raise CheckpointError(
-            f"{path} is a probe of the weights {of}, not of {weights.hash}: {REFIT_HINT}"
-        )
-    classes, facts = described.get("classes"), described.get("facts")
-    if not isinstance(classes, list) or len(classes) < 2 or not all(map(_is_name, classes)):
-        raise CheckpointError(f"{path} must list the names of two classes or more: {REFIT_HINT}")
-    if not isinstance(facts, dict) or not facts.keys() >= set(REQUIRED_FACTS):
-        raise CheckpointError(
-            f"{path} must state facts with {', '.join(REQUIRED_FACTS)}: {REFIT_HINT}"
-        )
-    return described
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+    return Probe(described.classes, **arrays, facts=described.facts), network
 
 
 def _statistics(network: Discriminator) -> dict[str, torch.Tensor]:
-    return {k: v for k, v in network.state_dict().items() if k.endswith(BATCH_NORM_BUFFERS)}
-
-
-def _shapes(network: Discriminator, classes: int) -> dict[str, tuple[int, ...]]:
-    length = features.feature_length(network.config)
-    statistics = {name: tuple(v.shape) for name, v in _statistics(network).items()}
-    return {
-        "weights": (classes, length),
-        "intercepts": (classes,),
-        "usual": (length,),
-        **statistics,
-    }
-
-
-def _path(weights: Checkpoint, kind: str) -> Path:
-    return weights.folder / checkpoint.PROBE.replace("*", kind)
+    return {k: v for k, v in network.state_dict().items() if k.endswith(NORM_STATISTICS)}

@@ -7,27 +7,21 @@ The paper does not say how strongly it is regularised: here C is scikit-learn's 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dcgan.config import ModelConfig
 from dcgan.latents.spec import PictureSpec
-from dcgan.models import checkpoint
 from dcgan.models.annotations import BoxesError, BoxSet
-from dcgan.models.side_files import read_side_file
+from dcgan.models.unit_fits import POSITION_SEED, REGULARISATION_C, UnitFit
 from dcgan.rendering.engine import BATCH_SIZE, Model
 from dcgan.tasks import Work, map_in_batches, run_to_end, shared_task, sub_task
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
-REGULARISATION_C = 1.0
-POSITION_SEED = 0  # of the positions outside the boxes
 MAX_POSITIONS = 4096  # inside the boxes, and outside; of more, that many at random
 
 TOP_SAMPLES_SEARCHED = 256
@@ -35,46 +29,17 @@ TOP_SAMPLES_SEED = 1
 TOP_SAMPLES_PER_UNIT = 8
 
 
-@dataclass(frozen=True)
-class UnitFit:
-    """The maps of a layer with a positive weight, the largest first.
-
-    inside, outside: how many positions were told apart.
-    """
-
-    layer: int
-    maps: list[int]
-    weights: list[float]
-    inside: int
-    outside: int
-
-    def table(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "C": REGULARISATION_C, "seed": POSITION_SEED}
-
-
 def load_unit_fit(model: Model, boxes: BoxSet) -> UnitFit | None:
     """The fit that lies beside a set of boxes in the checkpoint, so that nobody waits for it.
 
-    It is what `fit(model, boxes)` gives, written by `python -m dcgan units`. None for boxes that
-    are not those of the set. Raises CheckpointError for a file that holds no fit of its layer.
+    It is what `fit_units(model, boxes)` gives, written by `python -m dcgan units`. None for boxes
+    that are not those of the set, and where the file is damaged: they can be fitted anew.
     """
-    known = model.checkpoint.readable_boxes.get(boxes.name)
-    path = model.checkpoint.folder / checkpoint.UNITS.replace("*", boxes.name)
+    readable = model.checkpoint.readable
+    known = readable.boxes.get(boxes.name)
     if known is None or (known.layer, known.boxed) != (boxes.layer, boxes.boxed):
         return None
-    if not path.is_file():
-        return None
-
-    def parse(text: str) -> UnitFit:
-        table = json.loads(text)
-        found = UnitFit(**{field.name: table[field.name] for field in dataclasses.fields(UnitFit)})
-        count, _, _ = model.config.layer_shapes[boxes.layer - 1]
-        in_layer = found.layer == boxes.layer and set(found.maps) <= set(range(count))
-        if not in_layer or found.table() != table:
-            raise ValueError("other fields, or maps that it does not have")
-        return found
-
-    return read_side_file(path, parse, f"holds no fit of layer {boxes.layer}: write it anew")
+    return readable.unit_fits.get(boxes.name)
 
 
 def fit_units(model: Model, boxes: BoxSet) -> UnitFit:

@@ -245,6 +245,15 @@ _LATENTS: dict[str, type[Z]] = {
 _EDITS: dict[str, type[Gain | _Class]] = {c.name: c for c in (Gain, _Class)}
 
 
+def check_direction_name(name: str) -> None:
+    """Raises SpecError for a direction's name that no text can have."""
+    if not re.fullmatch(_NAME, name):
+        raise SpecError(
+            f"the direction {reprlib.repr(name)} can't stand in a picture's text: a name has 1 to "
+            f"64 {_CHARACTERS}"
+        )
+
+
 def parse(text: str) -> PictureSpec:
     """Raises SpecError, whose sentence counts characters from 1."""
     if not isinstance(text, str) or len(text) > MAX_TEXT:

@@ -78,6 +78,8 @@ def parse_map(text: str) -> LatentMap:
     """Raises ExemplarError for anything but a square of at least 2 x 2 draws."""
     try:
         atlas = json.loads(text)
+        if not isinstance(atlas, dict):
+            raise ValueError("it is not one JSON object")
         seed, draws = atlas["seed"], atlas["draws"]
         for number in (number for row in draws for number in row):
             Draw(seed, number)

@@ -6,6 +6,7 @@ picture alone and in any batch, within 1e-5 before rounding. Torch is not needed
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
 from dcgan.models.generator_layers import generator_layers
+from dcgan.models.side_files import SideFileError, is_present, reason
 from dcgan.rendering import onnx_names
 
 if TYPE_CHECKING:
@@ -60,15 +62,7 @@ class Model:
     @cached_property
     def directions(self) -> dict[str, operations.Latent]:
         """Named steps in z, each (z_size,); none where the file is damaged."""
-        if checkpoint.DIRECTIONS in self.checkpoint.damaged:
-            return {}
-        return {name: np.array(v) for name, v in self.checkpoint.directions.items()}
-
-    @cached_property
-    def directions_hash(self) -> str:
-        """`Checkpoint.directions_hash`, or "" where the file is damaged."""
-        damaged = checkpoint.DIRECTIONS in self.checkpoint.damaged
-        return "" if damaged else self.checkpoint.directions_hash
+        return {name: np.array(v) for name, v in self.checkpoint.readable.directions.items()}
 
     def spec(self, z: Z, gains: tuple[Gain, ...] = (), label: int | None = None) -> PictureSpec:
         """The spec of one of this model's pictures. Raises SpecError if it has none such."""
@@ -200,12 +194,11 @@ class Model:
             return self._opened
 
     def _open(self) -> InferenceSession:
-        """Raises CheckpointError for tensors that are not the config's, or another's graph."""
+        """Raises CheckpointError for tensors that are not the config's."""
         import onnxruntime
 
         weights = self.checkpoint
         tensors = weights.tensors(checkpoint.GENERATOR, generator_layers(self.config).tensors())
-        kept = weights.folder / checkpoint.GRAPH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = ORT_THREADS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -213,18 +206,23 @@ class Model:
         # given here because ONNX Runtime follows no links, which the Hub's cache is made of
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(t) for t in tensors.values()]
         options.add_external_initializers(list(tensors), values)
-        session = onnxruntime.InferenceSession(
-            kept.read_bytes() if kept.is_file() else _graph(weights),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
-        of = session.get_modelmeta().custom_metadata_map.get(onnx_names.WEIGHTS_KEY)
-        if of != weights.hash:
-            raise CheckpointError(
-                f"{kept} is of the weights {of}, not {weights.hash}: write it again with "
-                f"`python -m training export {weights.folder}`"
-            )
-        return session
+
+        def opened(graph: bytes) -> InferenceSession:
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+        kept = weights.folder / checkpoint.GRAPH
+        if is_present(kept):
+            try:
+                session = opened(kept.read_bytes())
+                of = session.get_modelmeta().custom_metadata_map.get(onnx_names.WEIGHTS_KEY)
+                if of == weights.hash:
+                    return session
+                wrong = f"is not used, because it is of the weights {of}, not {weights.hash}"
+            except Exception as error:  # ONNX Runtime's own errors share no base
+                wrong = f"is not used, because it can't be read ({reason(error, kept)})"
+            remedy = "write it again with `python -m training export FOLDER`"
+            logging.getLogger(__name__).warning("%s", SideFileError(kept, wrong, remedy))
+        return opened(_graph(weights))
 
 
 def _graph(weights: Checkpoint) -> bytes:
@@ -236,31 +234,41 @@ def _graph(weights: Checkpoint) -> bytes:
 class Engine:
     """Models by name; they are opened at once and read when first drawn from."""
 
-    def __init__(self, sources: Mapping[str, str | Path]) -> None:
-        """sources: the name that specs give a model -> its folder or Hub repository."""
-        self.models = {name: Model(name, checkpoint.load(s)) for name, s in sources.items()}
+    def __init__(self, sources: Mapping[str, str | Path | Checkpoint]) -> None:
+        """sources: the name that specs give a model -> its folder or Hub repository, or itself."""
+        self.models = {
+            name: Model(name, s if isinstance(s, Checkpoint) else checkpoint.load(s))
+            for name, s in sources.items()
+        }
 
     @classmethod
     def of_readable(cls, sources: Mapping[str, str | Path], say: Callable[[str], None]) -> Self:
         """An engine of the checkpoints that can be opened, for a page of many.
 
-        say: is told, in one sentence each, which are left out and which side files are damaged.
-        Raises CheckpointError where none can be opened.
+        A stage is left out with its model: there would be nothing to choose it from. say: is told,
+        in one sentence each, which are left out and which side files are damaged. Raises
+        CheckpointError where none can be opened.
         """
-        readable: dict[str, str | Path] = {}
+        opened: dict[str, Checkpoint] = {}
         for name, source in sources.items():
             try:
                 weights = checkpoint.load(source)
                 weights.check_files()
             except CheckpointError as error:
                 say(f"{name} is left out: {error}")
-                continue
-            readable[name] = source
-            for sentence in weights.damaged.values():
-                say(f"{name} works without this file: {sentence}")
-        if not readable:
+            else:
+                opened[name] = weights
+        for name in [name for name in opened if "/" in name]:
+            owner = name.rpartition("/")[0]
+            if owner not in opened:
+                say(f"{name} is left out: it is a stage of {owner}, which can't be opened")
+                del opened[name]
+        for name, weights in opened.items():
+            for error in weights.readable.damaged.values():
+                say(f"{name} works without this file: {error}")
+        if not opened:
             raise CheckpointError("there is no checkpoint that can be opened: give another folder")
-        return cls(readable)
+        return cls(opened)
 
     def model(self, name: str) -> Model:
         """Raises SpecError for a name that is not among them."""
@@ -300,3 +308,15 @@ def discover_checkpoints(weights: Path) -> dict[str, Path]:
     """Checkpoint folders by name: weights/faces is "faces", its stages "faces/<folder>"."""
     folders = [*weights.glob(f"*/{checkpoint.CONFIG}"), *weights.glob(f"*/*/{checkpoint.CONFIG}")]
     return {path.parent.relative_to(weights).as_posix(): path.parent for path in sorted(folders)}
+
+
+def discover_incomplete(weights: Path) -> dict[Path, str]:
+    """Folders that `discover_checkpoints` goes past although they hold files of a checkpoint, and
+    the name of one of these. A card alone is none: any folder may have a README.md."""
+    patterns = [name for name in checkpoint.FILES if name != checkpoint.CARD]
+    found = {}
+    for folder in sorted([*weights.glob("*/"), *weights.glob("*/*/")]):
+        held = sorted(path.name for pattern in patterns for path in folder.glob(pattern))
+        if held and checkpoint.CONFIG not in held:
+            found[folder] = held[0] if checkpoint.WEIGHTS not in held else checkpoint.WEIGHTS
+    return found

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from dcgan.analysis import units
-from dcgan.models import checkpoint
-from dcgan.models.exemplars import no_exemplars
 from dcgan.rendering.engine import Engine
 
 
 def describe_models(engine: Engine) -> list[dict[str, Any]]:
     """The models, each with its stages along the training run.
 
-    What a damaged side file would give is missing; "damaged" says why, by the file's name.
+    What a damaged side file would give is missing; "damaged" says why, by the file's name and
+    without the folder that it is in.
     """
     described = {}
     for name, model in engine.models.items():
-        weights, damaged = model.checkpoint, model.checkpoint.damaged
-        facts = {} if checkpoint.CARD in damaged else weights.metadata
+        files = model.checkpoint.readable
         described[name] = {
             "name": name,
             "weights": model.checkpoint.hash,
@@ -28,18 +26,20 @@ def describe_models(engine: Engine) -> list[dict[str, Any]]:
             "prior": model.config.prior,
             "output": model.config.output,
             "directions": list(model.directions),
-            "directions_hash": model.directions_hash,
-            "sets": no_exemplars() if checkpoint.EXEMPLARS in damaged else weights.sets,
-            "map": None if checkpoint.MAP in damaged else weights.map,
+            "directions_hash": model.checkpoint.directions_hash,
+            "sets": files.sets,
+            "map": files.map,
             "layers": model.config.layer_shapes,
             "discriminator": units.discriminator_shapes(model.config),
-            "boxes": list(weights.readable_boxes),
-            "images_seen": facts.get("images_seen"),
-            "kid": facts.get("kid"),
+            "boxes": list(files.boxes),
+            "images_seen": files.metadata.get("images_seen"),
+            "kid": files.metadata.get("kid"),
             "stages": [],
         }
-        if damaged:
-            described[name]["damaged"] = damaged
+        if files.damaged:
+            described[name]["damaged"] = {
+                file: error.for_visitors for file, error in files.damaged.items()
+            }
     for name, facts in described.items():
         owner = described.get(name.rpartition("/")[0])
         if owner is not None:

@@ -182,14 +182,14 @@ def _model_files(model: Model) -> Iterator[File]:
 def _directions(engine: Engine) -> Iterator[File]:
     tables = {model.checkpoint.directions_hash: model for model in engine.models.values()}
     for digest, model in tables.items():
-        content = _json(model.checkpoint.directions)
+        content = _json(model.checkpoint.readable.directions)
         yield File(model.name.partition("/")[0], f"dcgan/directions/{digest}.json", content)
 
 
 def _boxes(model: Model, layers: Collection[int]) -> dict[str, Any]:
     """{name: {boxes, units: {layer: fit}}} of the sets that come with a model."""
     found = {}
-    for name, boxes in model.checkpoint.boxes.items():
+    for name, boxes in model.checkpoint.readable.boxes.items():
         fits = {}
         for layer in layers:
             asked = dataclasses.replace(boxes, layer=layer)

@@ -33,6 +33,7 @@ from dcgan.ui.serving.http import (
     RequestError,
     check_int,
     check_sheet,
+    checkpoint_errors,
     data_uri,
     error_sentence,
     read_inputs,
@@ -191,7 +192,8 @@ def _project(engine: Engine) -> Lasting:
 @contextmanager
 def _gradio_errors() -> Iterator[None]:
     try:
-        yield
+        with checkpoint_errors():
+            yield
     except (RequestError, SpecError, BoxesError) as error:
         said = str(error) if isinstance(error, RequestError) else error_sentence(error)
         raise gr.Error(said, print_exception=False) from None

@@ -6,28 +6,36 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import gradio as gr
 
 from dcgan.api import page_name
 from dcgan.models import checkpoint
-from dcgan.rendering.engine import Engine, discover_checkpoints
+from dcgan.rendering.engine import Engine, discover_checkpoints, discover_incomplete
 from dcgan.ui.page import launch_options, warm
 
 PORT = 7860
 
 
-def find_checkpoints(sources: Iterable[str]) -> dict[str, Path]:
+def find_checkpoints(
+    sources: Iterable[str], say: Callable[[str], None] = lambda _: None
+) -> dict[str, Path]:
     """Checkpoint folders by the names that specs give them, each before its stages.
 
     sources: checkpoint folders, folders of checkpoints, or Hub repositories as user/repo; without
     any, weights/ of the current folder, or else of the clone. A checkpoint comes with the stages
-    that lie in it. Raises CheckpointError for a source without a checkpoint.
+    that lie in it. say: is told, in one sentence each, of folders that have lost a part of a
+    checkpoint. Raises CheckpointError for a source without a checkpoint.
     """
     found: dict[str, Path] = {}
     for source in [*sources] or [str(checkpoint.default_weights())]:
+        for folder, file in discover_incomplete(Path(source).absolute()).items():
+            say(
+                f"{folder} is left out: it has a {file}, but no {checkpoint.CONFIG} to make it a "
+                f"checkpoint: {checkpoint.COPY_AGAIN}"
+            )
         for folder in _models(source):
             if folder.resolve() in [known.resolve() for known in found.values()]:
                 continue
@@ -41,7 +49,8 @@ def find_checkpoints(sources: Iterable[str]) -> dict[str, Path]:
 
 def open_checkpoints(sources: Iterable[str]) -> Engine:
     """An engine of what `find_checkpoints` finds; what can't be opened is said on stderr."""
-    return Engine.of_readable(find_checkpoints(sources), functools.partial(print, file=sys.stderr))
+    say = functools.partial(print, file=sys.stderr)
+    return Engine.of_readable(find_checkpoints(sources, say), say)
 
 
 def launch(

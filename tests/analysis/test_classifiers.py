@@ -69,9 +69,9 @@ def test_only_the_plain_one_sees_where() -> None:
         ({"outputs": []}, "a classifier's outputs can't be []"),
         ({"widths": [4, "6"]}, "a classifier's widths can't be [4, '6']"),
         ({"widths": [4] * 7}, "can't be halved 7 times"),
-        ({"widths": [4, 8]}, "x.json asks for"),
+        ({"widths": [4, 8]}, "has shape (6, 4, 3, 3), not (8, 4, 3, 3)"),
         ({"widths": [4, 6, 8]}, "does not hold the network that x.json describes"),
-        ({"version": 2}, "is not a classifier of version 1"),
+        ({"version": 2}, "it has version 2, not 1"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(
@@ -99,7 +99,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         classifiers.load_classifier(tmp_path, "x")
     weights.write_bytes(whole)
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"x\.json is not valid JSON"):
+    with pytest.raises(CheckpointError, match=r"x\.json .*\(it is not valid JSON"):
         classifiers.load_classifier(tmp_path, "x")
     (tmp_path / "x.json").write_text('{"version": 1, "kind": "plain", "widths": [4]}')
     with pytest.raises(CheckpointError, match=r"it has no 'outputs'"):

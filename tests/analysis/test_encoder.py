@@ -37,7 +37,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 2}, "not an encoder of version 1"),
+        ({"version": 2}, "it has version 2, not 1"),
         ({"weights": "00000000"}, "is of the weights 00000000"),
         ({"widths": "4, 8"}, "must list the widths"),
         ({"widths": [4, 0]}, "must list the widths"),

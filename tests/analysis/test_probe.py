@@ -17,6 +17,7 @@ from dcgan.analysis.probe import Probe
 from dcgan.media import images
 from dcgan.models import checkpoint
 from dcgan.models.checkpoint import Checkpoint, CheckpointError
+from dcgan.models.network_files import ProbeDescription
 from dcgan.models.networks import Discriminator
 from dcgan.rendering.engine import Model
 from tests import tiny
@@ -79,7 +80,7 @@ def test_it_is_read_as_it_was_taught(weights: Checkpoint) -> None:
     loaded, network = opened(weights)
     assert not network.training
     assert (loaded.classes, loaded.facts) == (CLASSES, FACTS)
-    assert probe.describe(weights) == {"classes": list(CLASSES), "facts": FACTS}
+    assert weights.probe == ProbeDescription(CLASSES, FACTS)
     picture = PICTURES[5].transpose(1, 2, 0)
     for one, other in zip(
         probe.classify(taught, by, picture),
@@ -99,7 +100,7 @@ def test_it_is_read_as_it_was_taught(weights: Checkpoint) -> None:
 def test_a_checkpoint_may_have_none(tmp_path: Path) -> None:
     weights = tiny.save(tmp_path)
     assert probe.load_probe(weights) is None
-    assert probe.describe(weights) is None
+    assert weights.probe is None
 
 
 def changed(**fields: Any) -> Callable[[Path], object]:
@@ -113,14 +114,15 @@ def changed(**fields: Any) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda folder: (folder / "probe.json").write_bytes(b"\xff{"), "is not valid JSON"),
-        (lambda folder: (folder / "probe.json").write_text("[]"), "is not a probe of version 1"),
-        (changed(version=2), "is not a probe of version 1: fit it again"),
-        (changed(weights="00000000"), "is a probe of the weights 00000000, not of"),
+        (lambda folder: (folder / "probe.json").write_bytes(b"\xff{"), "can't decode byte"),
+        (lambda folder: (folder / "probe.json").write_text("[]"), "it is not one JSON object"),
+        (changed(version=2), r"it has version 2, not 1\): fit it again"),
+        (changed(weights="00000000"), "it is of the weights 00000000, not of"),
         (changed(classes="cat"), "must list the names of two classes or more"),
         (changed(classes=["cat", 3]), "must list the names of two classes or more"),
+        (changed(facts={**FACTS, "accuracy": float("nan")}), "facts must be finite numbers"),
         (changed(facts={"data": "Noise"}), "must state facts with data, test, accuracy"),
-        (changed(classes=[*CLASSES, "frog"]), r"weights has shape \(4, 192\), but probe.json asks"),
+        (changed(classes=[*CLASSES, "frog"]), r"weights has shape \(4, 192\), not \(5, 192\)"),
         (lambda folder: (folder / "probe.safetensors").unlink(), "can't be read as safetensors"),
     ],
 )

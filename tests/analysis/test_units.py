@@ -16,7 +16,6 @@ import torch
 from dcgan.analysis import units
 from dcgan.latents.spec import PictureSpec
 from dcgan.models.annotations import AnnotatedImage, BoxesError, BoxSet, parse_boxes
-from dcgan.models.checkpoint import CheckpointError
 from dcgan.paths import REPOSITORY
 from dcgan.rendering.engine import Engine, Model
 from dcgan.tasks import run_to_end
@@ -175,6 +174,7 @@ def test_a_fit_that_lies_beside_its_set_is_read(tmp_path: Path) -> None:
     assert units.load_unit_fit(opened, drawn) is None
     file = tmp_path / "units-left.json"
     file.write_text(json.dumps({**units.fit_units(opened, drawn).table(), "inside": 77}))
+    opened = Engine({"tiny": tmp_path}).model("tiny")
     found = units.load_unit_fit(opened, drawn)
     assert found is not None
     assert found.inside == 77  # not fitted anew
@@ -185,10 +185,18 @@ def test_a_fit_that_lies_beside_its_set_is_read(tmp_path: Path) -> None:
     whole = file.read_text()
     others = whole.replace('"layer": 2', '"layer": 1'), whole.replace('"C": 1.0', '"C": 2.0')
     assert whole not in others
-    for wrong in ("{", '{"layer": 2}', *others):
+    others += tuple(
+        json.dumps({**json.loads(whole), **changed})
+        for changed in ({"maps": [True]}, {"weights": ["1"]}, {"layer": 9}, {"inside": None})
+    )
+    for wrong in ("{", "[]", '{"layer": 2}', *others):
         file.write_text(wrong)
-        with pytest.raises(CheckpointError, match="holds no fit of layer 2: write it anew"):
-            units.load_unit_fit(opened, drawn)
+        opened = Engine({"tiny": tmp_path}).model("tiny")
+        assert units.load_unit_fit(opened, drawn) is None
+        said = opened.checkpoint.readable.damaged["units-left.json"]
+        command = "`python -m dcgan units FOLDER FOLDER/boxes-left.json > FOLDER/units-left.json`"
+        assert f"write it anew with {command}" in said.for_visitors
+        assert command.replace("FOLDER", str(tmp_path)) in str(said)
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "weights").glob("*/units-*.json")), ids=str)

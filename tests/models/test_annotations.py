@@ -116,7 +116,7 @@ def test_a_checkpoint_ships_sets_of_its_own_pictures_only(tmp_path: Path) -> Non
     file.write_text(json.dumps(SET).replace("01234567", weights))
     assert list(load(tmp_path).boxes) == ["Fönster"]
     for text, words in [
-        (json.dumps(SET), f"of the weights 01234567, not {weights}: draw the boxes anew"),
+        (json.dumps(SET), rf"of the weights 01234567, not {weights}\): draw the boxes anew"),
         ("{}", r'boxes-windows\.json is no set of boxes .* must have "version"'),
     ]:
         file.write_text(text)

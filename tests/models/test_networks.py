@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan.config import IMAGENET32, MNIST, PAPER, SVHN, ModelConfig
+from dcgan.models import tensor_shapes
+from dcgan.models.generator_layers import generator_layers
 from dcgan.models.networks import Discriminator, Generator
 
 torch.set_num_threads(1)  # small networks on shared cores
@@ -72,6 +74,17 @@ def test_shapes_and_ranges(config: ModelConfig) -> None:
     assert low <= pictures.min() < low + 0.2
     assert 0.9 < pictures.max() <= 1
     assert discriminator(pictures, labels).shape == (5,)
+
+
+@configs
+def test_the_shapes_of_tensors_are_known_without_the_networks(config: ModelConfig) -> None:
+    known = generator_layers(config).tensors(), tensor_shapes.discriminator_shapes(config)
+    for network, shapes in zip(networks(config), known, strict=True):
+        assert shapes == {
+            name: tuple(tensor.shape)
+            for name, tensor in network.state_dict().items()
+            if not name.endswith("num_batches_tracked")
+        }
 
 
 G_PAPER = {

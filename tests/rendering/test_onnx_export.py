@@ -91,12 +91,26 @@ def test_where_it_is_there_pictures_need_no_onnx_package(weights: Checkpoint) ->
     assert loaded() == "False False"
 
 
-def test_one_of_other_weights_is_refused(weights: Checkpoint, tmp_path: Path) -> None:
-    other = tiny.save(tmp_path / "other", seed=1)
-    shutil.copy(onnx_export.write_graph(other), weights.folder)
+@pytest.mark.parametrize("damage", ["of other weights", "cut off", "empty", "a folder"])
+def test_a_damaged_one_is_made_anew_in_memory_and_spoken_of(
+    weights: Checkpoint, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = Model("tiny", weights)
+    expected = before.render([before.sample(1)])
+    kept = weights.folder / checkpoint.GRAPH
+    match damage:
+        case "of other weights":
+            shutil.copy(onnx_export.write_graph(tiny.save(tmp_path / "other", seed=1)), kept)
+        case "a folder":
+            kept.mkdir()
+        case _:
+            whole = onnx_export.write_graph(weights).read_bytes()
+            kept.write_bytes(whole[:500] if damage == "cut off" else b"")
     model = Model("tiny", weights)
-    with pytest.raises(CheckpointError, match=f"not {weights.hash}: write it again"):
-        model.render([model.sample(1)])
+    assert np.array_equal(model.render([model.sample(1)]), expected)
+    [said] = caplog.messages
+    assert said.startswith(f"{kept} is not used, because ")
+    assert said.endswith(f"write it again with `python -m training export {weights.folder}`")
 
 
 def test_damaged_weights_are_not_exported(weights: Checkpoint) -> None:

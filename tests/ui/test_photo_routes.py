@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dcgan.analysis import inversion
+from dcgan.analysis import encoder, inversion
 from dcgan.latents.spec import parse
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Engine
@@ -137,10 +138,22 @@ def test_without_a_face_it_is_another_status(client: TestClient, engine: Engine)
             assert words in response.json()["error"]
 
 
-def test_an_encoder_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["encoder.json", "encoder.safetensors"])
+def test_a_damaged_encoder_costs_its_starting_guess_only(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inversion, "START_SAMPLES", 64)
+    monkeypatch.setattr(inversion, "STEPS", 5)
     tiny.save(tmp_path)
-    (tmp_path / "encoder.json").write_text("{}")
-    broken = TestClient(Starlette(routes=photo.routes(Engine({"tiny": tmp_path}))))
-    response = broken.post("/dcgan/project?model=tiny", content=encoded(halves()))
-    assert response.status_code == 500
-    assert "encoder.json is not an encoder of version 1" in response.json()["error"]
+    torch.manual_seed(0)
+    encoder.save_encoder(tmp_path, encoder.Encoder(tiny.CONFIG, (4, 8)).eval(), {})
+
+    def kinds() -> list[str]:
+        """Of the starts of a search, on a page that is opened anew."""
+        page = TestClient(Starlette(routes=photo.routes(Engine({"tiny": tmp_path}))))
+        response = page.post("/dcgan/project?model=tiny", content=encoded(halves()))
+        return sorted(start["kind"] for start in lines(response)[-1]["result"]["starts"])
+
+    assert kinds() == ["encoder", *["nearest"] * inversion.NEAREST_STARTS]
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:-20])
+    assert kinds() == ["nearest"] * inversion.NEAREST_STARTS

@@ -107,7 +107,9 @@ def write_directions(
         )
         found = {name: step.round(6).tolist() for name, (_, step) in chosen.items()} | found
         typer.echo("; ".join(f"{name}: {way}" for name, (way, _) in chosen.items()))
-    kept = {name: step for name, step in opened.directions.items() if name not in found}
+    if damage := opened.readable.damaged.get(checkpoint.DIRECTIONS):
+        typer.echo(f"Directions that this file had are lost: {damage}", err=True)
+    kept = {name: step for name, step in opened.readable.directions.items() if name not in found}
     for folder in with_stages(weights):
         checkpoint.save_directions(folder, {**kept, **found})
     typer.echo(f"{weights / checkpoint.DIRECTIONS}: {', '.join(found)}")

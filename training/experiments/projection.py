@@ -31,7 +31,7 @@ import torch
 import typer
 from joblib import delayed
 
-from dcgan.analysis import inversion
+from dcgan.analysis import encoder, inversion
 from dcgan.analysis.inversion import Inversion, StartingPoint
 from dcgan.latents.spec import Draw, parse
 from dcgan.media import images
@@ -81,6 +81,7 @@ def run(
         raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     started = time.monotonic()
     model = _model(weights)
+    encoder.load_encoder(model.checkpoint)  # a search goes on without a damaged one
     trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
     held_out = trained_with.pictures(data).held_out
     if len(held_out) < count:

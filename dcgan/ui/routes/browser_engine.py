@@ -19,10 +19,9 @@ from starlette.routing import BaseRoute, Route
 
 from dcgan.rendering.engine import Engine, Model
 from dcgan.site import ort_web
-from dcgan.ui.serving.http import CACHE_FOREVER, RequestError, checkpoint_errors, error_responses
+from dcgan.ui.serving.http import CACHE_FOREVER, RequestError, error_responses
 
 BYTES = "application/octet-stream"
-WEIGHTS = "These weights"
 MEDIA_TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
@@ -77,7 +76,7 @@ def _forever() -> dict[str, str]:
 def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
     """Stages have those of their models."""
     for model in engine.models.values():
-        if model.directions_hash == digest:
+        if model.checkpoint.directions_hash == digest:
             return {name: step.tolist() for name, step in model.directions.items()}
     raise RequestError(f"There are no directions {digest[:40]!r} here.", 404)
 
@@ -87,13 +86,11 @@ def _generator(model: Model, backend: str) -> bytes:
     """Kept for the next visitor: an audience comes all at once, for the same model."""
     from dcgan.rendering import onnx_export
 
-    with checkpoint_errors(WEIGHTS):
-        return onnx_export.build_browser_graph(model.checkpoint, backend)
+    return onnx_export.build_browser_graph(model.checkpoint, backend)
 
 
 @functools.lru_cache(maxsize=2)
 def _tensors(model: Model) -> bytes:
     from dcgan.rendering import onnx_export
 
-    with checkpoint_errors(WEIGHTS):
-        return onnx_export.browser_tensors(model.checkpoint)
+    return onnx_export.browser_tensors(model.checkpoint)

@@ -15,7 +15,6 @@ forgotten: nothing of it is kept or written to a file.
 from __future__ import annotations
 
 import functools
-from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -140,14 +139,15 @@ def feature_page(model: Model, first: int) -> Work[dict[str, Any]]:
 
 
 def describe_probes(engine: Engine) -> dict[str, Any]:
-    """The classes of models' probes and what these are worth, see `probe.describe`, by model."""
-    from dcgan.analysis import probe
+    """The classes of models' probes and what these are worth, by model."""
+    import torch  # noqa: F401  (without it no probe answers: that is said before one is asked)
 
-    found: dict[str, Any] = {}
-    for name, model in engine.models.items():
-        with suppress(CheckpointError):  # which is said when the probe is asked
-            found[name] = probe.describe(model.checkpoint)
-    return {name: described for name, described in found.items() if described}
+    found = {name: model.checkpoint.readable.probe for name, model in engine.models.items()}
+    return {
+        name: {"classes": list(described.classes), "facts": described.facts}
+        for name, described in found.items()
+        if described
+    }
 
 
 def classify(engine: Engine, spec: PictureSpec) -> dict[str, Any] | None:

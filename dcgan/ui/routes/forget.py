@@ -71,7 +71,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def shipped_boxes(model: Model, name: str) -> BoxSet:
-    boxes = model.checkpoint.readable_boxes.get(name)
+    boxes = model.checkpoint.readable.boxes.get(name)
     if boxes is None:
         raise RequestError(f"{model.name} has no set of boxes called {name!r}.", 404)
     return boxes

@@ -26,7 +26,6 @@ from dcgan.ui.routes.discriminator import MAX_UPLOAD
 from dcgan.ui.serving import streaming
 from dcgan.ui.serving.http import (
     RequestError,
-    checkpoint_errors,
     data_uri,
     error_responses,
     read_body,
@@ -83,10 +82,8 @@ def _invert(model: Model, picture: np.ndarray, notes: list[str]) -> Work[dict[st
 
     torch.set_num_threads(inversion.TORCH_THREADS)
     searching = inversion.invert(model, picture, inversion.STEPS)
-    with checkpoint_errors("The encoder"):
-        first = next(searching)
     seen = {"crop": data_uri(images.encode_png(picture), "png"), "notes": notes}
-    yield Progress(first, seen)
+    yield Progress(next(searching), seen)
     while True:
         try:
             yield next(searching)

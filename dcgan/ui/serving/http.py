@@ -126,7 +126,8 @@ def error_responses(handler: Handler) -> Handler:
 
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            with checkpoint_errors():
+                return await handler(request)
         except RequestError as error:
             return JSONResponse({"error": str(error)}, error.status)
         except (SpecError, BoxesError) as error:
@@ -249,12 +250,12 @@ def upload_errors(content: bytes) -> Iterator[None]:
 
 
 @contextmanager
-def checkpoint_errors(what: str) -> Iterator[None]:
+def checkpoint_errors(what: str = "These weights") -> Iterator[None]:
     """Within it files of a checkpoint are read; what is wrong with them is the server's fault."""
     try:
         yield
     except CheckpointError as error:
-        raise RequestError(f"{what} can't be read here: {error}.", 500) from None
+        raise RequestError(f"{what} can't be read here: {error.for_visitors}.", 500) from None
 
 
 def error_sentence(error: ValueError | str) -> str:

@@ -154,6 +154,15 @@ def test_directions_are_added_to_a_checkpoint(tmp_path: Path) -> None:
     assert "there is no folder" in refused("directions", tmp_path / "nowhere")
 
 
+def test_directions_that_are_damaged_are_made_anew(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "weights").folder
+    (folder / checkpoint.DIRECTIONS).write_text("{")
+    result = run("directions", folder)
+    assert result.exit_code == 0
+    assert "directions.json is not a table of directions" in result.stderr
+    assert list(checkpoint.load(folder).directions) == [f"pc{i}" for i in range(1, 9)]
+
+
 def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = tiny.save(tmp_path / "weights")
     data = small.write_folder(tmp_path / "data", 200)
