@@ -48,9 +48,8 @@ from training.attributes.window_segmentation import COVERAGE_THRESHOLD, WindowSe
 from training.data.datasets import to_channels_last
 from training.data.readers import DataError
 from training.data.sampler import random_generator
-from training.experiments import figures
+from training.experiments import figures, trained_recipe
 from training.metrics.distances import kernel_distance
-from training.recipes import RECIPES
 
 SET = "windows"
 SEED = 9
@@ -91,7 +90,7 @@ def run(
         Path | None, typer.Option("--boxes", help="Instead of the weights' boxes-windows.json.")
     ] = None,
     judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
-    recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "rooms",
+    recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
     samples: Annotated[int, typer.Option(min=20, help="Without each set of maps.")] = 1000,
     orders: Annotated[int, typer.Option(min=2, help="Random ones, of either kind.")] = 20,
     part: Annotated[int, typer.Option(min=10, help="Samples that a random order sees.")] = 200,
@@ -99,14 +98,12 @@ def run(
     sheet: Annotated[Path | None, typer.Option(help="PNG of samples with and without.")] = None,
 ) -> None:
     """Figure 6: window share and KID as fitted, matched and random maps are dropped."""
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     started = time.monotonic()
     model = Model("rooms", checkpoint.load(weights))
+    trained_with = trained_recipe.trained_recipe(model.checkpoint, recipe)
     boxes = read_boxes(model, file)
     judge, worth = window_segmentation.load_segmenter(judged_by)
     fit = units.fit_units(model, boxes)
-    trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
     real = trained_with.pictures(data).held_out
     if len(real) < part:
         raise DataError(

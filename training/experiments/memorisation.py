@@ -24,7 +24,6 @@ numbers, only its walks.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import itertools
 import time
@@ -44,7 +43,7 @@ from dcgan.rendering.engine import Model
 from training.data.datasets import to_channels_last
 from training.data.readers import DataError
 from training.data.sampler import random_generator
-from training.experiments import figures
+from training.experiments import figures, trained_recipe
 from training.metrics.distances import EfficientNetFeatures
 from training.metrics.nearest_neighbours import (
     NEIGHBOURS,
@@ -56,7 +55,6 @@ from training.metrics.nearest_neighbours import (
     find_nearest,
     probability_nearer,
 )
-from training.recipes import RECIPES
 
 SEED = 3
 STEPS = 32
@@ -73,7 +71,7 @@ def run(
     *,
     weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo.")],
     data: Annotated[str, typer.Option(help="What it was trained on.")],
-    recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "faces",
+    recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
     samples: Annotated[int, typer.Option(min=10, help="And as many held-out pictures.")] = 500,
     among: Annotated[
         int | None, typer.Option(min=NEIGHBOURS, help="Training pictures searched; all by default.")
@@ -85,11 +83,9 @@ def run(
     ] = None,
 ) -> None:
     """Has it memorised? Nearest training pictures of samples, and jumps along walks."""
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     started = time.monotonic()
-    opened, trained_with = checkpoint.load(weights), RECIPES[recipe]
-    pictures = dataclasses.replace(trained_with, model=opened.config).pictures(data)
+    opened = checkpoint.load(weights)
+    pictures = trained_recipe.trained_recipe(opened, recipe).pictures(data)
     typer.echo(pictures.report())
     if len(pictures.held_out) < samples:
         raise DataError(

@@ -18,7 +18,6 @@ again. The encoder brings the start nearer (35 and 23 grey levels), not the end.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import time
 from collections.abc import Sequence
@@ -42,8 +41,7 @@ from training.data.datasets import to_channels_last
 from training.data.parallel import run_in_processes
 from training.data.readers import DataError
 from training.data.sampler import random_generator
-from training.experiments import figures
-from training.recipes import RECIPES
+from training.experiments import figures, trained_recipe
 
 SEED = 21
 """Of the samples that are drawn again, and of the choice of photographs."""
@@ -67,7 +65,7 @@ def run(
     *,
     weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo.")],
     data: Annotated[str, typer.Option(help="With pictures that it was not trained on.")],
-    recipe: Annotated[str, typer.Option(help="That it was trained with.")] = "faces",
+    recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
     count: Annotated[int, typer.Option(min=2, help="Photographs, and as many samples.")] = 200,
     alone: Annotated[int, typer.Option(min=2, help="Searched without the encoder, too.")] = 50,
     processes: Annotated[int, typer.Option(help="That search; -1: one a core.")] = -1,
@@ -77,12 +75,10 @@ def run(
     ] = None,
 ) -> None:
     """How near a search for z comes to photographs, and to samples whose z is known."""
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"there is no recipe {recipe!r}; choose {', '.join(RECIPES)}")
     started = time.monotonic()
     model = _model(weights)
     encoder.load_encoder(model.checkpoint)  # a search goes on without a damaged one
-    trained_with = dataclasses.replace(RECIPES[recipe], model=model.config)
+    trained_with = trained_recipe.trained_recipe(model.checkpoint, recipe)
     held_out = trained_with.pictures(data).held_out
     if len(held_out) < count:
         raise DataError(

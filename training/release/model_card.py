@@ -184,7 +184,7 @@ def write_card(
         "Known weaknesses": weaknesses,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text)
-    front = _front(count_sources(pictures, data), chosen, measured)
+    front = _front(recipe_name, count_sources(pictures, data), chosen, measured)
     return f"{front}\n\n# {name}\n\n{body}\n"
 
 
@@ -193,7 +193,7 @@ def count_sources(pictures: Images, data: str) -> dict[str, int]:
     return pictures.sources or {Path(data).resolve().name: len(pictures.train)}
 
 
-def _front(sources: dict[str, int], chosen: dict[str, Any], measured: Measured) -> str:
+def _front(recipe: str, sources: dict[str, int], chosen: dict[str, Any], measured: Measured) -> str:
     facts = ModelCardData(
         license="other",
         license_name="research-noncommercial",
@@ -201,6 +201,7 @@ def _front(sources: dict[str, int], chosen: dict[str, Any], measured: Measured) 
         pipeline_tag="unconditional-image-generation",
         tags=["dcgan", "gan", "arxiv:1511.06434"],
         datasets=sorted(sources),
+        recipe=recipe,
         images_seen=chosen["images"],
         minutes=chosen["minutes"],
         kid=chosen["kid"],

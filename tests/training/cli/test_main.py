@@ -284,3 +284,20 @@ def test_ship_names_the_option_that_an_old_run_lacks(
 def test_import_theano_says_which_file_is_missing(tmp_path: Path) -> None:
     says = refused("import-theano", tmp_path, tmp_path / "svhn")
     assert f"there is no {tmp_path}/200_gen_params.jl_01.npy" in says
+
+
+def test_without_its_packages_it_says_what_to_install() -> None:
+    hide = """import runpy, sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "typer":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+runpy.run_module("training", run_name="__main__")
+"""
+    result = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "python -m training needs typer, which is not installed here: run `make develop`, or "
+        "`pip install -r requirements-train.txt`\n"
+    )

@@ -71,7 +71,7 @@ def test_the_command_measures_and_keeps(
     file, kept, sheet = (tmp_path / name for name in ("boxes.json", "forget.json", "sheet.png"))
     file.write_text(boxes.to_json())
     given = ["--weights", model.checkpoint.folder, "--data", tmp_path / "data"]
-    given += ["--boxes", file, "--judges", judged_by]
+    given += ["--boxes", file, "--judges", judged_by, "--recipe", "rooms"]
     given += ["--samples", 20, "--orders", 2, "--part", 10]
     code, printed = call(*given, "--json", kept, "--sheet", sheet)
     assert code == 0, printed
@@ -105,7 +105,7 @@ def test_what_can_not_be_measured_is_a_sentence(
 ) -> None:
     write_rooms(tmp_path / "data", 60)
     given = ["--weights", model.checkpoint.folder, "--data", tmp_path / "data"]
-    given += ["--judges", judged_by]
+    given += ["--judges", judged_by, "--recipe", "rooms"]
     code, printed = call(*given)
     assert (code, "has no set of boxes called 'windows'" in printed) == (1, True)
     file = tmp_path / "boxes.json"
