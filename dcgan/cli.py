@@ -4,10 +4,10 @@
     python -m dcgan sample weights/faces --count 2000 --seed 0 --out samples.npy --grid samples.png
     python -m dcgan walk weights/faces --seed 3 --count 6 --out walk.webp
     python -m dcgan units weights/faces boxes-mouth.json
-    python -m dcgan exciting weights/faces maps.png --layer 3
+    python -m dcgan top-activations weights/faces maps.png --layer 3
     python -m dcgan look "v1:faces@0123abcd:z(1,0)" look.png --feature 3
     python -m dcgan features weights/faces features.png
-    python -m dcgan project weights/faces photograph.jpg nearest.png
+    python -m dcgan invert weights/faces photograph.jpg nearest.png
     python -m dcgan page weights/faces user/repo --port 7861
     python -m dcgan push weights/faces user/dcgan-faces
     python -m dcgan push --space user/dcgan
@@ -174,9 +174,10 @@ def fit_units(
     typer.echo(json.dumps(units.fit_units(model, drawn).table()))
 
 
-@app.command()
+@app.command("exciting", hidden=True)  # its name until version 0.1
+@app.command("top-activations")
 @_in_one_sentence()
-def exciting(
+def find_top_activations(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
     out: Annotated[Path, typer.Argument(help="A PNG with a row for each map.")],
     layer: Annotated[int, typer.Option(min=1, help="From z, or from the picture for D.")] = 1,
@@ -184,7 +185,7 @@ def exciting(
     count: Annotated[int, typer.Option(min=1, max=MAX_GRID_IMAGES, help="Rows.")] = 8,
     of_discriminator: Annotated[bool, typer.Option("--discriminator")] = False,
 ) -> None:
-    """The draws that excite feature maps most, the strongest first; as JSON where they do."""
+    """Find the draws that activate feature maps most, strongest first; print where, as JSON."""
     model = engine.Model("exciting", checkpoint.load(source))
     network = units.DISCRIMINATOR if of_discriminator else units.GENERATOR
     found = run_to_end(units.top_activations(model, layer, network))
@@ -258,9 +259,10 @@ def features(
     out.write_bytes(images.encode_png(np.concatenate(sheets, axis=1)))
 
 
-@app.command()
+@app.command("project", hidden=True)  # its name until version 0.1
+@app.command("invert")
 @_in_one_sentence()
-def project(
+def invert_photograph(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
     photograph: Annotated[Path, typer.Argument(help="A file of yours.")],
     out: Annotated[Path, typer.Argument(help="A PNG of what comes nearest, with its text.")],
@@ -269,7 +271,7 @@ def project(
     ] = False,
     scale: Annotated[int, typer.Option(min=1, max=64, help="Enlarge every pixel.")] = 1,
 ) -> None:
-    """What comes nearest to a photograph, of all that G draws; its text and distance as JSON."""
+    """Invert a photograph: the nearest picture that G can draw, its text and distance as JSON."""
     import torch
 
     from dcgan.analysis import inversion

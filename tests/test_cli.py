@@ -203,17 +203,19 @@ def test_a_walk_takes_each_ways_edits_from_the_station_before_it(faces: Model) -
 def test_exciting_draws_each_map_with_its_best(faces: Model, tmp_path: Path) -> None:
     out = tmp_path / "maps.png"
     folder = faces.checkpoint.folder
-    said = json.loads(done("exciting", folder, out, "--layer", 2, "--first", 1, "--count", 2))
+    said = json.loads(
+        done("top-activations", folder, out, "--layer", 2, "--first", 1, "--count", 2)
+    )
     found = run_to_end(units.top_activations(faces, 2))
     assert said["draws"] == found.draws[1:3].tolist()
     assert said["cells"] == found.cells[1:3].tolist()
     draws = np.ravel(said["draws"]).tolist()
     pictures = faces.render([faces.sample(said["seed"], index) for index in draws])
     assert (np.asarray(Image.open(out)) == images.make_grid(pictures, 8)).all()
-    seen = json.loads(done("exciting", folder, out, "--layer", 2, "--discriminator"))
+    seen = json.loads(done("top-activations", folder, out, "--layer", 2, "--discriminator"))
     best = run_to_end(units.top_activations(faces, 2, units.DISCRIMINATOR))
     assert seen["draws"] == best.draws[:8].tolist()
-    says = refused("exciting", folder, out, "--layer", 2, "--first", 4)
+    says = refused("top-activations", folder, out, "--layer", 2, "--first", 4)
     assert says == "layer 2 has maps 0 to 3, not 4"
 
 
@@ -250,13 +252,13 @@ def test_project_finds_a_sample_again_and_writes_what_its_text_draws(
     out, again, file = (tmp_path / name for name in ("near.png", "again.png", "face.png"))
     [picture] = faces.render([faces.sample(8, 2)])
     file.write_bytes(images.encode_png(picture))
-    said = json.loads(done("project", faces.checkpoint.folder, file, out))
+    said = json.loads(done("invert", faces.checkpoint.folder, file, out))
     assert said["distance"]["pixels"] < 4
     assert said["notes"] == []
     done("render", said["spec"], again, "--weights", weights)
     assert out.read_bytes() == again.read_bytes()
     file.write_bytes(b"words")
-    says = refused("project", faces.checkpoint.folder, file, out)
+    says = refused("invert", faces.checkpoint.folder, file, out)
     assert "not a picture that can be read" in says
 
 
@@ -266,7 +268,7 @@ def test_project_goes_on_without_a_damaged_encoder_and_says_so(tmp_path: Path) -
         (model.checkpoint.folder / name).write_text("{")
     file = tmp_path / "face.png"
     file.write_bytes(images.encode_png(model.render([model.sample(1)])[0]))
-    ran = command("project", model.checkpoint.folder, file, tmp_path / "found.png")
+    ran = command("invert", model.checkpoint.folder, file, tmp_path / "found.png")
     assert ran.returncode == 0, ran
     [said] = ran.stderr.splitlines()
     assert "encoder.json does not describe a usable encoder" in said

@@ -1,9 +1,9 @@
 """Classifiers: small networks that only measure what a 64x64 picture shows.
 
-A classifier is two files, NAME.json (its shape, and what it is worth on pictures that no classifier
-was trained on) and NAME.safetensors, stored as a checkpoint's are. `python -m training judges`
-makes them. An experiment picks with one classifier and measures with another, of another
-architecture and trained on other pictures.
+A classifier is two files: NAME.json (its shape, and its accuracy on pictures that no classifier was
+trained on) and NAME.safetensors, stored as a checkpoint's are. `python -m training
+attribute-classifiers` makes them. An experiment picks with one classifier and measures with
+another, of another architecture and trained on other pictures.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ IMAGE_SIZE = 64
 BATCH_SIZE = 128
 
 Kind = Literal["plain", "residual"]
+
+MAKER = "attribute-classifiers"
+"""The command of `python -m training` that makes them."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def load_classifier(folder: str | Path, name: str) -> tuple[AttributeClassifier,
 
     Raises CheckpointError where it can't be found or its files do not fit this code.
     """
-    return read_network(folder, name, ClassifierConfig, AttributeClassifier, "judges")
+    return read_network(folder, name, ClassifierConfig, AttributeClassifier, MAKER)
 
 
 def read_network(
@@ -166,9 +169,7 @@ def save_classifier(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = save(to_half_precision("", classifier), metadata={"format": "pt"})
-    _files(folder, name, "judges").write(
-        {**dataclasses.asdict(classifier.config), **facts}, tensors
-    )
+    _files(folder, name, MAKER).write({**dataclasses.asdict(classifier.config), **facts}, tensors)
 
 
 def _files(folder: str | Path, name: str, maker: str) -> NetworkFiles:

@@ -86,7 +86,9 @@ def test_a_description_that_does_not_fit_is_refused(
 
 
 def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no classifier x in .*python -m training judges"):
+    with pytest.raises(
+        CheckpointError, match=r"no classifier x in .*python -m training attribute-classifiers"
+    ):
         classifiers.load_classifier(tmp_path, "x")
     classifiers.save_classifier(tmp_path, "x", classifier(), {})
     weights = tmp_path / "x.safetensors"

@@ -1,7 +1,7 @@
 """Classifiers of faces: do they smile, wear glasses, look like a man to those who labelled the
 data?
 
-    python -m training judges --data ../shared/data/faces --out weights/judges
+    python -m training attribute-classifiers --data ../shared/data/faces --out weights/judges
 
 About 5 minutes on one core with bfloat16. Classifier "a" picks exemplars and classifier "b"
 measures: two architectures, trained on disjoint halves of the pictures (by hash, so that a known

@@ -1,6 +1,6 @@
 """Window segmentation: how much of every pixel of a room is window.
 
-    python -m training windows --data ../shared/data/rooms --out weights/judges
+    python -m training window-segmenter --data ../shared/data/rooms --out weights/judges
 
 About 5 minutes on a core. People drew the windows into a part of the pictures (column window_mask).
 A small decoder learns them from the maps of efficientnet-lite0, which stays as it is: it is the
@@ -123,7 +123,7 @@ class WindowSegmenter:
 def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]:
     """The judge, and what it is worth. Raises CheckpointError, as `classifiers.read_network`
     does."""
-    decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "windows")
+    decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "window-segmenter")
     return WindowSegmenter(decoder), facts
 
 

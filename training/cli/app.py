@@ -11,8 +11,8 @@
     python -m training directions weights/faces --named faces --data ../shared/data/faces
     python -m training map weights/faces
     python -m training export weights/faces
-    python -m training judges --data ../shared/data/faces --out weights/judges
-    python -m training windows --data ../shared/data/rooms --out weights/judges
+    python -m training attribute-classifiers --data ../shared/data/faces --out weights/judges
+    python -m training window-segmenter --data ../shared/data/rooms --out weights/judges
     python -m training exemplars weights/faces
     python -m training encoder weights/faces
     python -m training run NAME --help

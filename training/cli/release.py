@@ -91,7 +91,9 @@ def write_directions(
         Literal["faces", "rooms"] | None,
         typer.Option("--named", help="What it draws: directions that judges find, by name, too."),
     ] = None,
-    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    classifier_folder: Annotated[
+        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+    ] = Path("weights/judges"),
     data: Annotated[
         str | None, typer.Option(help="Labelled faces, for age and to compare with.")
     ] = None,
@@ -101,7 +103,7 @@ def write_directions(
     found = principal_directions(opened.generator())
     if kind:
         model = Model(kind, opened)
-        seeing = make_scorers(kind, model, judged_by, data)
+        seeing = make_scorers(kind, model, classifier_folder, data)
         chosen = choose_directions(
             model, seeing, fit_directions(model, seeing, *SAMPLE_COUNTS[kind])
         )
@@ -126,27 +128,29 @@ def lay_out(
     typer.echo(json.dumps({"neighbours": nearness}))
 
 
-@app.command()
+@app.command("judges", hidden=True)  # its name until version 0.1
+@app.command("attribute-classifiers")
 @one_sentence_errors()
-def judges(
+def train_attribute_classifiers(
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
     epochs: Annotated[int, typer.Option(min=1, help="Through its half of the pictures.")] = EPOCHS,
 ) -> None:
-    """Train the two judges of faces; what they are worth on held-out pictures comes last."""
+    """Train the two attribute classifiers of faces; print their accuracy on held-out pictures."""
     typer.echo(json.dumps(train_classifiers(data, out, typer.echo, epochs), indent=1))
 
 
-@app.command()
+@app.command("windows", hidden=True)  # its name until version 0.1
+@app.command("window-segmenter")
 @one_sentence_errors()
-def windows(
+def train_window_segmenter(
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
     epochs: Annotated[int, typer.Option(min=1, help="Through the pictures.")] = WINDOW_EPOCHS,
 ) -> None:
-    """Train the judge of windows; what it is worth on held-out pictures comes last."""
+    """Train the segmenter of windows; print its accuracy on held-out pictures."""
     typer.echo(json.dumps(train_segmenter(data, out, typer.echo, epochs), indent=1))
 
 
@@ -155,13 +159,15 @@ def windows(
 def exemplars(
     weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
     *,
-    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    classifier_folder: Annotated[
+        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+    ] = Path("weights/judges"),
     drop: Annotated[list[str], typer.Option(help='A z to leave out, like "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
     picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of what was picked.")] = None,
 ) -> None:
     """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
     model = Model("faces", checkpoint.load(weights))
-    sets = pick_exemplars(model, load_classifier(judged_by, "a")[0], drop)
+    sets = pick_exemplars(model, load_classifier(classifier_folder, "a")[0], drop)
     checkpoint.save_exemplars(weights, sets)
     if picture:
         checkpoint.write_atomically(picture, encode_png(exemplar_sheet(model, sets)))

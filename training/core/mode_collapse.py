@@ -1,9 +1,9 @@
-"""Is G collapsing? Its feature maps and the spread of its pictures, looked at while it trains.
+"""Watch for mode collapse: dead and duplicated feature maps, and the diversity of G's pictures.
 
 "As models are trained longer they sometimes collapse a subset of filters to a single oscillating
 mode" (section 7). Such filters draw nothing of their own: their maps hardly vary (dead), or follow
 another map of the layer (duplicated). Where all have, G draws one picture for every z, which the
-spread of its pictures tells. The paper gives no measure; the bounds are far from what this
+diversity of its pictures tells. The paper gives no measure; the bounds are far from what this
 repository's own healthy runs reach: up to 8% of a layer's maps dead, 6% duplicated.
 """
 
@@ -20,13 +20,13 @@ from dcgan.models.networks import Generator
 
 CHECK_INTERVAL, FIRST_CHECK = 100, 500
 """Steps between two looks, and before the first: a healthy G's pictures are alike at first, too (of
-rooms they had a spread of 0.08 of real ones' after 128 steps, 0.25 after 190, 0.5 after 250)."""
+rooms their diversity was 0.08 of real ones' after 128 steps, 0.25 after 190, 0.5 after 250)."""
 PATIENCE = 2
 """Looks in a row that find G collapsed, before it counts."""
 MAP_SAMPLES, CHECK_SEED = 128, 2
 """z's whose maps are looked at, the same every time, normalised together as in training."""
 DIVERSITY_SAMPLES = 64
-"""Of their pictures, those whose spread is measured."""
+"""Pictures whose diversity is measured."""
 POOLED_SIDE = 8
 """Places of a map that are looked at, at most, along either side."""
 DEAD_THRESHOLD = 0.01
@@ -42,19 +42,19 @@ between one picture for every z (0) and two as unlike as real ones, by turns (0.
 
 @dataclass(frozen=True)
 class Survey:
-    """Shares of dead and of duplicated maps by layer, the one next to z first; the spread of G's
+    """Shares of dead and of duplicated maps by layer, the one next to z first; the diversity of G's
     pictures as a share of real ones'."""
 
     dead: tuple[float, ...]
     duplicated: tuple[float, ...]
-    spread: float
+    diversity: float
 
     def figures(self) -> dict[str, float]:
         """The worst layer's."""
         return {
             "dead": round(max(self.dead), 4),
             "duplicated": round(max(self.duplicated), 4),
-            "spread": round(self.spread, 4),
+            "spread": round(self.diversity, 4),
         }
 
     def collapse(self) -> str | None:
@@ -64,8 +64,8 @@ class Survey:
             layer = both.index(max(both))
             dead, duplicated = self.dead[layer], self.duplicated[layer]
             return f"of layer {layer + 1}'s maps {dead:.0%} are dead, {duplicated:.0%} duplicated"
-        if self.spread < MIN_DIVERSITY:
-            return f"its pictures differ by {self.spread:.0%} of what real ones do"
+        if self.diversity < MIN_DIVERSITY:
+            return f"its pictures differ by {self.diversity:.0%} of what real ones do"
         return None
 
 
@@ -73,7 +73,7 @@ class CollapseMonitor:
     """Looks at a G that is being trained."""
 
     def __init__(self, real: np.ndarray) -> None:
-        """real: pictures (N, H, W, 3) uint8, the spread of `DIVERSITY_SAMPLES` of which is a
+        """real: pictures (N, H, W, 3) uint8, the diversity of `DIVERSITY_SAMPLES` of which is a
         healthy G's."""
         self._real = mean_pairwise_distance(real[:DIVERSITY_SAMPLES]) or 1.0
         self._ill = 0
@@ -100,7 +100,7 @@ class CollapseMonitor:
 
 
 def measure_collapse(generator: Generator, real: float) -> Survey:
-    """Look at a copy of G, on batch statistics. real: the spread of real pictures."""
+    """Look at a copy of G, on batch statistics. real: the diversity of real pictures."""
     # On batch statistics, as D sees G's images: the running averages lag behind, and with them a
     # map that has just died would still look alive. A copy, because a pass moves those averages.
     watched, found = copy.deepcopy(generator).train(), []

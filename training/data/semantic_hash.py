@@ -90,8 +90,8 @@ def train_hash(
 def normalise(pictures: np.ndarray) -> Tensor:
     """(N, C, H, W) uint8 -> the same, of mean 0 and contrast 1 each."""
     x = torch.from_numpy(pictures.astype(np.float32))
-    spread, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
-    return (x - mean) / (spread + MIN_CONTRAST)
+    deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+    return (x - mean) / (deviation + MIN_CONTRAST)
 
 
 def near_pairs(codes: np.ndarray, radius: int) -> np.ndarray:

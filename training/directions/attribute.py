@@ -60,13 +60,13 @@ class DirectionError(ValueError):
 class FittedDirections:
     """ways: {way: {name: step in z (z_size,)}}, where a way has no name for all of them.
 
-    spread: {name: standard deviation of the score over samples}. linear: {name: correlation of
+    score_std: {name: standard deviation of the score over samples}. linear: {name: correlation of
     left-out samples' scores with what the regression says}. worth: of the probes, by whose features
     they use.
     """
 
     ways: dict[str, Vectors]
-    spread: dict[str, float]
+    score_std: dict[str, float]
     linear: dict[str, float]
     worth: dict[str, dict[str, float]]
 
@@ -90,8 +90,8 @@ def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) ->
     if pairs := _pair_directions(model, scores):
         ways["exemplars"] = pairs
     steps = {way: {n: length * _unit(v) for n, v in named.items()} for way, named in ways.items()}
-    spread = {name: float(np.nanstd(score)) for name, score in scores.items()}
-    return FittedDirections(steps, spread, linear, seeing.worth)
+    score_std = {name: float(np.nanstd(score)) for name, score in scores.items()}
+    return FittedDirections(steps, score_std, linear, seeing.worth)
 
 
 def _ridge_direction(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:
@@ -151,9 +151,11 @@ def score_changes(
     return {name: (more[name] - less[name]) / 2 for name in more}
 
 
-def effect_sizes(found: Mapping[str, np.ndarray], spread: Mapping[str, float]) -> dict[str, float]:
+def effect_sizes(
+    found: Mapping[str, np.ndarray], score_std: Mapping[str, float]
+) -> dict[str, float]:
     """Mean changes, in standard deviations of the scores over samples."""
-    return {name: float(np.nanmean(by)) / spread[name] for name, by in found.items()}
+    return {name: float(np.nanmean(by)) / score_std[name] for name, by in found.items()}
 
 
 def off_target_effect(name: str, moved: Mapping[str, float]) -> float:
@@ -176,7 +178,7 @@ def choose_directions(
                 CHOICE_SAMPLES,
                 CHOICE_SAMPLES_WITH_LANDMARKS,
             )
-            moved = effect_sizes(change, fitted.spread)
+            moved = effect_sizes(change, fitted.score_std)
             value = moved[name] - off_target_effect(name, moved)
             if name not in found or value > found[name][0]:
                 found[name] = value, way, step

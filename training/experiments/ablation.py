@@ -46,9 +46,9 @@ def train_and_measure(
 
     Returns a curve of `points` entries, evenly spaced, the last at the end: images, minutes, kid of
     what the recipe exports, kid_last of G as the last step left it (where the recipe averages), and
-    spread, of G's pictures as a share of real ones'. Beside it `collapsed`, where G ends so: the
-    step of the first look from which on it stayed so; or `diverged`, the step at which the losses
-    were found no numbers, which ends the training.
+    spread, the diversity of G's pictures as a share of real ones'. Beside it `collapsed`, where G
+    ends so: the step of the first look from which on it stayed so; or `diverged`, the step at which
+    the losses were found no numbers, which ends the training.
     """
     started = time.monotonic()
     trainer = Trainer(recipe, pictures, Accelerator(mixed_precision=best_precision()), networks)

@@ -56,7 +56,9 @@ POOL_SEED, BASE_SEED = 4, 5
 def run(
     *,
     weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo, of faces.")],
-    judged_by: Annotated[str, typer.Option("--judges", help="Folder.")] = "weights/judges",
+    classifier_folder: Annotated[
+        str, typer.Option("--classifiers", "--judges", help="Their folder.")
+    ] = "weights/judges",
     triples: Annotated[int, typer.Option(min=1, help="Of three z's each, for each sum.")] = 300,
     pool: Annotated[int, typer.Option(min=10, help="Samples: to pick from, and random.")] = 2000,
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
@@ -65,8 +67,8 @@ def run(
     started = time.monotonic()
     model = Model("faces", checkpoint.load(weights))
     (picker, _), (judge, worth) = (
-        classifiers.load_classifier(judged_by, "a"),
-        classifiers.load_classifier(judged_by, "b"),
+        classifiers.load_classifier(classifier_folder, "a"),
+        classifiers.load_classifier(classifier_folder, "b"),
     )
     samples = Samples(model, picker, POOL_SEED, pool)
     base = Samples(model, judge, BASE_SEED, pool)

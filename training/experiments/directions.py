@@ -76,7 +76,9 @@ SAME = 0.999
 def run(
     *,
     weights: Annotated[list[str], typer.Option(help="Checkpoint folders, once for each.")],
-    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    classifier_folder: Annotated[
+        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+    ] = Path("weights/judges"),
     data: Annotated[str | None, typer.Option(help="Labelled faces: without them no age.")] = None,
     heads: Annotated[int, typer.Option(min=2, help="Samples that are moved.")] = 100,
     few: Annotated[int, typer.Option(min=2, help="Of them, where seeing is slow.")] = 30,
@@ -92,7 +94,7 @@ def run(
         opened = checkpoint.load(source)
         kind = "rooms" if WINDOWS in opened.directions else "faces"
         model = Model(Path(source).name, opened)
-        seeing = make_scorers(kind, model, judged_by, data)
+        seeing = make_scorers(kind, model, classifier_folder, data)
         if not set(seeing.fitting.names) & opened.directions.keys():
             raise DirectionError(
                 f"{source} has no direction with a name: run `python -m training directions "
@@ -114,23 +116,23 @@ def measure(
     of = discriminator_features(model.checkpoint.discriminator())
     still = render_latents(model, zs)
     base, at = sees(still, few), of(still)
-    spread = {name: float(np.nanstd(score)) for name, score in base.items()}
+    score_std = {name: float(np.nanstd(score)) for name, score in base.items()}
     apart = _distance(at, np.roll(at, 1, axis=0))
 
     def step(vector: np.ndarray) -> dict[str, Any]:
         change = score_changes(model, sees, vector, SEED, heads, few)
         gone = np.mean([_distance(of(render_latents(model, zs + s * vector)), at) for s in (-1, 1)])
-        return {"moves": _rounded(effect_sizes(change, spread)), "gone": round(gone / apart, 4)}
+        return {"moves": _rounded(effect_sizes(change, score_std)), "gone": round(gone / apart, 4)}
 
     found = {name: step(vector) for name, vector in model.directions.items()}
-    named = [name for name in found if name in spread]
+    named = [name for name in found if name in score_std]
     for name in named:
         found[name]["stated"] = _stated(model, sees, name, zs, few)
     chance = [step(vector) for vector in _random(model)]
     ways = {
         way: {
             name: _of_a_way(
-                name, effect_sizes(score_changes(model, sees, v, SEED, heads, few), spread)
+                name, effect_sizes(score_changes(model, sees, v, SEED, heads, few), score_std)
             )
             for name, v in steps.items()
             if name in named
@@ -147,7 +149,7 @@ def measure(
         "random": {
             "moves": {
                 name: round(float(np.mean([abs(one["moves"][name]) for one in chance])), 4)
-                for name in spread
+                for name in score_std
             },
             "gone": round(float(np.mean([one["gone"] for one in chance])), 4),
         },

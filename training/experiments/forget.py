@@ -89,7 +89,9 @@ def run(
     file: Annotated[
         Path | None, typer.Option("--boxes", help="Instead of the weights' boxes-windows.json.")
     ] = None,
-    judged_by: Annotated[Path, typer.Option("--judges", help="Folder.")] = Path("weights/judges"),
+    classifier_folder: Annotated[
+        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+    ] = Path("weights/judges"),
     recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
     samples: Annotated[int, typer.Option(min=20, help="Without each set of maps.")] = 1000,
     orders: Annotated[int, typer.Option(min=2, help="Random ones, of either kind.")] = 20,
@@ -102,7 +104,7 @@ def run(
     model = Model("rooms", checkpoint.load(weights))
     trained_with = trained_recipe.trained_recipe(model.checkpoint, recipe)
     boxes = read_boxes(model, file)
-    judge, worth = window_segmentation.load_segmenter(judged_by)
+    judge, worth = window_segmentation.load_segmenter(classifier_folder)
     fit = units.fit_units(model, boxes)
     real = trained_with.pictures(data).held_out
     if len(real) < part:

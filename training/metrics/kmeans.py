@@ -114,11 +114,11 @@ def standardise(files: Sequence[Path]) -> list[np.ndarray]:
     for start in range(0, len(maps[0]), ROWS_PER_BATCH):
         scale.partial_fit(maps[0][start : start + ROWS_PER_BATCH].astype(np.float32))
     mean = np.asarray(scale.mean_, np.float32)
-    spread = np.sqrt(np.asarray(scale.var_, np.float32) + STANDARDISE_EPSILON)
+    deviation = np.sqrt(np.asarray(scale.var_, np.float32) + STANDARDISE_EPSILON)
     for rows in maps:
         for start in range(0, len(rows), ROWS_PER_BATCH):
             part = rows[start : start + ROWS_PER_BATCH]
-            part[...] = (part - mean) / spread
+            part[...] = (part - mean) / deviation
     return [np.load(path, mmap_mode="r") for path in files]
 
 

@@ -46,7 +46,7 @@ OF_LOG: dict[str, list[Line]] = {
         ("dead", "dead"),
         ("duplicated", "duplicated"),
     ],
-    "Spread of G's pictures (1: that of real ones)": [("spread", "spread")],
+    "Diversity of G's pictures (1: that of real ones)": [("spread", "diversity")],
 }
 PRECISION: list[Line] = [("precision", "precision"), ("recall", "recall")]
 NAMES = {

@@ -115,7 +115,7 @@ def test_what_can_not_be_learned_or_read_is_said(tmp_path: Path) -> None:
     write_rooms(tmp_path / "data", 60)
     with pytest.raises(DataError, match="too few pictures with a window_mask"):
         train_segmenter(str(tmp_path / "data"), tmp_path, lambda _: None, 1)
-    with pytest.raises(CheckpointError, match="python -m training windows makes"):
+    with pytest.raises(CheckpointError, match="python -m training window-segmenter makes"):
         window_segmentation.load_segmenter(tmp_path)
     classifiers.save_classifier(
         tmp_path,

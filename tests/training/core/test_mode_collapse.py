@@ -90,7 +90,7 @@ def test_one_picture_for_every_z_is_no_spread() -> None:
     generator = Generator(small.RECIPE.model)
     real = mean_pairwise_distance(small.pictures(64).transpose(0, 2, 3, 1))
     torch.nn.init.zeros_(generator.project.weight)
-    assert measure_collapse(generator, real).spread < 0.01
+    assert measure_collapse(generator, real).diversity < 0.01
 
 
 def test_a_watch_wants_to_see_it_twice_and_says_it_once() -> None:

@@ -71,7 +71,7 @@ def test_a_regression_finds_what_scores_are_made_of(model: Model, seeing: Scorer
     np.testing.assert_allclose(regression["one"], STEP * ONE / 2, atol=1e-3)
     np.testing.assert_allclose(regression["two"], STEP * TWO / 5, atol=1e-2)
     assert fitted.linear["one"] == pytest.approx(1, abs=1e-3)
-    assert fitted.spread["one"] == pytest.approx(2 * STEP, rel=0.1)
+    assert fitted.score_std["one"] == pytest.approx(2 * STEP, rel=0.1)
     assert "exemplars" not in fitted.ways
 
 
