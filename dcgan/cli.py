@@ -174,7 +174,7 @@ def fit_units(
     typer.echo(json.dumps(units.fit_units(model, drawn).table()))
 
 
-@app.command("exciting", hidden=True)  # its name until version 0.1
+@app.command("exciting", hidden=True)  # its name before version 0.1
 @app.command("top-activations")
 @_in_one_sentence()
 def find_top_activations(
@@ -259,7 +259,7 @@ def features(
     out.write_bytes(images.encode_png(np.concatenate(sheets, axis=1)))
 
 
-@app.command("project", hidden=True)  # its name until version 0.1
+@app.command("project", hidden=True)  # its name before version 0.1
 @app.command("invert")
 @_in_one_sentence()
 def invert_photograph(

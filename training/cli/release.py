@@ -128,7 +128,7 @@ def lay_out(
     typer.echo(json.dumps({"neighbours": nearness}))
 
 
-@app.command("judges", hidden=True)  # its name until version 0.1
+@app.command("judges", hidden=True)  # its name before version 0.1
 @app.command("attribute-classifiers")
 @one_sentence_errors()
 def train_attribute_classifiers(
@@ -141,7 +141,7 @@ def train_attribute_classifiers(
     typer.echo(json.dumps(train_classifiers(data, out, typer.echo, epochs), indent=1))
 
 
-@app.command("windows", hidden=True)  # its name until version 0.1
+@app.command("windows", hidden=True)  # its name before version 0.1
 @app.command("window-segmenter")
 @one_sentence_errors()
 def train_window_segmenter(
