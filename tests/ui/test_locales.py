@@ -99,7 +99,9 @@ def test_each_key_that_is_named_exists() -> None:
 
 
 def test_names_are_those_of_shipped_models() -> None:
-    shipped = "\n".join(text_of(path) for path in (REPOSITORY / "weights").glob("*/*.json"))
+    files = [*(REPOSITORY / "weights").glob("*/*.json")]
+    shipped = "\n".join(text_of(path) for path in files)
+    shipped += "".join(f'"{path.parent.name}"' for path in files)
     names = {name for key, name in ENGLISH.items() if key.startswith(OF_MODELS)}
     assert names
     assert not {name for name in names if f'"{name}"' not in shipped}

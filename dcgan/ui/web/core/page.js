@@ -4,7 +4,7 @@
 import * as engine from "../engine/engine.js";
 import { message } from "./errors.js";
 import { History } from "./history.js";
-import { t } from "./language.js";
+import { named, t } from "./language.js";
 import { draw, fromLink, isText, join, label, parts } from "./spec.js";
 import { read, texts, write } from "./store.js";
 import { Stopped } from "./tasks.js";
@@ -140,7 +140,7 @@ class Page extends EventTarget {
     this.#tell("model");
     const damaged = Object.keys(model.damaged ?? {}).join(", ");
     if (!damaged) return;
-    this.say(t("page.damaged", { files: damaged, model: model.name }));
+    this.say(t("page.damaged", { files: damaged, model: named(model.name) }));
   }
 
   /** @param {string} text */

@@ -3,7 +3,7 @@
 
 import { find, targetOf } from "../core/dom.js";
 import { isAborted, message } from "../core/errors.js";
-import { t } from "../core/language.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, taken, withGains } from "../core/spec.js";
 import { activation } from "../engine/engine.js";
@@ -159,7 +159,12 @@ export class Samples {
     const { edits, ...stage } = parts(withGains(page.picture, []));
     const { name: model } = this.#state.model;
     if (stage.model !== model) {
-      this.onError(t("forget.stageOfAnotherModel", { model, other: stage.model }));
+      this.onError(
+        t("forget.stageOfAnotherModel", {
+          model: named(model),
+          other: named(stage.model),
+        }),
+      );
       return;
     }
     const { name, values } = taken(stage.z);
@@ -177,7 +182,7 @@ export class Samples {
   #addShelf() {
     const { name } = this.#state.model;
     const texts = page.shelf.filter((text) => parts(text).model === name);
-    if (!texts.length) this.onError(t("forget.shelfEmpty", { model: name }));
+    if (!texts.length) this.onError(t("forget.shelfEmpty", { model: named(name) }));
     else this.#add(texts.map((text) => withGains(text, [])));
   }
 

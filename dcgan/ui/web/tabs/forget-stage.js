@@ -99,7 +99,7 @@ export class Stage {
   #editShelf() {
     if (!this.#texts.length) this.onError(t("forget.nothingDropped"));
     else if (!page.shelf.some(this.#ofModel)) {
-      this.onError(t("forget.nothingOnShelf", { model: this.#state.model.name }));
+      this.onError(t("forget.nothingOnShelf", { model: named(this.#state.model.name) }));
     } else this.#rewriteShelf(this.#texts);
   }
 

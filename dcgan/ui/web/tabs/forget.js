@@ -1,7 +1,7 @@
 // Forget: boxes on samples, the maps that see what is in them, the same pictures without.
 
 import { find } from "../core/dom.js";
-import { t } from "../core/language.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { withGains } from "../core/spec.js";
 import { fitUnits } from "../engine/engine.js";
@@ -273,7 +273,7 @@ export async function mount(root) {
   if (home && !states.size && !page.model.boxes.length) {
     page.pick(page.picture);
     page.useModel(home.name);
-    page.say(t("forget.openedAt", { model: home.name }));
+    page.say(t("forget.openedAt", { model: named(home.name) }));
     return;
   }
   await use();

@@ -1,7 +1,7 @@
 // Map: a map of samples, a lattice of seeds, or the plane through three pictures, to wander in.
 
 import { find } from "../core/dom.js";
-import { t } from "../core/language.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { between, draw, join, parts, sum } from "../core/spec.js";
 import { fields, texts } from "../core/store.js";
@@ -215,7 +215,7 @@ export async function mount(root) {
   button("random").addEventListener("click", () => use(draws(3)));
   button("shelf").addEventListener("click", () => {
     const kept = page.shelf.filter(ours).slice(0, 3);
-    if (kept.length < 3) fail(t("map.shelfTooShort", { model: page.model.name }));
+    if (kept.length < 3) fail(t("map.shelfTooShort", { model: named(page.model.name) }));
     else use(kept);
   });
   /** @param {string} text */

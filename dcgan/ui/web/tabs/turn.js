@@ -128,7 +128,7 @@ export async function mount(root) {
   button("shelf").addEventListener("click", () => {
     const kept = page.shelf.filter(ours).slice(-HEADS);
     if (!kept.length) {
-      page.fail(t("turn.shelfEmpty", { model: page.model.name }));
+      page.fail(t("turn.shelfEmpty", { model: named(page.model.name) }));
       return;
     }
     state.heads = kept;

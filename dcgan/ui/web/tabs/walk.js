@@ -1,7 +1,7 @@
 // Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
 
 import { find } from "../core/dom.js";
-import { t } from "../core/language.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { along, isText, number, parts } from "../core/spec.js";
 import { fields, texts } from "../core/store.js";
@@ -110,7 +110,7 @@ export async function mount(root) {
     const { model } = parts(page.picture);
     const stations = page.shelf.filter((text) => parts(text).model === model).slice(0, MAX);
     if (stations.length < MIN) {
-      page.fail(t("walk.shelfTooShort", { least: MIN, model }));
+      page.fail(t("walk.shelfTooShort", { least: MIN, model: named(model) }));
       return;
     }
     state.stations = stations;

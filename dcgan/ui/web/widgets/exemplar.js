@@ -22,7 +22,7 @@ export const random = (size) => ({ name: "", texts: draws(size) });
  * @returns {Kept} */
 export function shipped(name, size) {
   const zs = page.model.sets.exemplars[name];
-  if (!zs) throw new Error(t("exemplar.unknown", { model: page.model.name, name }));
+  if (!zs) throw new Error(t("exemplar.unknown", { model: named(page.model.name), name }));
   return { name, texts: zs.slice(0, size).map(plain) };
 }
 

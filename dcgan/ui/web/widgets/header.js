@@ -3,7 +3,7 @@
 
 import { find, targetOf } from "../core/dom.js";
 import * as language from "../core/language.js";
-import { t } from "../core/language.js";
+import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
 import { read, write } from "../core/store.js";
 import { draw, drawer, drawing } from "../engine/engine.js";
@@ -110,6 +110,6 @@ export async function mount(root) {
   const [tour, show] = [button("tour"), button("present")];
   tour.addEventListener("click", () => present.open(true));
   show.addEventListener("click", () => present.open());
-  model.replaceChildren(...page.models.map(({ name }) => new Option(name, name)));
+  model.replaceChildren(...page.models.map(({ name }) => new Option(named(name), name)));
   useModel();
 }

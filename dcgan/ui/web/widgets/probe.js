@@ -48,8 +48,8 @@ function explanation({ classes, facts: { data, test, accuracy } }) {
 
 /** @param {Model} model */
 function offer({ name }) {
-  const row = make("div", t("probe.tryOther", { model: name }));
-  const press = make("button", t("probe.use", { name }));
+  const row = make("div", t("probe.tryOther", { model: named(name) }));
+  const press = make("button", t("probe.use", { name: named(name) }));
   press.type = "button";
   press.addEventListener("click", () => page.useModel(name));
   row.className = "dc-row";

@@ -2,7 +2,7 @@
 
 import { find } from "../core/dom.js";
 import { message as sentenceOf } from "../core/errors.js";
-import { t, translated } from "../core/language.js";
+import { named, t, translated } from "../core/language.js";
 import { page } from "../core/page.js";
 import { parts } from "../core/spec.js";
 import { Painter } from "./canvas.js";
@@ -41,9 +41,11 @@ export async function mount(root) {
     painter.show(spec);
     const { model } = parts(spec);
     const seen = page.facts(model)?.images_seen;
+    const [name = "", ...stage] = model.split("/");
+    const shown = [named(name), ...stage].join("/");
     part("model").textContent = seen
-      ? t("stage.modelFacts", { model, seen: seen.toLocaleString("en") })
-      : model;
+      ? t("stage.modelFacts", { model: shown, seen: seen.toLocaleString("en") })
+      : shown;
   };
 
   page.on("picture", ({ text }) => show(text));
