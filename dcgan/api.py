@@ -136,8 +136,8 @@ def walk(
     """Walk from picture to picture (figure 4), `interpolation.FRAMES_PER_SECOND` steps a second.
 
     closed: back to the first. spherical: on the sphere, not straight. Edits and class are those of
-    the station that was left last. Raises ValueError for fewer than 2 stations, SpecError for what
-    the checkpoint can't draw.
+    the station that it is at or left last. Raises ValueError for fewer than 2 stations, SpecError
+    for what the checkpoint can't draw.
     """
     if not 0 < seconds < math.inf:
         raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")

@@ -106,7 +106,7 @@ def test_the_command_line(folder: Path) -> None:
     with Image.open(folder / "walk.webp") as walk:
         assert (getattr(walk, "n_frames", 1), walk.size) == (30, (128, 128))
     three = read_texts((folder / "walks.mp4").read_bytes())
-    assert three[:3] == [f"v1:faces@5dd6e077:slerp(0,z(0,{i}),z(0,{i + 1}))" for i in (0, 5, 10)]
+    assert three[:3] == [f"v1:faces@5dd6e077:z(0,{i})" for i in (0, 5, 10)]
     assert (folder / "walks.txt").read_text().splitlines() == three
     assert len(three) == 3 * 30
 

@@ -1,8 +1,12 @@
-"""Walks through pictures, as moving pictures (figure 4)."""
+"""Walks through pictures, as moving pictures (figure 4).
+
+A frame's text is the one that the page writes for it (core/motion.js, core/spec.js).
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from dcgan.latents import operations
@@ -14,17 +18,23 @@ FRAMES_PER_SECOND = 15
 def walk_frames(
     stations: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
 ) -> list[PictureSpec]:
-    """At least one; each keeps the edits and the class of the station that the way to it left.
+    """At least one; each keeps the edits and the class of the station that it is at or left last.
 
-    Raises ValueError for fewer than 2 stations, SpecError for stations of several models.
+    At a station it is that station's text. Raises ValueError for fewer than 2 stations, SpecError
+    for stations of several models.
     """
     if len({(station.model, station.weights) for station in stations}) > 1:
         raise SpecError("the stations of a walk must be of one model")
-    steps = max(round(seconds * FRAMES_PER_SECOND), 1)
-    path = operations.interpolate_keyframes(
-        [station.z for station in stations], steps, closed, spherical
-    )
-    legs = len(stations) if closed else len(stations) - 1
-    last = max(steps if closed else steps - 1, 1)
-    left = [stations[min(step * legs // last, legs - 1)] for step in range(steps)]
-    return [dataclasses.replace(start, z=z) for start, z in zip(left, path, strict=True)]
+    steps = frame_count(seconds)
+    zs = [station.z for station in stations]
+    path = operations.interpolate_keyframes(zs, steps, closed, spherical)
+    places = operations.walk_places(len(stations), steps, closed)
+    return [
+        dataclasses.replace(stations[station], z=z)
+        for (station, _), z in zip(places, path, strict=True)
+    ]
+
+
+def frame_count(seconds: float) -> int:
+    """Of a film that takes so long; at least one, and half a frame is one more."""
+    return max(math.floor(seconds * FRAMES_PER_SECOND + 0.5), 1)

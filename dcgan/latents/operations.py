@@ -30,11 +30,13 @@ from dcgan.latents.spec import (
     Turn,
     Z,
 )
+from dcgan.latents.spec_fields import DecimalField
 
 Latent = NDArray[np.float64]
 
 DRAW_STREAM, NOISE_STREAM = 0, 1
 PARALLEL_TOLERANCE = 1e-6
+_PLACE = DecimalField(0, 1)
 
 
 def philox_words(
@@ -108,22 +110,36 @@ def slerp(t: float, start: Latent, end: Latent) -> Latent:
 def interpolate_keyframes(
     stations: Sequence[Z], steps: int, closed: bool, spherical: bool
 ) -> list[Z]:
-    """`steps` z's through the stations, evenly spread over the legs between them (figure 4).
+    """`steps` z's through the stations, at the places of `walk_places` (figure 4).
+
+    Raises ValueError as `walk_places` does.
+    """
+    between = Slerp if spherical else Lerp
+
+    def z(station: int, t: float) -> Z:
+        start, end = stations[station], stations[(station + 1) % len(stations)]
+        return between(t, start, end) if t else start
+
+    return [z(*place) for place in walk_places(len(stations), steps, closed)]
+
+
+def walk_places(stations: int, steps: int, closed: bool) -> list[tuple[int, float]]:
+    """The station that each step of a walk has reached, and how far it is to the next: 0 <= t < 1,
+    in millionths, as texts have it. They are evenly spread over the legs between the stations.
 
     An open walk ends at the last station; a closed one ends a step before its first, so that it
     can be repeated without a halt. Raises ValueError for fewer than 2 stations or 1 step.
     """
-    if len(stations) < 2 or steps < 1:
-        raise ValueError(
-            f"a walk needs at least 2 stations and 1 step, not {len(stations)} and {steps}"
-        )
-    legs = len(stations) if closed else len(stations) - 1
-    between = Slerp if spherical else Lerp
-    path: list[Z] = []
-    for place in np.linspace(0, legs, steps, endpoint=not closed):
-        leg = min(int(place), legs - 1)
-        path.append(between(place - leg, stations[leg], stations[(leg + 1) % len(stations)]))
-    return path
+    if stations < 2 or steps < 1:
+        raise ValueError(f"a walk needs at least 2 stations and 1 step, not {stations} and {steps}")
+    legs = stations if closed else stations - 1
+    last = max(steps if closed else steps - 1, 1)
+    places: list[tuple[int, float]] = []
+    for step in range(steps):
+        leg, rest = divmod(step * legs, last)
+        t = _PLACE.check("place", rest / last)
+        places.append((leg, t) if t < 1 else ((leg + 1) % stations, 0.0))
+    return places
 
 
 def evaluate_latent(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:

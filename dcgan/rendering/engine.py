@@ -84,12 +84,13 @@ class Model:
     def resolve(self, spec: PictureSpec) -> RenderInputs:
         """What the generator is fed with for a spec. Raises SpecError, in one sentence, for one
         that this model can't render."""
-        self._check_model(spec)
+        self.check(spec)
         gains = operations.layer_gains(spec.gains, self.config.layer_shapes)
         return RenderInputs(spec, self, self.z(spec), gains)
 
     def check(self, spec: PictureSpec) -> None:
-        """Raises SpecError where `resolve` does."""
+        """Raises SpecError where `resolve` does: of several things wrong for the first of weights,
+        class, z and edits, as JavaScript does (core/check.js, core/latent.js)."""
         self._check_model(spec)
         operations.check_latent(spec.z, self.config.z_size, self.directions)
         operations.check_gains(spec.gains, self.config.layer_shapes)

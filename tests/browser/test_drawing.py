@@ -29,6 +29,8 @@ from dcgan.media import images
 from dcgan.paths import WEB
 from dcgan.rendering.engine import Engine
 from dcgan.site import ort_web
+from dcgan.ui.routes.forget import activation_overlay
+from dcgan.ui.serving.http import RequestError
 from tests.browser.conftest import Open, wait_painted
 
 pytestmark = pytest.mark.skipif(
@@ -111,6 +113,39 @@ def test_its_pictures_are_the_server_s(visit: Open, engine: Engine, model: str) 
         norm = np.linalg.norm(engine.model(model).z(spec))
         assert drawn["norm"] == pytest.approx(norm, rel=1e-9)
     assert len({str(drawn["pixels"]) for drawn in found}) == len(asked)
+
+
+ACTIVATION = """async ({texts, columns, layer, map}) => {
+  const browser = await import(new URL('dcgan/web/engine/browser.js', document.baseURI));
+  const {page} = await import(new URL('dcgan/web/core/page.js', document.baseURI));
+  const model = page.facts(texts[0].split(':')[1].split('@')[0]);
+  try {
+    const blob = await browser.activation(texts, columns, layer, map, model);
+    return Array.from(new Uint8Array(await blob.arrayBuffer()));
+  } catch (error) {
+    return error.message;
+  }
+}"""
+
+
+def test_where_a_map_is_active_is_as_the_server_has_it(visit: Open, engine: Engine) -> None:
+    page, model = visit(), engine.model("faces/epoch-1")
+    asked = [model.sample(1, index) for index in range(3)]
+    given = {"texts": list(map(str, asked)), "columns": 2, "layer": 3}
+    found = page.evaluate(ACTIVATION, {**given, "map": 5})
+    drawn = np.asarray(Image.open(io.BytesIO(bytes(found)))).astype(int)
+    png = activation_overlay([model.resolve(spec) for spec in asked], 2, 3, 5)
+    expected = np.asarray(Image.open(io.BytesIO(png))).astype(int)
+    assert drawn.shape == expected.shape == (128, 128, 4)
+    assert expected[..., 3].max() > 200
+    assert np.abs(drawn[..., 3] - expected[..., 3]).max() <= 1
+    # a canvas keeps colours times opacity, in bytes
+    opacity = drawn[..., 3:] / 255
+    assert np.abs((drawn - expected)[..., :3] * opacity).max() <= 1
+    maps = model.config.layer_shapes[2][0]
+    with pytest.raises(RequestError) as refused:
+        activation_overlay([model.resolve(asked[0])], 1, 3, maps)
+    assert page.evaluate(ACTIVATION, {**given, "map": maps}) == str(refused.value)
 
 
 def test_what_it_refuses_it_says_as_the_server_does(visit: Open, engine: Engine) -> None:

@@ -1,6 +1,8 @@
-"""Writes latent.json, what Python and JavaScript must compute alike: `python -m tests.vectors.make`
+"""Writes what Python and JavaScript must compute alike: `python -m tests.vectors.make`
 
-Every section is a list of cases. z's agree within 1e-12, all else exactly.
+latent.json: z's and edits of texts; page.json: what the page does with them, see page.py. Every
+section is a list of cases. z's agree within 1e-12, steps between pictures within 0.001, all else
+exactly.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from dcgan.config import Prior
 from dcgan.latents.operations import evaluate_latent, layer_gains, philox_words
 from dcgan.latents.spec import parse
 from dcgan.latents.spec_fields import DecimalField
+from tests.vectors import page
 
 FILE = Path(__file__).with_name("latent.json")
+PAGE = FILE.with_name("page.json")
 HEAD = "v1:faces@0123abcd:"
 LAYER_SHAPES = [(4, 2, 2), (3, 3, 5), (2, 4, 4)]
 DIRECTIONS = {
@@ -213,11 +217,12 @@ def _gains(text: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    sections = (
-        f'"{name}": [\n' + ",\n".join(map(json.dumps, cases)) + "\n]"
-        for name, cases in vectors().items()
-    )
-    FILE.write_text("{\n" + ",\n".join(sections) + "\n}\n")
+    for file, sections in ((FILE, vectors()), (PAGE, page.vectors())):
+        lines = (
+            f'"{name}": [\n' + ",\n".join(map(json.dumps, cases)) + "\n]"
+            for name, cases in sections.items()
+        )
+        file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -107,12 +107,21 @@ def activation_overlay(
     maps = model.activations_resolved(inputs, layer)
     if number >= maps.shape[1]:
         raise RequestError(f"Layer {layer} has maps 0 to {maps.shape[1] - 1}, not {number}.")
-    values = maps[:, number]
-    shine = np.empty((*values.shape, 4), np.uint8)
-    shine[..., :3] = OVERLAY_COLOUR
-    shine[..., 3] = np.rint(values * (255 * OVERLAY_OPACITY / max(float(values.max()), 1e-6)))
     scale = model.config.image_size // maps.shape[2]
-    return images.encode_png(images.enlarge(images.make_grid(shine, columns), scale))
+    grid = images.make_grid(overlay_pixels(maps[:, number]), columns)
+    return images.encode_png(images.enlarge(grid, scale))
+
+
+def overlay_pixels(active: np.ndarray) -> np.ndarray:
+    """A map on several pictures (N, H, W) -> RGBA (N, H, W, 4), most opaque where it is largest.
+
+    In doubles and in this order, so that JavaScript (core/pixels.js) rounds to the same bytes.
+    """
+    overlay = np.empty((*active.shape, 4), np.uint8)
+    overlay[..., :3] = OVERLAY_COLOUR
+    most = max(float(active.max()), 1e-6)
+    overlay[..., 3] = np.rint(active.astype(np.float64) * (255 * OVERLAY_OPACITY) / most)
+    return overlay
 
 
 def _read(body: str | bytes, engine: Engine) -> tuple[BoxSet, Model]:

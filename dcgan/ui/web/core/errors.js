@@ -6,6 +6,10 @@ export function message(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What a text was refused with, for people: as error_sentence in dcgan/ui/serving/http.py.
+ * @param {string} refused of a SpecError */
+export const sentence = (refused) => `${refused.charAt(0).toUpperCase()}${refused.slice(1)}.`;
+
 /** Whether what was caught is that somebody no longer wanted the answer.
  * @param {unknown} error */
 export function isAborted(error) {

@@ -140,8 +140,52 @@ function slerp(t, start, end) {
   return sum([length * Math.sin((1 - t) * angle), a], [length * Math.sin(t * angle), b]);
 }
 
+/** Throws SpecError for a direction that is not among these, and for other than `size` values: the
+ * first in the order of the text.
+ * @param {Latent} z
+ * @param {number} size
+ * @param {Directions} directions */
+function checkLatent(z, size, directions) {
+  switch (z.name) {
+    case "z":
+      return;
+    case "at":
+      if (z.values.length === size) return;
+      throw new SpecError(
+        `this model's z has ${size} values, not the ${z.values.length} of this at(...)`,
+      );
+    case "move":
+      for (const [name] of z.steps) named(name, directions);
+  }
+  for (const part of partsOf(z)) checkLatent(part, size, directions);
+}
+
+/** The z's that one is made of.
+ * @param {Latent} z
+ * @returns {Latent[]} */
+function partsOf(z) {
+  switch (z.name) {
+    case "z":
+    case "at":
+      return [];
+    case "mean":
+      return z.zs;
+    case "sum":
+      return z.terms.map(([, part]) => part);
+    case "lerp":
+    case "slerp":
+      return [z.start, z.end];
+    case "turn":
+      return [z.start, z.end, z.z];
+    case "noise":
+    case "move":
+    case "scale":
+      return [z.z];
+  }
+}
+
 /** The z that a tree of parse.js describes; directions: {name: array}. Throws
- * SpecError for any other direction, and for other than `size` values.
+ * SpecError as `checkLatent` does.
  * @param {Latent} z
  * @param {{ size: number, prior: Prior, directions: Directions }} model */
 export function evaluate(z, { size, prior, directions }) {
@@ -151,11 +195,6 @@ export function evaluate(z, { size, prior, directions }) {
       case "z":
         return draw(z.seed, z.index, size, prior);
       case "at":
-        if (z.values.length !== size) {
-          throw new SpecError(
-            `this model's z has ${size} values, not the ${z.values.length} of this at(...)`,
-          );
-        }
         return Float64Array.from(z.values);
       case "mean":
         return sum(...z.zs.map(weighted(1))).map((x) => x / z.zs.length);
@@ -183,6 +222,7 @@ export function evaluate(z, { size, prior, directions }) {
   };
   /** @type {(weight: number) => (z: Latent) => [number, Float64Array]} */
   const weighted = (weight) => (z) => [weight, value(z)];
+  checkLatent(z, size, directions);
   return value(z);
 }
 
@@ -191,12 +231,18 @@ export function evaluate(z, { size, prior, directions }) {
  * @param {Directions} directions
  * @returns {[number, Float64Array]} */
 function along([name, amount], directions) {
+  return [amount, Float64Array.from(named(name, directions))];
+}
+
+/** @param {string} name
+ * @param {Directions} directions */
+function named(name, directions) {
   const found = Object.hasOwn(directions, name) ? directions[name] : undefined;
   if (!found) {
     const known = Object.keys(directions).sort().join(", ") || "none";
     throw new SpecError(`this model has no direction called '${name}'; it has: ${known}`);
   }
-  return [amount, Float64Array.from(found)];
+  return found;
 }
 
 /**

@@ -2,7 +2,9 @@
 // the server has, but each with the model, as page.models describes it.
 
 import { context2d } from "../core/dom.js";
+import { sentence } from "../core/errors.js";
 import { t } from "../core/language.js";
+import { enlarged, overlays, stepSizes } from "../core/pixels.js";
 import { withText } from "./png.js";
 
 /** @import { Model, NetworkFacts, Picture, SheetPicture, WorkerReply, WorkerResult }
@@ -14,8 +16,6 @@ import { withText } from "./png.js";
 /** @typedef {{ resolve: (result: WorkerResult) => void, reject: (error: Error) => void }} Waiting */
 
 const SPEC_KEY = "dcgan"; // of the text in a PNG, as in images.py
-const GLOW = [10, 190, 255]; // as in forget.py
-const OPACITY = 0.85;
 
 /** Why this browser can't draw: not the text's fault. */
 export class NoWay extends Error {}
@@ -74,9 +74,6 @@ function start() {
   return started;
 }
 
-/** @param {string} text of a SpecError */
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-
 /** Lets go of the worker and of what it holds; the next picture starts another. */
 export function close() {
   worker?.terminate();
@@ -116,7 +113,7 @@ async function mapsOf(spec, model, layer, signal) {
 export async function sheet(specs, columns, model, signal) {
   const each = specs.map((spec) => picture(spec, model, { signal }));
   const images = (await Promise.all(each)).map(({ image }) => image);
-  return { blob: await joined(images, columns), ...steps(images) };
+  return { blob: await joined(images, columns), ...stepSizes(images.map(({ data }) => data)) };
 }
 
 /** A PNG of one picture, with its text inside.
@@ -140,20 +137,17 @@ export async function activation(specs, columns, layer, map, model, signal) {
     throw new Error(
       t("engine.noSuchLayer", { model: model.name, layers: model.layers.length, layer }),
     );
-  const [, height, width] = shape;
+  const [count, height, width] = shape;
+  if (map >= count) throw new Error(t("engine.noSuchMap", { layer, last: count - 1, map }));
   const cells = height * width;
   const each = specs.map((spec) => mapsOf(spec, model, layer, signal));
   const active = (await Promise.all(each)).map((maps) =>
     maps.subarray(map * cells, (map + 1) * cells),
   );
-  const most = Math.max(1e-6, ...active.map((values) => Math.max(...values)));
-  const images = active.map((values) => {
-    const image = new ImageData(width, height);
-    values.forEach((value, cell) => {
-      image.data.set([...GLOW, (255 * OPACITY * value) / most], 4 * cell);
-    });
-    return image;
-  });
+  const scale = Math.floor(model.size / height); // as the server's: each cell a square
+  const images = overlays(active).map(
+    (pixels) => new ImageData(enlarged(pixels, width, scale), width * scale),
+  );
   return joined(images, columns);
 }
 
@@ -171,16 +165,4 @@ function joined(images, columns) {
     context.putImageData(image, (index % across) * width, Math.floor(index / across) * height);
   });
   return canvas.convertToBlob();
-}
-
-/** Mean and largest difference between neighbours, as `steps` in server.py.
- * @param {ImageData[]} images */
-function steps(images) {
-  const sizes = images.slice(1).map(({ data }, index) => {
-    const before = images[index]?.data ?? data;
-    const squares = data.reduce((sum, value, i) => sum + (value - (before[i] ?? value)) ** 2, 0);
-    return Math.sqrt(squares / (0.75 * data.length)); // of alpha: 0
-  });
-  const mean = sizes.reduce((sum, size) => sum + size, 0) / Math.max(sizes.length, 1);
-  return { mean, largest: Math.max(0, ...sizes) };
 }

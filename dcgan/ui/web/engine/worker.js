@@ -4,9 +4,11 @@
 // somebody drags, come first. Asked {stop: id}: no longer wanted. Answers {id, pixels, norm}: RGBA;
 // {id, maps}: (C, H, W) in a row; {id, refused: sentence}: a text; {id, failed: sentence}: no way here.
 
+import { readFor } from "../core/check.js";
 import { message } from "../core/errors.js";
 import { evaluate, gains } from "../core/latent.js";
-import { parse, SpecError } from "../core/parse.js";
+import { SpecError } from "../core/parse.js";
+import { rgba } from "../core/pixels.js";
 
 /** @import { InferenceSession, Tensor } from "onnxruntime-web"
  * @import { Backend, Directions, NetworkFacts, RuntimeFacts, WorkerRequest, WorkerResult }
@@ -75,7 +77,7 @@ const breath = () =>
 /** @param {WorkerRequest} asked
  * @returns {Promise<WorkerResult>} */
 async function draw({ text, network, layer }) {
-  const spec = checked(text, network);
+  const spec = readFor(text, network);
   const [{ ort }, { session, directions }] = await Promise.all([ready(), open(network)]);
   const z = evaluate(spec.z, { size: network.z_size, prior: network.prior, directions });
   /** @type {(values: Float32Array, shape: number[]) => Tensor} */
@@ -100,54 +102,6 @@ async function draw({ text, network, layer }) {
   if (!(values instanceof Float32Array)) throw new Error(`This network has no output ${output}.`);
   if (layer) return { maps: values.slice() };
   return { pixels: rgba(values, network), norm: Math.hypot(...z) };
-}
-
-/** (C, H, W) in the network's range -> RGBA, as images.to_uint8; grey ones get three channels.
- * @param {Float32Array} values
- * @param {NetworkFacts} network */
-function rgba(values, { size, output }) {
-  const cells = size * size;
-  const grey = values.length === cells;
-  const { factor, offset } =
-    output === "tanh" ? { factor: 127.5, offset: 127.5 } : { factor: 255, offset: 0 };
-  const pixels = new Uint8ClampedArray(4 * cells).fill(255);
-  for (let channel = 0; channel < 3; channel++) {
-    const from = grey ? 0 : channel * cells;
-    for (let i = 0; i < cells; i++) {
-      pixels[4 * i + channel] = (values[from + i] ?? 0) * factor + offset;
-    }
-  }
-  return pixels;
-}
-
-/** The tree of a text, refused as by read_spec in server.py and Model.check in engine.py.
- * @param {string} text
- * @param {NetworkFacts} network */
-function checked(text, { name, weights, classes }) {
-  let spec;
-  try {
-    spec = parse(text);
-  } catch (error) {
-    throw new SpecError(`this is not the text of a picture: ${message(error)}`);
-  }
-  if (spec.weights !== weights) {
-    throw new SpecError(
-      `this picture was made with other weights (${spec.weights}) than the ${name} here ` +
-        `(${weights}) and would look different: draw it with those, or write ${name}@${weights} ` +
-        "to see what these make of it",
-    );
-  }
-  if ((spec.label !== null) !== classes > 0) {
-    throw new SpecError(
-      classes
-        ? `${name} draws ${classes} classes: add :class(0) to :class(${classes - 1})`
-        : `${name} has no classes: leave out class(...)`,
-    );
-  }
-  if (spec.label !== null && spec.label >= classes) {
-    throw new SpecError(`${name} has classes 0 to ${classes - 1}, not ${spec.label}`);
-  }
-  return spec;
 }
 
 /** @param {NetworkFacts} network */

@@ -2,8 +2,8 @@
 // in it, from 0 to 1.
 
 import { named, t } from "../core/language.js";
+import { wayThrough } from "../core/motion.js";
 import {
-  along,
   draw,
   gain,
   mean,
@@ -99,8 +99,7 @@ function shelf({ shelf: kept, picture }) {
 
 /** Around a closed walk.
  * @type {(stations: string[]) => Scene["at"]} */
-const through = (stations) => (t) =>
-  along(stations, t * stations.length, { closed: true, spherical: true });
+const through = (stations) => wayThrough(stations, { closed: true, spherical: true }).at;
 
 /** @param {Page} page
  * @param {Model} model

@@ -2,6 +2,7 @@
 
 import { find } from "../core/dom.js";
 import { named, t } from "../core/language.js";
+import { places, stills, wayThrough } from "../core/motion.js";
 import { page } from "../core/page.js";
 import { along, isText, number, parts } from "../core/spec.js";
 import { fields, texts } from "../core/store.js";
@@ -43,6 +44,7 @@ export async function mount(root) {
   const legs = () => state.stations.length - (state.closed ? 0 : 1);
   /** @param {number} at */
   const textAt = (at) => along(state.stations, at, state);
+  const motion = () => wayThrough(state.stations, state);
 
   const strip = new Sheet(part("strip"), {
     columns: FRAMES / 2,
@@ -51,7 +53,7 @@ export async function mount(root) {
     onError: (sentence) => page.fail(sentence),
   });
   /** @param {number} index */
-  const frame = (index) => (legs() * index) / (state.closed ? FRAMES : FRAMES - 1);
+  const frame = (index) => legs() * (places(FRAMES, state.closed)[index] ?? 0);
 
   /** Says so, where there are none: before the models are known, there is nothing to walk through. */
   const lacksStations = () => {
@@ -75,8 +77,7 @@ export async function mount(root) {
     state.place = Math.min(state.place, legs());
     part("stations").replaceChildren(...state.stations.map(station));
     go(state.place);
-    const frames = Array.from({ length: FRAMES }, (_, index) => textAt(frame(index)));
-    const steps = await strip.show(frames);
+    const steps = await strip.show(stills(motion(), FRAMES));
     if (!steps) return;
     part("smoothness").textContent = t("walk.smoothness", {
       steps: FRAMES,
@@ -179,8 +180,7 @@ export async function mount(root) {
     if (lacksStations()) return;
     const { closed, speed } = state;
     const seconds = Math.round(((closed ? 1 : 2) * legs()) / speed);
-    const at = (/** @type {number} */ place) => textAt(legs() * place);
-    offer({ name: "walk", title: t("walk.saveVideo"), closed, at, seconds });
+    offer({ name: "walk", title: t("walk.saveVideo"), ...motion(), seconds });
   });
 
   page.on("picture", ({ from }) => {

@@ -1,6 +1,7 @@
 // Boxes on a sheet of pictures, drawn by mouse, finger or keyboard; [left, top, right, bottom] in
 // pixels of the picture.
 
+import { cellsIn, holds } from "../core/boxes.js";
 import { targetOf } from "../core/dom.js";
 import { t } from "../core/language.js";
 import { Sheet } from "./sheet.js";
@@ -151,9 +152,7 @@ export class BoxSheet {
       return;
     }
     const [x, y] = down.point;
-    const box = this.#boxesOf(index).findLastIndex(
-      ([left, top, right, bottom]) => left <= x && x < right && top <= y && y < bottom,
-    );
+    const box = this.#boxesOf(index).findLastIndex((box) => holds(box, x, y));
     this.#chosen = box < 0 ? null : { index, box };
     this.#mark();
     if (box < 0) this.onClick(index);
@@ -235,24 +234,6 @@ export class BoxSheet {
       button.ariaDescription = `${boxes.length || "no"} ${boxes.length === 1 ? "box" : "boxes"}`;
     });
   }
-}
-
-/** The cells whose centres lie in a box, as {row, column}.
- * @param {Box[]} boxes
- * @param {number} side
- * @param {number} cells */
-function cellsIn(boxes, side, cells) {
-  const found = [];
-  for (let row = 0; row < cells; row++) {
-    for (let column = 0; column < cells; column++) {
-      const [x, y] = [((column + 0.5) * side) / cells, ((row + 0.5) * side) / cells];
-      /** @param {Box} box */
-      const inside = ([left, top, right, bottom]) =>
-        left <= x && x < right && top <= y && y < bottom;
-      if (boxes.some(inside)) found.push({ row, column });
-    }
-  }
-  return found;
 }
 
 /** @param {Box[]} boxes

@@ -3,49 +3,33 @@
 import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
 import { t } from "../core/language.js";
+import { duration, frameCount, frames, stills } from "../core/motion.js";
 import { page } from "../core/page.js";
-import { parts, thereAndBack } from "../core/spec.js";
+import { parts } from "../core/spec.js";
 import { fields, read, write } from "../core/store.js";
 import { film } from "../engine/engine.js";
 
 const KEPT = "dcgan.film";
-const A_SECOND = 15; // frames, as a walk has on the server
 const SECONDS = 4;
 const SMALLEST = 64; // pixels
 const USUAL = 200; // or some more
 const LARGEST = 1024;
 const PICTURES = { least: 2, most: 24 }; // side by side
 
+/** @import { Moves } from "../core/motion.js" */
+
 /** What is offered, see `offer`.
- * @typedef {{ name: string, title: string, closed: boolean, at: (place: number) => string,
- *   seconds?: number }} Motion */
+ * @typedef {Moves & { name: string, title: string, seconds?: number }} Motion */
 
 /** By mount.
  * @type {((motion: Motion) => void) | null} */
 let open = null;
 
 /**
- * Offer to save a motion: {name, title, closed, at(place), seconds}; at(place): the text of its
- * picture between 0 and 1, which are the same place where it is closed.
+ * Offer to save a motion: {name, title, closed, at(place), seconds}.
  * @param {Motion} motion
  */
 export const offer = (motion) => open?.(motion);
-
-/** The texts of a round: what is not closed goes there and back.
- * @param {Pick<Motion, "closed" | "at">} motion
- * @param {number} count */
-export function frames({ closed, at }, count) {
-  const texts = Array.from({ length: count }, (_, index) => index / count);
-  return texts.map((t) => at(closed ? t : thereAndBack(t)));
-}
-
-/** The texts of pictures on the way, evenly spread.
- * @param {Pick<Motion, "closed" | "at">} motion
- * @param {number} count */
-export function stills({ closed, at }, count) {
-  const last = closed ? count : count - 1;
-  return Array.from({ length: count }, (_, index) => at(index / last));
-}
 
 /** @param {HTMLElement} root
  * @param {{ longest: number }} options seconds of a film, at most */
@@ -93,7 +77,7 @@ export function mount(root, { longest }) {
     dialog.close();
     try {
       const texts = isStrip() ? strip(motion) : moving(motion);
-      const seconds = texts.length / A_SECOND;
+      const seconds = duration(texts.length);
       download(
         await film(texts, { seconds, format, size: Number(size), scaling }),
         `${name}.${format}`,
@@ -106,7 +90,7 @@ export function mount(root, { longest }) {
   const moving = (motion) => {
     const seconds = Number(number("seconds").value);
     if (!(seconds >= 1 && seconds <= longest)) throw new Error(t("video.badSeconds", { longest }));
-    return frames(motion, Math.round(seconds * A_SECOND));
+    return frames(motion, frameCount(seconds));
   };
   /** @param {Motion} motion */
   const strip = (motion) => {
