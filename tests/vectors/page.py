@@ -126,7 +126,8 @@ def engine() -> Engine:
             discriminator_strides=(2, 2),
             classes=classes,
         )
-        weights = SimpleNamespace(hash=WEIGHTS, config=config, damaged={}, directions=directions)
+        readable = SimpleNamespace(directions=directions)
+        weights = SimpleNamespace(hash=WEIGHTS, config=config, readable=readable)
         found.models[name] = Model(name, cast("Checkpoint", weights))
     return found
 
@@ -151,7 +152,7 @@ def _network(name: str) -> dict[str, Any]:
         "z_size": model.config.z_size,
         "prior": model.config.prior,
         "layers": model.config.layer_shapes,
-        "directions": model.checkpoint.directions,
+        "directions": model.checkpoint.readable.directions,
     }
 
 
