@@ -301,7 +301,7 @@ def recipe_from_json(facts: Mapping[str, Any]) -> Recipe:
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the values of all fields, those of nested dataclasses by dotted name ("model.prior")."""
+    """Return the values of all fields; nested ones get dotted names such as "model.prior"."""
     found: dict[str, Any] = {}
     for each in fields(settings):
         name, value = f"{prefix}{each.name}", getattr(settings, each.name)
