@@ -1,6 +1,7 @@
 """Optional dependencies, and the message for one that is not installed.
 
-A module that needs an optional package imports it unconditionally, where its feature is used. User interfaces replace a ModuleNotFoundError by the message of `explain`.
+A module that needs an optional package imports it unconditionally, where its feature is used. User
+interfaces replace a ModuleNotFoundError by the message of `explain`.
 """
 
 from __future__ import annotations
