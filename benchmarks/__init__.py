@@ -1,4 +1,4 @@
-"""One script a claim; `make bench` runs them all and compares with docs/benchmarks.json."""
+"""Benchmarks, one script per claim; `make bench` compares them with docs/benchmarks.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training import records
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured and, in the same run, the peer's figure for the same."""
+    """A measured value and the baseline's (peer's) value from the same run."""
 
     name: str
     value: float
@@ -22,11 +22,12 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times better than the peer; the machine's speed falls out of it."""
+        """Factor by which the value is better than the peer's, whatever the machine's speed."""
         high = self.better == "higher"
         return round(self.value / self.peer if high else self.peer / self.value, 2)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields and the ratio."""
         return {**asdict(self), "ratio": self.ratio}
 
     def __str__(self) -> str:
@@ -37,11 +38,11 @@ class Figure:
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """Describe the machine and the versions of torch and onnxruntime."""
     return f"{records.machine()}, onnxruntime {version('onnxruntime')}"
 
 
 def memory(process: int) -> float:
-    """VmRSS of a process in MB."""
+    """Return the resident memory (VmRSS) of a process in MB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

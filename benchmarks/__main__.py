@@ -1,11 +1,11 @@
-"""`python -m benchmarks`: measure everything, compare with docs/benchmarks.json.
+"""`python -m benchmarks`: run the benchmarks and compare them with docs/benchmarks.json.
 
-    python -m benchmarks            fails where a figure has fallen by more than a quarter
-    python -m benchmarks --write    keeps the new figures instead, and writes docs/BENCHMARKS.md
-    python -m benchmarks draw       this one only; the others' figures stay as they are
+    python -m benchmarks            fails if a ratio has fallen by more than a quarter
+    python -m benchmarks --write    saves the new figures and docs/BENCHMARKS.md instead
+    python -m benchmarks draw       runs this benchmark only
 
-Compared are the ratios to the peer measured in the same run: they hold on a machine that is
-slower, or busier, than the one that wrote the file.
+The comparison uses ratios to the baseline of the same run, which also hold on slower or busier
+machines than the one that wrote the file.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ SCRIPTS = {
 }
 KEPT = Path(__file__).parents[1] / "docs" / "benchmarks.json"
 FALL = 0.75
+"""Share of the recorded ratio below which the comparison fails."""
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SCRIPTS)}.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Benchmarks: {', '.join(SCRIPTS)}.")
+    ] = None,
     *,
-    write: Annotated[bool, typer.Option("--write", help="Keep the figures.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Save the figures.")] = False,
 ) -> None:
-    """Run every benchmark, or those that are named."""
+    """Run all benchmarks, or those that are named."""
     if unknown := set(names or []) - SCRIPTS.keys():
         raise typer.BadParameter(f"there is no {min(unknown)}; choose {', '.join(SCRIPTS)}")
     found = {name: run(name) for name in names or SCRIPTS}
@@ -65,13 +68,13 @@ def main(
 def pairs(
     measured: dict[str, Any], before: dict[str, Any]
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Figures of the same name."""
+    """Pair the figures of the same name."""
     known = {figure["name"]: figure for figure in before["figures"]}
     return [(f, known[f["name"]]) for f in measured["figures"] if f["name"] in known]
 
 
 def run(name: str) -> dict[str, Any]:
-    """A script's {date, machine, figures}, from a process of its own; what it prints is shown."""
+    """Run a script in its own process and return {date, machine, figures}; show its output."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
         command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file)]
@@ -81,7 +84,7 @@ def run(name: str) -> dict[str, Any]:
 
 
 def page(found: dict[str, dict[str, Any]]) -> str:
-    """docs/BENCHMARKS.md."""
+    """Return the content of docs/BENCHMARKS.md."""
     lines = [
         "# Benchmarks",
         "",

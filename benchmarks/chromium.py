@@ -1,12 +1,12 @@
-"""The Chromium that tests and benchmarks drive."""
+"""The Chromium used by tests and benchmarks."""
 
 from __future__ import annotations
 
 import shutil
 
 EXECUTABLE = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-"""Debian's, of which the one without windows opens a page in two thirds of the time; None, where
-there is none, for Playwright's own."""
+"""Debian's Chromium; its headless shell opens a page in two thirds of the time. None: Playwright's
+own browser is used."""
 FLAGS = (
     "--disable-gpu",
     "--disable-background-networking",

@@ -1,13 +1,13 @@
-"""Many people who drag at once, beside the stock way to wire a slider to a picture in Gradio.
+"""Throughput with many concurrent clients, compared with gr.Slider.change into gr.Image.
 
     python -m benchmarks.crowd [--seconds 10] [--rounds 2] [--json FILE]      about 1.5 minutes
 
-Ours is GET /dcgan/pixels; the peer is gr.Slider.change -> gr.Image over the same engine and model,
-asked as its page asks: the queue, its event stream, the file. Each server is a process of its own,
-and the clients are another; ours and the peer take turns. A client asks for the next picture as
-soon as it has the last, always for another text. Then 200 clients share ours, and 400 are more
-than it lets wait: those that are refused wait as long as they are told, and a random part of a
-second more, like the page. Memory is what the server's process holds (VmRSS).
+Our server is measured by GET /dcgan/pixels, the baseline (gr.Slider.change -> gr.Image with the
+same engine and model) by the requests of its page: queue, event stream, file. Each server has its
+own process and the clients share another; ours and the baseline take turns. A client requests the
+next image, with a new spec, as soon as it has the previous one. Then 200 clients use our server,
+and 400, which exceeds its queue: rejected clients wait for Retry-After plus up to a second of
+jitter, like the page. Memory is the resident memory of the server's process (VmRSS).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REACH = 3
 
 @dataclass
 class Client:
-    """One that drags; `waits` are the seconds from a question to its picture."""
+    """Statistics of a client. waits: seconds from each request to its image."""
 
     waits: list[float] = field(default_factory=list)
     refused: int = 0
@@ -49,15 +49,15 @@ class Client:
 
 
 Question = Callable[[Connection, float, Client], Awaitable[int]]
-"""Asks for the picture of an amount; gives the status."""
+"""Function that requests the image of an amount and returns the HTTP status."""
 
 
 def main(
-    seconds: Annotated[float, typer.Option(help="That each crowd drags.", min=1)] = 10,
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 2,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.", min=1)] = 10,
+    rounds: Annotated[int, typer.Option(help="Number of turns of each server.", min=1)] = 2,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
-    """Compare a crowd's pictures with the stock slider's."""
+    """Compare throughput and latency of many clients with the stock slider's."""
     mine: list[Client] = []
     theirs: list[Client] = []
     with serving("ours") as (url, process), serving("stock") as (stock_url, _):
@@ -96,23 +96,24 @@ def main(
 
 
 def rate(clients: list[Client], seconds: float) -> float:
-    """Pictures a second, of all."""
+    """Return the images per second of all clients together."""
     return round(sum(len(client.waits) for client in clients) / seconds, 1)
 
 
 def slowest(clients: list[Client]) -> float:
-    """95 of 100 pictures come in as many milliseconds."""
+    """Return the 95th percentile of the latency in milliseconds."""
     waits = np.concatenate([client.waits for client in clients])
     return round(1000 * float(np.percentile(waits, 95)), 1)
 
 
 def trouble(clients: list[Client]) -> str:
+    """Return the numbers of rejected requests and of errors."""
     refused = sum(client.refused for client in clients)
     return f"{refused} refused, {sum(client.errors for client in clients)} errors"
 
 
 async def crowd(url: str, count: int, seconds: float, question: Question) -> list[Client]:
-    """So many clients, each of which drags for so long."""
+    """Run `count` concurrent clients for a number of seconds."""
     end = time.perf_counter() + seconds
 
     async def drag(number: int) -> Client:
@@ -132,7 +133,7 @@ async def crowd(url: str, count: int, seconds: float, question: Question) -> lis
 
 
 def ours(text: str) -> Question:
-    """text: a picture's, up to its z."""
+    """Return the request of our page. text: a spec up to its z."""
 
     async def ask(connection: Connection, amount: float, client: Client) -> int:
         spec = quote(f"{text}move(pc1,{amount:.6f},z(1,0))")
@@ -146,7 +147,7 @@ def ours(text: str) -> Question:
 
 
 def stock() -> Question:
-    """What the page of `serve_stock` sends: the first of its events is the slider's."""
+    """Return the requests of the baseline's page; the slider's event has number 0."""
     beside: dict[Connection, tuple[Connection, str]] = {}
 
     async def ask(connection: Connection, amount: float, client: Client) -> int:
@@ -170,7 +171,7 @@ def stock() -> Question:
 
 
 def first_text(url: str) -> str:
-    """A picture's text up to its z."""
+    """Return the beginning of a spec, up to its z."""
 
     async def models() -> list[dict[str, Any]]:
         connection = Connection(url)
@@ -184,7 +185,7 @@ def first_text(url: str) -> str:
 
 @contextmanager
 def serving(name: str) -> Iterator[tuple[str, int]]:
-    """A server in a process of its own: its address, and the process's number."""
+    """Run a server in its own process; yield its address and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -207,7 +208,7 @@ def serving(name: str) -> Iterator[tuple[str, int]]:
 
 
 def serve(name: str, port: int) -> None:
-    """In the server's process."""
+    """Serve our page or the baseline; runs in the server's process."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from benchmarks import drag
     from dcgan.ui.page import build, launch_options, warm

@@ -1,12 +1,12 @@
-"""From the finger to the picture, beside the stock way to wire a slider to a picture in Gradio.
+"""Latency of dragging a slider, compared with gr.Slider.change into gr.Image.
 
     python -m benchmarks.drag [--rounds 3] [--json FILE]      about 1.5 minutes
 
-Ours is a direction slider of the Sample tab, whose pictures the server draws, and then the browser
-by itself; the peer is gr.Slider.change -> gr.Image over the same engine and model. All run in one
-headless Chromium against servers of this process, in turns.
-Latency: from an input event to the end of the frame that shows its picture. Frames: different
-pictures painted per second while the slider moves with every frame. Figures are medians.
+Our page is measured with a direction slider of the Sample tab, with rendering on the server and in
+the browser; the baseline is gr.Slider.change -> gr.Image with the same engine and model. All run in
+turns in one headless Chromium, with servers in this process. Latency is the time from an input
+event to the end of the frame that shows its image. The rate counts different images painted per
+second while the slider moves in every frame. Figures are medians.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ async ({slider, shown, attribute, moves, seconds, reach}) => {
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 3,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    rounds: Annotated[int, typer.Option(help="Number of turns of each page.", min=1)] = 3,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
     """Compare dragging with the stock slider's."""
     engine = Engine(discover_checkpoints(Path("weights")))
@@ -139,12 +139,12 @@ def main(
 
 
 def slowest(values: list[float]) -> float:
-    """All but one in twenty are at least as quick."""
+    """Return the 95th percentile."""
     return float(np.percentile(values, 95))
 
 
 def stock(engine: Engine) -> gr.Blocks:
-    """What most Spaces do."""
+    """Build the baseline: a slider that changes an image, as in most Spaces."""
     model = next(iter(engine.models.values()))
 
     def render(amount: float) -> np.ndarray:
@@ -159,7 +159,7 @@ def stock(engine: Engine) -> gr.Blocks:
 
 
 def where(page: Page, name: str) -> dict[str, Any]:
-    """Waits until a page is ready; tells the script what to move and what to watch."""
+    """Wait until a page is ready; return the arguments of MEASURE, such as its selectors."""
     common = {"moves": MOVES + 5, "seconds": SECONDS, "reach": REACH}
     if name != "stock":
         page.wait_for_selector("[data-painted]")

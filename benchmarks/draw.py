@@ -1,10 +1,10 @@
-"""Pictures from the engine (dcgan/engine.py) beside the network in eager torch.
+"""Rendering speed of the engine (dcgan/rendering/engine.py), compared with eager torch.
 
     python -m benchmarks.draw [--rounds 30] [--json FILE]      about half a minute
 
-Both draw the same z's of the shipped faces in float32, in turns; times are medians of the whole
-call, z's to pictures before rounding. Both have one thread, as on the page: two of torch's wait for
-each other wherever anything else runs.
+Both render the same latents of the shipped faces in float32, in turns. Times are medians of whole
+calls, from specs to images before rounding. Both use one thread, as on the page: torch's threads
+wait for each other if the machine is busy.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
 
 SIZES = {1: 10, 64: 1}
-"""Pictures in a call -> calls in a round."""
+"""Batch size -> number of calls per round."""
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 30,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    rounds: Annotated[int, typer.Option(help="Number of turns of each.", min=1)] = 30,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
     """Compare the engine with eager torch."""
     torch.set_num_threads(1)
@@ -64,7 +64,7 @@ def main(
 
 
 def timed(draw: Callable[[], np.ndarray], calls: int) -> list[float]:
-    """Milliseconds of each call."""
+    """Return the duration of each call in milliseconds."""
     times = []
     for _ in range(calls):
         start = time.perf_counter()

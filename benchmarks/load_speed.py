@@ -1,11 +1,11 @@
-"""Speed of reading a set to train on, against a DataLoader over the same files.
+"""Speed of decoding a training set, compared with a DataLoader over the same files.
 
     python -m benchmarks.load_speed [--pictures 80000] [--json FILE]      1 minute
 
-Pictures are JPEGs of 64x64 and about 3 kB in parquet, as `prepare` writes them. Ours is
-`load_images`: every picture decoded once, by a process a core, split by hash and laid into the file
-that training reads from; the processes' start is included. The peer is what people write: the
-datasets library decodes to pixels in the workers of torch's DataLoader, one a core, once an epoch.
+Images are 64x64 JPEGs of about 3 kB in parquet, as written by `prepare`. Our `load_images` decodes
+every image once, with a process per core, splits them by hash and writes the file that training
+reads from; the start of the processes is included. The baseline is common practice: the datasets
+library decodes in the workers of torch's DataLoader, one per core, in every epoch.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ SIZE, DIFFERENT, SHARD = 64, 2000, 10_000
 
 
 def main(
-    pictures: Annotated[int, typer.Option(help="Read by either.", min=SHARD)] = 80_000,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    pictures: Annotated[int, typer.Option(help="Number of images.", min=SHARD)] = 80_000,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
-    """Compare the speed of reading a set with a DataLoader's."""
+    """Compare the speed of decoding a data set with a DataLoader's."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "set", pictures)
@@ -55,7 +55,7 @@ def main(
 
 
 def write(folder: Path, pictures: int) -> None:
-    """Parquet shards of soft shapes."""
+    """Write parquet shards of random smooth images."""
     random = np.random.default_rng(0)
     contents = []
     for _ in range(DIFFERENT):
@@ -75,7 +75,7 @@ def write(folder: Path, pictures: int) -> None:
 
 
 def plain_loader(folder: Path) -> int:
-    """Read every picture as an array; returns how many there were."""
+    """Read every image as an array and return their number."""
     files = sorted(str(path) for path in (folder / "set").iterdir())
     found = datasets.load_dataset(
         "parquet", data_files=files, split="train", cache_dir=str(folder / "cache")
@@ -92,7 +92,7 @@ def plain_loader(folder: Path) -> int:
 
 
 def as_arrays(rows: list[dict[str, Any]]) -> np.ndarray:
-    """(N, H, W, 3) uint8."""
+    """Stack the images of some rows: (N, H, W, 3) uint8."""
     return np.stack([np.asarray(row["image"].convert("RGB")) for row in rows])
 
 

@@ -1,11 +1,11 @@
-"""From `python app.py` to the first painted picture, beside the import of gradio alone.
+"""Time from `python app.py` to the first painted image, compared with the import of gradio alone.
 
     python -m benchmarks.start [--rounds 5] [--json FILE]      about 1 minute
 
-A headless Chromium that is open already visits the page as soon as the port answers. The peer is
-a process that only imports gradio; the two take turns. Memory: resident, of the server's process
-when it has started with every shipped checkpoint there to be drawn from, before anybody comes;
-beside it that of the process that has only imported gradio.
+A running headless Chromium visits the page as soon as its port accepts connections. The baseline is
+a process that only imports gradio; both take turns. Memory is the resident memory of the server's
+process with all shipped checkpoints, before the first visit, compared with that of the process that
+has only imported gradio.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ print([line.split()[1] for line in open("/proc/self/status") if line.startswith(
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 5,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    rounds: Annotated[int, typer.Option(help="Number of turns of each.", min=1)] = 5,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
     """Compare the start of the page with the import of gradio."""
     ours: list[float] = []
@@ -63,7 +63,7 @@ def main(
                 ours.append(time.perf_counter() - begun)
                 visits.append(time.perf_counter() - visit)
             with app() as (address, process):
-                time.sleep(3)  # what is made ready for the first visitor is ready
+                time.sleep(3)  # wait until the warm-up is done
                 idle.append(memory(process.pid))
                 taken, sizes = take_over(browser, address)
                 takes.append(taken)
@@ -92,7 +92,7 @@ def main(
 
 @contextmanager
 def app() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The page in a process of its own, from the moment that its port answers."""
+    """Run the page in its own process; yield as soon as its port accepts connections."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -115,7 +115,7 @@ def app() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def paint(browser: Browser, address: str) -> None:
-    """Opens the page as a new visitor, until a picture stands on it."""
+    """Open the page as a new visitor and wait for the first image."""
     page = browser.new_page()
     page.goto(address, wait_until="commit")
     page.wait_for_selector("[data-painted]")
@@ -123,7 +123,7 @@ def paint(browser: Browser, address: str) -> None:
 
 
 def take_over(browser: Browser, address: str) -> tuple[float, dict[str, int]]:
-    """Seconds until a new visitor's browser draws by itself; bytes on the way, by what they are."""
+    """Return the seconds until a new visitor's browser renders, and downloaded bytes by kind."""
     page = browser.new_page()
     page.add_init_script("localStorage.setItem('dcgan.drawing', '\"browser\"')")
     sizes = {"onnxruntime-web": 0, "the generator": 0, "the page": 0}

@@ -1,12 +1,11 @@
-"""Training speed against the plain loop that most people copy (pytorch/examples/dcgan).
+"""Training speed, compared with the plain loop of pytorch/examples/dcgan.
 
     python -m benchmarks.train_speed [--rounds 12] [--json FILE]      1 to 2 minutes
 
-Both train the same networks (G from 512 maps, D from 64, 4x4 kernels) on batches of 128 with the
-same schedule: an image counts once it has been through one step of D and one of G. The peer runs
-in float32 in the default memory layout; ours is `Trainer.train_step` as `faces` uses it, averaging
-and mirroring included. The two take turns, so that a machine whose speed varies slows both;
-figures are medians of the turns.
+Both train the same networks (G from 512 maps, D from 64, 4x4 kernels) on batches of 128; an image
+counts as seen after one step of D and one of G. The baseline runs in float32 in the default memory
+format; ours is `Trainer.train_step` as in the recipe `faces`, with weight averaging and mirroring.
+They take turns, so that changes of the machine's speed affect both; figures are medians over turns.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from training.data.datasets import Images
 from training.recipes import FACES, FACES_COMMON, Recipe
 
 STEPS = 2
-"""Steps that each of the two makes in its turn."""
+"""Number of steps per turn."""
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Turns that each of the two takes.", min=1)] = 12,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    rounds: Annotated[int, typer.Option(help="Number of turns of each.", min=1)] = 12,
+    file: Annotated[Path | None, typer.Option("--json", help="JSON file for the figures.")] = None,
 ) -> None:
     """Compare the training speed with the plain loop's."""
     recipe = dataclasses.replace(FACES, model=FACES_COMMON.model)
@@ -63,7 +62,7 @@ def main(
 
 
 def seconds(step: Callable[[], object]) -> float:
-    """What a turn takes."""
+    """Return the duration of a turn in seconds."""
     start = time.perf_counter()
     for _ in range(STEPS):
         step()
@@ -71,7 +70,7 @@ def seconds(step: Callable[[], object]) -> float:
 
 
 def plain_loop(recipe: Recipe, pictures: np.ndarray) -> Callable[[], None]:
-    """A step of pytorch/examples/dcgan/main.py on the same networks; float32 throughout."""
+    """Return a step of pytorch/examples/dcgan/main.py for the same networks, in float32."""
     generator, discriminator = Generator(recipe.model), Discriminator(recipe.model)
     betas = (recipe.beta1, 0.999)
     adam_d = torch.optim.Adam(discriminator.parameters(), lr=recipe.learning_rate, betas=betas)

@@ -1,4 +1,4 @@
-"""`from dcgan import load, render, walk`: a checkpoint's pictures as arrays that a notebook shows.
+"""Python API, `from dcgan import load, render, walk`: images as arrays that a notebook displays.
 
 Examples are in docs/EXAMPLES.md, and under "Copy Python" on the page.
 """
@@ -28,16 +28,17 @@ from dcgan.tasks import run_to_end
 __all__ = ["load", "render", "walk"]
 
 Picture: TypeAlias = str | PictureSpec | Z
-"""A text such as v1:faces@0123abcd:z(1,0):gain(3,0,7), or what follows the weights in one."""
+"""An image's spec, such as v1:faces@0123abcd:z(1,0):gain(3,0,7), or its part after the weights."""
 
 MAX_IMAGES_IN_GRID = 100
 DISPLAY_SIDE = 384
 
 
 class RenderedImages(NDArray[np.uint8]):
-    """uint8 (H, W, 3), or (N, H, W, 3) which a notebook shows as a grid.
+    """Array of an image, uint8 (H, W, 3), or of several, (N, H, W, 3), displayed as a grid.
 
-    What is computed from it is a plain array. texts: as `render` has drawn them, none for a part.
+    Results of computations are plain arrays. texts: specs of the images, as rendered; empty for a
+    part of the array.
     """
 
     texts: tuple[str, ...]
@@ -51,10 +52,10 @@ class RenderedImages(NDArray[np.uint8]):
         return array[()] if return_scalar else np.asarray(array)
 
     def save(self, path: str | Path, scale: int = 1) -> None:
-        """Write it in the format that the path ends with, several pictures as a grid.
+        """Write the images, several as a grid, in the format given by the path's suffix.
 
-        The PNG of one picture has its text in its metadata. scale: of every pixel. Raises
-        ValueError for an ending that Pillow does not know.
+        The PNG of a single image has its spec in the metadata. scale: integer enlargement. Raises
+        ValueError for a suffix that Pillow does not know.
         """
         path, picture = Path(path), images.enlarge(_display_grid(self), scale)
         if path.suffix == ".png":
@@ -64,7 +65,7 @@ class RenderedImages(NDArray[np.uint8]):
             Image.fromarray(picture).save(path)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
-        """The file, and the size at which IPython is to show it."""
+        """Return a PNG and the size at which IPython displays it."""
         if not _is_displayable(self):
             return None
         sheet = _display_grid(self[:MAX_IMAGES_IN_GRID] if self.ndim == 4 else self)
@@ -72,12 +73,12 @@ class RenderedImages(NDArray[np.uint8]):
 
 
 class RenderedWalk(RenderedImages):
-    """uint8 (N, H, W, 3): the frames of a walk, which a notebook plays without end."""
+    """Frames of a walk, uint8 (N, H, W, 3), which a notebook plays in a loop."""
 
     def save(self, path: str | Path, scale: int = 4) -> None:
-        """Write it as .mp4, .gif or .webp, or side by side as .png, with the texts inside.
+        """Write a video (.mp4, .gif, .webp) or a strip of frames (.png), with specs as metadata.
 
-        scale: of every pixel. Raises ValueError for other endings and for sizes that no film has.
+        scale: integer enlargement. Raises ValueError for other suffixes and unsupported sizes.
         """
         path, frames = Path(path), np.asarray(self)
         seconds, size = len(frames) / interpolation.FRAMES_PER_SECOND, scale * frames.shape[1]
@@ -101,11 +102,11 @@ def render(
 ) -> RenderedImages:
     """Render one image, uint8 (H, W, 3), or several, (N, H, W, 3).
 
-    pictures: a text or several; or latents, an array (z_size,) or (N, z_size), with the class
-        numbers (N,) of a class-conditional model as `labels`. Images of latents have no texts.
+    pictures: one spec or several; or latents, an array (z_size,) or (N, z_size). A spec may lack
+    model and weights, as in "move(pc1,2,z(1,0))" or "z(1,0):class(3)". labels: class numbers (N,)
+    of latents of a class-conditional model. Images of latents have no texts.
 
-    A text without its beginning, such as "move(pc1,2,z(1,0))" or "z(1,0):class(3)", is one of this
-    checkpoint's. Raises SpecError, in one sentence, for what it can't draw.
+    Raises SpecError for specs that the checkpoint can't render.
     """
     if isinstance(pictures, np.ndarray):
         rows = pictures if pictures.ndim > 1 else pictures[None]
@@ -133,11 +134,12 @@ def walk(
     closed: bool = True,
     spherical: bool = True,
 ) -> RenderedWalk:
-    """Walk from picture to picture (figure 4), `interpolation.FRAMES_PER_SECOND` steps a second.
+    """Render a walk through keyframes (figure 4) with `interpolation.FRAMES_PER_SECOND`.
 
-    closed: back to the first. spherical: on the sphere, not straight. Edits and class are those of
-    the station that it is at or left last. Raises ValueError for fewer than 2 stations, SpecError
-    for what the checkpoint can't draw.
+    stations: specs of the keyframes. seconds: duration. closed: return to the first keyframe.
+    spherical: slerp instead of lerp. Frames have the edits and the class of the keyframe that they
+    are at or have passed last. Raises ValueError for fewer than 2 keyframes, and SpecError for
+    specs that the checkpoint can't render.
     """
     if not 0 < seconds < math.inf:
         raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")
@@ -150,12 +152,15 @@ def walk(
 
 @functools.lru_cache(maxsize=8)
 def _model(checkpoint: Checkpoint, weights: str) -> Model:
-    """The checkpoint's, read once; anew where a folder has got other weights."""
+    """Return the checkpoint's model, cached. weights: hash, so that changed weights are reread."""
     return Model(page_name(checkpoint.folder.absolute()), checkpoint)
 
 
 def page_name(folder: Path) -> str:
-    """As on the page: faces, or faces/seen-76k for a stage; in the Hub's cache the repository's."""
+    """Return a checkpoint's name on the page, such as faces, or faces/seen-76k for a stage.
+
+    For a folder in the Hub's cache it is the name of the repository.
+    """
     match folder.parts:
         case (*_, repository, "snapshots", _):
             names = [repository.rpartition("--")[2]]
@@ -193,13 +198,13 @@ def _is_displayable(pictures: np.ndarray) -> bool:
 
 
 def _display_grid(pictures: np.ndarray) -> np.ndarray:
-    """(H, W, 3): the one picture, or all of them as a grid."""
+    """Return a single image as it is, several as a grid: (H, W, 3)."""
     plain = np.ascontiguousarray(pictures)
     return images.make_grid(plain) if plain.ndim == 4 else plain
 
 
 def _size(sheet: np.ndarray) -> dict[str, int]:
-    """A whole multiple of its pixels, up to DISPLAY_SIDE where it is smaller."""
+    """Return the display size: enlarged by an integer to at most DISPLAY_SIDE, never reduced."""
     height, width, _ = sheet.shape
     scale = max(1, DISPLAY_SIDE // max(height, width))
     return {"width": scale * width, "height": scale * height}

@@ -1,7 +1,7 @@
-"""Packages that only some features need: the sentence for one that is not installed.
+"""Optional dependencies, and the message for one that is not installed.
 
-A module that needs such a package imports it as if it were there, and is imported itself only
-where its feature is used. Whoever answers people turns the ModuleNotFoundError into `explain`.
+A module that needs an optional package imports it unconditionally, where its feature is used. User
+interfaces replace a ModuleNotFoundError by the message of `explain`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ EXTRAS = {
     "starlette": ("starlette", "page"),
     "torch": ("torch", "invert"),
 }
-"""By the name that is imported: the package to install, and the extra of dcgan that has it."""
+"""Name of the imported module -> package to install, and extra of dcgan that includes it."""
 
 
 def explain(error: ModuleNotFoundError) -> str:
-    """What to install. Raises the error itself for a module that is no optional package."""
+    """Return a message that says what to install. Reraises the error for any other module."""
     top, *_ = (error.name or "").split(".")
     if top not in EXTRAS:
         raise error

@@ -1,4 +1,4 @@
-"""Where the package's own files lie, and those of a clone of the repository."""
+"""Paths of the package's own files and of those in a clone of the repository."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ PACKAGE = Path(__file__).resolve().parent
 WEB = PACKAGE / "ui" / "web"
 """The page's JavaScript, HTML, styles and locales."""
 IS_CLONE = (PACKAGE.parent / "app.py").is_file()
-"""Whether the package lies in a clone of the repository, or in a Space, which is a copy of one."""
+"""Whether the package is in a clone of the repository, or in a Space, which is a copy of one."""
 REPOSITORY = PACKAGE.parent if IS_CLONE else PACKAGE / "clone"
-"""The clone. For an installed package a folder that does not exist, so that none of a clone's files
-is found, nor a file of the same name in site-packages."""
+"""Folder of the clone. For an installed package, a folder that does not exist.
+
+This way none of a clone's files is found, and no file of the same name in site-packages either.
+"""
 
 
 class NoCloneError(OSError):
-    """A feature that reads a clone's files, asked of an installed package."""
+    """A feature needs files of a clone, but the package is installed without one."""
 
 
 def require_clone(what: str) -> None:
-    """Raise NoCloneError, in one sentence, where the package is installed without a clone."""
+    """Raise NoCloneError if the package is installed without a clone. what: the feature's name."""
     if not IS_CLONE:
         raise NoCloneError(
             f"{what} needs a clone of the repository, and this dcgan is installed in "

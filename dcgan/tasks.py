@@ -1,6 +1,7 @@
-"""Work that takes seconds: a generator that yields how much of it is done and returns its result.
+"""Background tasks: generators that yield the fraction done and return a result.
 
-Whoever runs it decides when to take the next step, shows the fraction, or stops by taking no more.
+The caller decides when to run the next step, may show the fraction, and stops a task by not
+resuming it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ P = ParamSpec("P")
 Item = TypeVar("Item")
 
 Work: TypeAlias = Generator[float, None, T]
-"""Yields fractions from 0 to 1, a few tenths of a second apart; raises before the first of them
-what is wrong with its arguments."""
+"""A task: yields fractions from 0 to 1, a few tenths of a second apart, and returns a result.
+
+Errors in its arguments are raised before the first fraction.
+"""
 
 
 class Progress(float):
-    """A fraction, and what there is to see by then: anything that JSON can say."""
+    """A fraction with a preview of the result, which must be serialisable as JSON."""
 
     preview: Any
 
@@ -30,7 +33,7 @@ class Progress(float):
 
 
 def run_to_end(work: Work[T]) -> T:
-    """The result of all of it, at once."""
+    """Run a task to its end and return its result."""
     while True:
         try:
             next(work)
@@ -39,7 +42,7 @@ def run_to_end(work: Work[T]) -> T:
 
 
 def sub_task(start: float, end: float, work: Work[T]) -> Work[T]:
-    """Work as a part of a larger one, from one of that one's fractions to another."""
+    """Run a task as part of another; its fractions are mapped to the range from start to end."""
     while True:
         try:
             fraction = next(work)
@@ -51,7 +54,7 @@ def sub_task(start: float, end: float, work: Work[T]) -> Work[T]:
 def map_in_batches(
     do: Callable[[Sequence[Item]], T], items: Sequence[Item], size: int
 ) -> Work[list[T]]:
-    """What `do` makes of `size` items at a time."""
+    """Apply `do` to batches of `size` items; return the list of its results."""
     found = []
     for start in range(0, len(items), size):
         found.append(do(items[start : start + size]))
@@ -60,10 +63,10 @@ def map_in_batches(
 
 
 def shared_task(begin: Callable[P, Work[T]]) -> Callable[P, Work[T]]:
-    """Work that is done once for the same arguments: its result is kept, all who ask meanwhile
-    take steps of the same work, and what was stopped goes on from where it was.
+    """Decorate a task function so that calls with the same arguments share one task.
 
-    Not for several threads at a time.
+    The result is cached. Concurrent callers advance the same generator, and a task that was stopped
+    continues where it was. Not thread-safe.
     """
 
     @functools.lru_cache(maxsize=64)
@@ -91,7 +94,7 @@ class _SharedTask(Generic[T]):
             except StopIteration as end:
                 self._found.append(end.value)
             except BaseException:
-                self._work = None  # the next to ask is told what is wrong, too
+                self._work = None  # so that the next caller gets the error as well
                 raise
             else:
                 yield fraction

@@ -1,7 +1,8 @@
-"""Recipes: one named, commented way to train per data set.
+"""Training recipes, one or more per data set.
 
-`Recipe`'s defaults, with the network `PAPER`, are section 4 of the paper. A recipe names what it
-changes and, in `deviations`, why; `python -m training train NAME --dry-run` prints both.
+The defaults of `Recipe` with the network `PAPER` are those of the paper's section 4. A recipe gives
+a reason in `deviations` for every field that it changes; `python -m training train NAME --dry-run`
+prints both.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from training.records import reason
 
 
 class Option(StrEnum):
-    """Fields of a recipe that a command may turn on."""
+    """Boolean fields of a recipe that `train --with` turns on."""
 
     SYNC_NORM = "sync_norm"
     COMPILE = "compile"
@@ -31,12 +32,12 @@ class Option(StrEnum):
 
 
 class RecipeError(ValueError):
-    """A recipe that can't be trained or read; the message says which field and why."""
+    """An invalid recipe; the message names the field and the reason."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, and everything that the result depends on but the pictures."""
+    """Everything that the result of a training run depends on, except the images."""
 
     model: ModelConfig
     description: str
@@ -44,35 +45,37 @@ class Recipe:
     learning_rate: float = 2e-4
     beta1: float = 0.5
     l2: float = 0.0
-    """Weight decay in the gradient, as in the authors' code (1e-5 for faces, not in the paper)."""
+    """L2 penalty added to the gradient, as in the authors' code (1e-5 for faces; not in the
+    paper)."""
     updates: Literal["both", "alternating"] = "both"
-    """Both networks on every minibatch; or D, then G, a step each (authors' code)."""
+    """Update both networks with every batch, or D and G in alternate steps (authors' code)."""
     mirror: bool = False
-    """Flip every second picture left to right; the paper: no augmentation."""
+    """Flip images horizontally with probability 1/2 (paper: no augmentation)."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    """How real and generated images are transformed before D sees them; the paper: not at all."""
+    """Augmentation of real and generated images before D (paper: none)."""
     average: float = 0.0
-    """Decay per step of the exponential moving average of G that is exported; 0: G itself."""
+    """Decay per step of the exponential moving average of G that is exported; 0: export G."""
     statistics: Literal["fixed", "batch"] = "fixed"
-    """G's normalisation when sampled: estimated once over many z, or of each batch (as trained)."""
+    """Statistics of G's batch normalisation for sampling: fixed ones, or each batch's own."""
     seed: int = 0
+    """Seed of all random numbers of a run."""
     held_out: float = DEFAULT_HELD_OUT
-    """Share of the pictures, by hash, that is never trained on."""
+    """Share of the images, chosen by hash, that is excluded from training."""
     keep: dict[str, list[Any]] = field(default_factory=dict)
-    """Column of the data set -> values trained on; empty: all rows."""
+    """Column of the data set -> values of the rows to train on; empty: all rows."""
     label: str | None = None
-    """Column with class numbers, for a class-conditional network."""
+    """Column of class numbers, for a class-conditional network."""
     sync_norm: bool = False
-    """With several processes: normalise over the whole batch, not each its part. On GPUs only."""
+    """Compute batch statistics over all processes instead of per process (GPUs only)."""
     compile: bool = False
-    """Let torch.compile make code of both networks: the same results up to rounding."""
+    """Compile both networks with torch.compile; results are equal up to rounding."""
     prefetch: bool = False
-    """Gather the next batch in a thread while a step computes, in memory that a GPU reads from."""
+    """Prepare the next batch in a thread during a step, in pinned memory for a GPU."""
     deviations: dict[str, str] = field(default_factory=dict)
-    """Field, or field of the model as "model.prior" -> why it is not the paper's."""
+    """Field, or field of the model such as "model.prior" -> why it differs from the paper."""
 
     def __post_init__(self) -> None:
-        """Raises RecipeError for a value outside its range."""
+        """Raise RecipeError for a value outside its range."""
         ranges = {
             "batch_size": (
                 self.batch_size >= 2,
@@ -90,7 +93,7 @@ class Recipe:
                 raise RecipeError(f"{name} must be {wanted}, not {getattr(self, name)!r}")
 
     def pictures(self, source: str | Path) -> Images:
-        """What of a set it trains on, and what it holds out. Raises DataError."""
+        """Load the training and held-out images of a data set. Raises DataError."""
         size, channels = self.model.image_size, self.model.channels
         return load_images(source, size, channels, self.keep, self.label, self.held_out)
 
@@ -183,7 +186,7 @@ FACES_PAPER = Recipe(
 
 
 def _shape(reason: str) -> dict[str, str]:
-    """Why a network has another shape than the paper's: one reason for all fields of it."""
+    """Return deviations that give one reason for all fields of a network's shape."""
     fields = ["image_size"]
     for network in ("generator", "discriminator"):
         fields += [f"{network}_{what}" for what in ("widths", "kernels", "strides")]
@@ -266,21 +269,20 @@ RECIPES: dict[str, Recipe] = {
 
 
 TEXT_FIELDS = {"description", "deviations"}
-"""Fields that say what a recipe is."""
+"""Fields that only describe a recipe."""
 CHANGEABLE_FIELDS = {*TEXT_FIELDS, "compile", "prefetch"}
-"""Fields that do not decide what is learned: how it is said, and how it is computed."""
+"""Fields that do not affect what a network learns; a resumed run may change them."""
 
 
 def recipe_json(recipe: Recipe) -> str:
-    """The recipe and its deviations as JSON."""
+    """Return the recipe and its deviations as JSON."""
     return json.dumps(asdict(recipe), indent=2)
 
 
 def recipe_from_json(facts: Mapping[str, Any]) -> Recipe:
-    """Read what `asdict` made of a recipe and JSON has kept; a field that is missing gets its
-    default.
+    """Build a recipe from `asdict` of one, read back from JSON; missing fields get their defaults.
 
-    Raises RecipeError for an unknown field, and for a value of another type or out of range.
+    Raises RecipeError for an unknown field and for a value of the wrong type or out of range.
     """
     try:
         return TypeAdapter(Recipe).validate_json(json.dumps(facts), strict=True, extra="forbid")
@@ -299,7 +301,7 @@ def recipe_from_json(facts: Mapping[str, Any]) -> Recipe:
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """The values of all fields, those of nested settings as "model.prior"."""
+    """Return the values of all fields; nested ones get dotted names such as "model.prior"."""
     found: dict[str, Any] = {}
     for each in fields(settings):
         name, value = f"{prefix}{each.name}", getattr(settings, each.name)
@@ -308,6 +310,6 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:
-    """What must not change within a run, as JSON gives it back."""
+    """Return the fields of a recipe that must not change within a run, as read back from JSON."""
     found = json.loads(recipe_json(recipe))
     return {k: v for k, v in found.items() if k not in CHANGEABLE_FIELDS}

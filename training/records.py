@@ -1,4 +1,4 @@
-"""JSON files of facts, and where the facts come from: date, machine, commit."""
+"""JSON files of facts, and their provenance: date, machine, commit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from dcgan.models.checkpoint import write_atomically
 
 CPU = Path("/proc/cpuinfo")
-"""Where Linux says what its processor is; elsewhere the architecture must do."""
+"""Linux's description of the processor; other systems report the architecture only."""
 
 Kind = TypeVar("Kind")
 
@@ -27,9 +27,9 @@ class RecordError(ValueError):
 
 
 def read(path: Path | None, kind: type[Kind]) -> Kind:
-    """Read a JSON file as `kind`, a dict or a dataclass; kind() where there is no file.
+    """Read a JSON file as `kind`, a dict or a dataclass; return kind() if there is no file.
 
-    Raises RecordError where the file is damaged or holds something else.
+    Raises RecordError if the file is damaged or does not match `kind`.
     """
     if path is None or not path.is_file():
         return kind()
@@ -48,7 +48,7 @@ def write(path: Path, facts: dict[str, Any]) -> None:
 
 
 def reason(error: ValidationError) -> str:
-    """What is wrong first, and in which field."""
+    """Return the first of pydantic's messages, with the name of its field."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     field = ".".join(map(str, first["loc"]))
@@ -56,12 +56,15 @@ def reason(error: ValidationError) -> str:
 
 
 def today() -> str:
-    """The date (UTC), as 2026-11-30."""
+    """Return the date (UTC) in ISO format, such as 2026-11-30."""
     return datetime.now(UTC).date().isoformat()
 
 
 def machine() -> str:
-    """The GPU, or how many cores of which processor are in use; and torch."""
+    """Describe the hardware and the version of torch.
+
+    Names the GPU, or the processor and the number of its cores that torch uses.
+    """
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     named = re.search(r"model name\s*: (.+)", CPU.read_text()) if CPU.is_file() else None
@@ -71,7 +74,7 @@ def machine() -> str:
 
 
 def commit() -> str | None:
-    """Of this repository, with -dirty where files differ from it; None outside of one."""
+    """Return this repository's commit, with -dirty if files are changed; None outside a clone."""
     described = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         found = subprocess.run(

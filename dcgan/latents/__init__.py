@@ -1,1 +1,1 @@
-"""The text of an image, the mathematics of z, and interpolation. Imports `dcgan.config` only."""
+"""Image specs, latent arithmetic and interpolation. Imports `dcgan.config` only."""

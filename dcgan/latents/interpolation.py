@@ -1,4 +1,4 @@
-"""Walks through pictures, as moving pictures (figure 4).
+"""Frames of walks through latent space (figure 4).
 
 A frame's text is the one that the page writes for it (core/motion.js, core/spec.js).
 """
@@ -18,10 +18,11 @@ FRAMES_PER_SECOND = 15
 def walk_frames(
     stations: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
 ) -> list[PictureSpec]:
-    """At least one; each keeps the edits and the class of the station that it is at or left last.
+    """Return the specs of a walk's frames, at least one.
 
-    At a station it is that station's text. Raises ValueError for fewer than 2 stations, SpecError
-    for stations of several models.
+    Each frame has the edits and the class of the keyframe that it has passed last. closed: return
+    to the first keyframe. spherical: slerp instead of lerp. Raises ValueError for fewer than 2
+    keyframes and SpecError for keyframes of different models.
     """
     if len({(station.model, station.weights) for station in stations}) > 1:
         raise SpecError("the stations of a walk must be of one model")

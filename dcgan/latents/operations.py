@@ -1,7 +1,7 @@
-"""The mathematics of z (section 6): draws, walks, sums and turns; and the gains of edits.
+"""Latent operations (section 6): sampling, interpolation, arithmetic, turns; gains of edits.
 
-z's are float64 and come from a generator that is a pure function of (seed, index), so that a
-picture's text is enough to make it again, here or in JavaScript (tests/vectors/latent.json).
+Latents are float64 and come from a random generator that is a pure function of (seed, index), so
+that a spec determines its image, in Python and in JavaScript (tests/vectors/latent.json).
 """
 
 from __future__ import annotations
@@ -35,20 +35,22 @@ from dcgan.latents.spec_fields import DecimalField
 Latent = NDArray[np.float64]
 
 DRAW_STREAM, NOISE_STREAM = 0, 1
+"""Random streams of latents and of the noise added to them."""
 PARALLEL_TOLERANCE = 1e-6
+"""Sine of the angle between two latents below which slerp falls back to lerp."""
 _PLACE = DecimalField(0, 1)
 
 
 def philox_words(
     seed: int, index: int, count: int, stream: int = DRAW_STREAM
 ) -> NDArray[np.uint64]:
-    """`count` words of Philox4x64-10 with the key words (seed, stream).
+    """Return `count` words of Philox4x64-10 with the key words (seed, stream).
 
-    Block b = 1, 2, ... enciphers the counter words (b, index, 0, 0), least significant first, and
-    gives four words; numpy is told to start at b = 0 because it counts up before every block.
+    Block b = 1, 2, ... encrypts the counter words (b, index, 0, 0), least significant first, to
+    four words. numpy starts at b = 0 because it increments the counter before every block.
     """
-    # A counter-based generator (Salmon et al. 2011) has no state: any z is had without those before
-    # it, and integer arithmetic gives the same words in every language.
+    # A counter-based generator (Salmon et al. 2011) has no state: any latent is computed without
+    # its predecessors, and integer arithmetic gives the same words in every language.
     Draw(seed, index)  # raises SpecError where seed or index is out of bounds
     key = np.array([seed, stream], np.uint64)
     counter = np.array([0, index, 0, 0], np.uint64)
@@ -59,16 +61,17 @@ def philox_words(
 def draw_latent(
     seed: int, index: int, size: int, prior: Prior, stream: int = DRAW_STREAM
 ) -> Latent:
-    """A z of shape (size,), read-only; the first values do not depend on the size.
+    """Return a latent (size,), read-only, sampled from the prior.
 
-    It is remembered: whoever drags a turned head asks for the same twenty draws in every picture.
+    Its first values do not depend on the size. Results are cached, because dragging a slider of a
+    turn evaluates the same twenty latents for every image.
 
     u = (word >> 11) / 2**53 lies in [0, 1). Uniform: 2 u - 1, in [-1, 1). Normal: each pair of
     words gives r cos(a) and r sin(a) with r = sqrt(-2 ln(1 - u1)) and a = 2 pi u2 (Box-Muller).
     """
     even = size + size % 2
-    # The upper 53 bits fill a double's mantissa exactly, so that division is exact and JavaScript
-    # gets the same number; 1 - u1 is never 0, whose logarithm the normal prior could not take.
+    # The upper 53 bits fill a double's mantissa, so that the division is exact and JavaScript gets
+    # the same number. 1 - u1 is never 0, so that its logarithm is finite.
     u = (philox_words(seed, index, even, stream) >> np.uint64(11)).astype(np.float64) / 2**53
     if prior == "uniform":
         z = (2 * u - 1)[:size]
@@ -80,21 +83,22 @@ def draw_latent(
 
 
 def draw_latents(seed: int, start: int, count: int, size: int, prior: Prior) -> Latent:
-    """The z's (count, size) with the indices from `start` on."""
+    """Return the latents (count, size) with the indices from `start` on."""
     return np.array(
         [draw_latent(seed, index, size, prior) for index in range(start, start + count)]
     ).reshape(count, size)
 
 
 def lerp(t: float, start: Latent, end: Latent) -> Latent:
+    """Interpolate linearly, from start at t = 0 to end at t = 1."""
     return (1 - t) * start + t * end
 
 
 def slerp(t: float, start: Latent, end: Latent) -> Latent:
-    """Turns the direction at constant speed while the norm changes linearly.
+    """Interpolate spherically: the direction turns at constant speed, the norm changes linearly.
 
-    Equals lerp where no single arc joins the two: where one is zero, or the sine of the angle
-    between them is below PARALLEL_TOLERANCE. Gives the ends exactly.
+    Falls back to lerp where the arc is not unique: where one latent is zero, or the sine of the
+    angle between them is below PARALLEL_TOLERANCE. The ends are exact.
     """
     norms = np.linalg.norm(start), np.linalg.norm(end)
     if t in (0, 1) or 0 in norms:
@@ -110,7 +114,7 @@ def slerp(t: float, start: Latent, end: Latent) -> Latent:
 def interpolate_keyframes(
     stations: Sequence[Z], steps: int, closed: bool, spherical: bool
 ) -> list[Z]:
-    """`steps` z's through the stations, at the places of `walk_places` (figure 4).
+    """Return `steps` latents on a walk through keyframes, at `walk_places` (figure 4).
 
     Raises ValueError as `walk_places` does.
     """
@@ -124,11 +128,11 @@ def interpolate_keyframes(
 
 
 def walk_places(stations: int, steps: int, closed: bool) -> list[tuple[int, float]]:
-    """The station that each step of a walk has reached, and how far it is to the next: 0 <= t < 1,
-    in millionths, as texts have it. They are evenly spread over the legs between the stations.
+    """Return the keyframe that each step of a walk has reached, and the share t of the way to the
+    next: 0 <= t < 1, in millionths, as specs have it. Steps are evenly spaced over the legs.
 
-    An open walk ends at the last station; a closed one ends a step before its first, so that it
-    can be repeated without a halt. Raises ValueError for fewer than 2 stations or 1 step.
+    An open walk ends at the last keyframe. A closed one ends a step before the first keyframe, so
+    that it loops smoothly. Raises ValueError for fewer than 2 keyframes or 1 step.
     """
     if stations < 2 or steps < 1:
         raise ValueError(f"a walk needs at least 2 stations and 1 step, not {stations} and {steps}")
@@ -143,9 +147,10 @@ def walk_places(stations: int, steps: int, closed: bool) -> list[tuple[int, floa
 
 
 def evaluate_latent(z: Z, size: int, prior: Prior, directions: Mapping[str, Latent]) -> Latent:
-    """The z (size,) that a spec describes.
+    """Evaluate the latent of a spec: (size,) float64.
 
-    directions: the model's, by name, each (size,). Raises SpecError as `check_latent` does.
+    directions: the model's directions by name, each (size,). Raises SpecError as `check_latent`
+    does.
     """
 
     def value(z: Z) -> Latent:
@@ -182,10 +187,10 @@ def evaluate_latent(z: Z, size: int, prior: Prior, directions: Mapping[str, Late
 def layer_gains(
     edits: Sequence[Gain], layer_shapes: Sequence[tuple[int, int, int]]
 ) -> dict[int, NDArray[np.float32]]:
-    """Factors in [0, 3] by layer, to multiply its feature maps with (section 6.3.1).
+    """Return by layer the factors in [0, 3] of its feature maps (section 6.3.1).
 
-    layer_shapes: (C, H, W) of layers 1, 2, ... Factors are (C, 1, 1), or (C, H, W) where an edit
-    of the layer has a mask. Where edits overlap their gains multiply, limited to 3. Raises
+    layer_shapes: (C, H, W) of layers 1, 2, ... Factors are (C, 1, 1), or (C, H, W) if an edit of
+    the layer has a mask. Gains of overlapping edits are multiplied and clipped to 3. Raises
     SpecError as `check_gains` does.
     """
     check_gains(edits, layer_shapes)
@@ -200,7 +205,7 @@ def layer_gains(
 
 
 def check_gains(edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, int]]) -> None:
-    """Raises SpecError for a layer, a map or a length of mask that the network does not have."""
+    """Raise SpecError for a layer, feature map or size of mask that the network does not have."""
     for edit in edits:
         if edit.layer > len(layer_shapes):
             raise SpecError(
@@ -222,7 +227,7 @@ def check_gains(edits: Iterable[Gain], layer_shapes: Sequence[tuple[int, int, in
 
 
 def check_latent(z: Z, size: int, directions: Mapping[str, Latent]) -> None:
-    """Raises SpecError for a direction that is not among these, or another number of values."""
+    """Raise SpecError for an unknown direction or a wrong number of values."""
     for part in z.parts():
         if isinstance(part, At):
             _check_values(part.values, size)
@@ -243,7 +248,7 @@ def _direction(name: str, directions: Mapping[str, Latent]) -> Latent:
 
 
 def _gain_region(edit: Gain, height: int, width: int) -> NDArray[np.bool_]:
-    """Where the gain applies, as (H, W), or (1, 1) for everywhere."""
+    """Return a boolean mask of the gain, (H, W), or (1, 1) if it applies everywhere."""
     if edit.mask is None:
         return np.ones((1, 1), bool)
     bits = np.unpackbits(np.frombuffer(edit.mask, np.uint8), count=height * width)

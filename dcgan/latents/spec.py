@@ -1,8 +1,8 @@
-"""PictureSpec: a picture is its text, be it in a link, a file's metadata or an undo step.
+"""PictureSpec: the text that determines an image, used in links, metadata and the history.
 
     spec = "v1:" model "@" weights ":" z { ":" edit }
-    z    = "z(" seed "," index ")"                           a draw from the model's prior
-         | "at(" values ")"                                  any other, by its values
+    z    = "z(" seed "," index ")"                           a sample from the model's prior
+         | "at(" values ")"                                  any other latent, by its values
          | "mean(" z { "," z } ")"                           an exemplar: the mean of 2 to 16
          | "sum(" weight "," z { "," weight "," z } ")"
          | "lerp(" t "," z "," z ")" | "slerp(" t "," z "," z ")"
@@ -13,9 +13,10 @@
     edit = "gain(" layer "," gain "," maps [ "," mask ] ")"  feature maps times gain (6.3.1)
          | "class(" label ")"                                for a class-conditional model
 
-Weights are named by the first 8 hexadecimal digits of their SHA-256. Bounds stand with the fields
-below. Every text is printed in one way only, which JavaScript can compute alike; reading forgives
-white space between the parts, needless zeros in numbers, and feature maps in any order.
+Weights are identified by the first 8 hexadecimal digits of their SHA-256. The ranges of values are
+given with the fields below. Every spec has a single canonical text, which JavaScript computes
+identically. The parser also accepts white space between tokens, redundant zeros in numbers, and
+feature maps in any order.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ MAX_DRAWS = 64
 
 
 class _Node:
-    """name(field,field,...), where each field's annotation says what may stand there.
+    """Syntax node name(field,field,...); the annotation of each dataclass field is its `Field`.
 
-    Constructors raise SpecError for what the text could not say, and round to 6 decimals.
+    Constructors raise SpecError for values that the text can't express, and round to 6 decimals.
     """
 
     name: ClassVar[str]
@@ -72,7 +73,7 @@ class _Node:
 
 
 class _Latent(_Node):
-    """A way to make a z, at most MAX_DEPTH nodes deep, from at most MAX_DRAWS draws."""
+    """Expression for a latent, at most MAX_DEPTH nodes deep, with at most MAX_DRAWS leaves."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,7 +83,7 @@ class _Latent(_Node):
             raise SpecError(f"this {self.name} is made of more than {MAX_DRAWS} draws: use fewer")
 
     def parts(self) -> Iterator[_Latent]:
-        """Itself and all that it is made of."""
+        """Yield this node and all nodes below it."""
         yield self
         for part in self._parts():
             yield from part.parts()
@@ -117,7 +118,7 @@ Factor: TypeAlias = Annotated[float, _FACTOR]
 
 @dataclass(frozen=True)
 class Draw(_Latent, name="z"):
-    """Number `index` of the stream of z's that belongs to `seed`."""
+    """Sample number `index` of the latents of `seed`."""
 
     seed: Seed
     index: Index
@@ -125,27 +126,29 @@ class Draw(_Latent, name="z"):
 
 @dataclass(frozen=True)
 class At(_Latent):
-    """A z that no draw leads to, as one that was found for a photograph; in steps of 1/4096."""
+    """A latent given by its values, in steps of 1/4096, such as the result of an inversion."""
 
     values: Annotated[tuple[float, ...], ValuesField()]
 
 
 @dataclass(frozen=True)
 class Mean(_Latent):
-    """An exemplar (figure 7)."""
+    """Mean of latents: an exemplar (figure 7)."""
 
     zs: Annotated[tuple[Z, ...], ListField(_LATENT, 2, 16, "z's")]
 
 
 @dataclass(frozen=True)
 class Sum(_Latent):
-    """terms: (weight, z) pairs."""
+    """Weighted sum of latents. terms: (weight, z) pairs."""
 
     terms: Annotated[tuple[tuple[float, Z], ...], ListField(_TERM, 1, 64, "weighted z's")]
 
 
 @dataclass(frozen=True)
 class Lerp(_Latent):
+    """Linear interpolation, from start at t = 0 to end at t = 1."""
+
     t: Fraction
     start: Z
     end: Z
@@ -153,6 +156,8 @@ class Lerp(_Latent):
 
 @dataclass(frozen=True)
 class Slerp(_Latent):
+    """Spherical interpolation, from start at t = 0 to end at t = 1."""
+
     t: Fraction
     start: Z
     end: Z
@@ -160,7 +165,7 @@ class Slerp(_Latent):
 
 @dataclass(frozen=True)
 class Noise(_Latent):
-    """z + uniform(-amplitude, amplitude) noise, 0.25 in figure 7."""
+    """z plus uniform noise in [-amplitude, amplitude); the amplitude is 0.25 in figure 7."""
 
     amplitude: Annotated[float, DecimalField(0, 10)]
     seed: Seed
@@ -170,7 +175,7 @@ class Noise(_Latent):
 
 @dataclass(frozen=True)
 class Move(_Latent):
-    """steps: (direction, amount) pairs, directions by the names that the model gives them."""
+    """z plus steps along directions. steps: pairs of a direction's name and an amount."""
 
     steps: Annotated[tuple[tuple[str, float], ...], ListField(_STEP, 1, 16, "steps")]
     z: Z
@@ -188,16 +193,18 @@ class Turn(_Latent):
 
 @dataclass(frozen=True)
 class Scale(_Latent):
+    """factor * z."""
+
     factor: Factor
     z: Z
 
 
 @dataclass(frozen=True)
 class Gain(_Node):
-    """An edit: feature maps of a layer, after its ReLU, times `gain`; 0 drops them.
+    """Edit that multiplies feature maps of a layer, after its ReLU, by `gain`; 0 ablates them.
 
-    layer: from 1, the one next to z. maps: from 0, kept sorted. mask: the cells where the gain
-    applies, as numpy.packbits of the layer's (H, W) booleans; everywhere without one.
+    layer: from 1, the layer next to z. maps: numbers of the maps from 0, kept sorted. mask: cells
+    in which the gain applies, as numpy.packbits of (H, W) booleans; None: everywhere.
     """
 
     layer: Annotated[int, IntField(1, 64)]
@@ -213,9 +220,10 @@ class _Class(_Node, name="class"):
 
 @dataclass(frozen=True)
 class PictureSpec(_Node, name="picture"):
-    """str(spec) is the canonical text; `parse` reads it back to an equal spec.
+    """Spec of an image. str(spec) is its canonical text, which `parse` reads back to an equal spec.
 
-    weights: the first 8 hexadecimal digits of their SHA-256.
+    model: name of the model. weights: first 8 hexadecimal digits of their SHA-256. z: latent.
+    gains: edits. label: class of a class-conditional model.
     """
 
     model: Annotated[
@@ -255,7 +263,7 @@ def check_direction_name(name: str) -> None:
 
 
 def parse(text: str) -> PictureSpec:
-    """Raises SpecError, whose sentence counts characters from 1."""
+    """Parse the text of a spec. Raises SpecError, whose message counts characters from 1."""
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise SpecError(f"a picture's text must be a string of at most {MAX_TEXT} characters")
     reader = _Reader(text)
@@ -281,7 +289,7 @@ N = TypeVar("N", bound=_Node)
 
 
 class _Reader:
-    """A text's words and other characters, one after the other."""
+    """Recursive descent parser; tokens are words and single other characters."""
 
     def __init__(self, text: str) -> None:
         tokens = re.finditer(r"[A-Za-z0-9_./-]+|[^ \t\r\n]", text)
@@ -334,7 +342,7 @@ class _Reader:
 
 
 def _build(node: type[N], arguments: list[object]) -> N:
-    """From what stands between the brackets: words, and nodes already built."""
+    """Build a node from its arguments: words, and nodes that are built already."""
     fields = _fields(node)
     if isinstance(fields[0][1], ListField):
         split = max(len(arguments) - len(fields) + 1, 0)
@@ -350,7 +358,7 @@ def _build(node: type[N], arguments: list[object]) -> N:
 
 @functools.cache
 def _fields(node: type[Any]) -> list[tuple[str, Field, bool]]:
-    """(name, field, optional) in the order of the text."""
+    """Return (name, field, optional) of a node's dataclass fields, in the order of the text."""
     hints = get_type_hints(node, include_extras=True)
     return [
         (f.name, hints[f.name].__metadata__[0], f.default is None) for f in dataclasses.fields(node)

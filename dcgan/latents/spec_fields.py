@@ -1,4 +1,4 @@
-"""What may stand in one place of a picture's text: numbers, names, feature maps, masks."""
+"""Fields of a spec's syntax nodes: numbers, names, feature maps, masks, nested nodes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,29 @@ VALUE_STEPS = 4096
 
 
 class SpecError(ValueError):
-    """A text, or a part of one, that describes no picture; the message says which and why."""
+    """An invalid spec or part of one; the message says which and why."""
 
 
 class Field(Protocol):
+    """Type of a field: parsing, validation and printing of its values."""
+
     def read(self, word: Any, /) -> object:
-        """The value of a word; the word itself, for `check` to refuse, where it has none."""
+        """Parse a word; return the word itself if it is invalid, for `check` to reject."""
         ...
 
     def check(self, what: str, value: Any, /) -> Any:
-        """The canonical value; raises SpecError, whose sentence calls the place `what`."""
+        """Return the canonical value. Raises SpecError, whose message names the field `what`."""
         ...
 
-    def write(self, value: Any, /) -> str: ...
+    def write(self, value: Any, /) -> str:
+        """Print a canonical value."""
+        ...
 
 
 @dataclass(frozen=True)
 class IntField:
+    """An integer from `low` to `high`."""
+
     low: int
     high: int
 
@@ -53,7 +59,10 @@ class IntField:
 
 @dataclass(frozen=True)
 class DecimalField:
-    """A multiple of 0.000001: sign * floor(|x| * 1e6 + 0.5) / 1e6 in doubles."""
+    """A number from `low` to `high`, rounded to 6 decimals.
+
+    Rounding is sign * floor(|x| * 1e6 + 0.5) / 1e6 in doubles, as in JavaScript.
+    """
 
     low: int
     high: int
@@ -76,6 +85,8 @@ class DecimalField:
 
 @dataclass(frozen=True)
 class PatternField:
+    """A word that matches a regular expression. expected: its description in error messages."""
+
     pattern: str
     expected: str
 
@@ -92,7 +103,7 @@ class PatternField:
 
 
 class UnitsField:
-    """Feature maps, numbered from 0: (1, 5, 7, 8, 9) is written 1.5.7-9."""
+    """Numbers of feature maps, from 0; (1, 5, 7, 8, 9) is written 1.5.7-9."""
 
     def read(self, word: str) -> object:
         maps: set[int] = set()
@@ -122,7 +133,7 @@ class UnitsField:
 
 
 class MaskField:
-    """One bit per cell of a layer, row by row, most significant first (as numpy.packbits)."""
+    """Mask in base64url: one bit per cell of a layer, row by row, as packed by numpy.packbits."""
 
     def read(self, word: str) -> object:
         return _from_base64(word)
@@ -137,7 +148,7 @@ class MaskField:
 
 
 class ValuesField:
-    """Numbers from -8 to 8 in steps of 1/VALUE_STEPS, as int16 with the low byte first."""
+    """Numbers from -8 to 8 in steps of 1/VALUE_STEPS, as little-endian int16 in base64url."""
 
     def read(self, word: str) -> object:
         content = _from_base64(word)
@@ -164,7 +175,7 @@ class ValuesField:
 
 @dataclass(frozen=True)
 class NodeField:
-    """An object that stands for its own text, str(object)."""
+    """A nested node of type `of`; its text is str(node)."""
 
     of: type
     expected: str
@@ -183,6 +194,8 @@ class NodeField:
 
 @dataclass(frozen=True)
 class PairField:
+    """Two values, separated by a comma."""
+
     first: Field
     second: Field
     expected: str
@@ -201,7 +214,7 @@ class PairField:
 
 @dataclass(frozen=True)
 class ListField:
-    """`low` to `high` values of one field in a row."""
+    """`low` to `high` values of one field, separated by commas."""
 
     field: Field
     low: int
@@ -228,7 +241,7 @@ class ListField:
 
 
 def _from_base64(word: str) -> bytes | str:
-    """Bytes in base64url without its "="; the word itself where it is none."""
+    """Decode base64url without padding; return the word itself if it is invalid."""
     if not re.fullmatch("[A-Za-z0-9_-]+", word) or len(word) % 4 == 1:
         return word
     return base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
@@ -239,9 +252,10 @@ def _to_base64(content: bytes) -> str:
 
 
 def read_field(field: Field, argument: object) -> object:
-    """The value of a word or of a list of words; any other argument is a value already."""
+    """Parse a word or a list of words; any other argument is a value already."""
     return field.read(argument) if isinstance(argument, str | list) else argument
 
 
 def field_error(what: str, expected: str, value: object) -> SpecError:
+    """Return the error for a value that a field does not accept."""
     return SpecError(f"{what} must be {expected}, not {reprlib.repr(value)}")

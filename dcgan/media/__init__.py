@@ -1,1 +1,1 @@
-"""Images, video, uploads and faces as files and arrays. Imports `dcgan.config` and tasks only."""
+"""Images, video, uploads and face alignment. Imports only `dcgan.config` and tasks."""

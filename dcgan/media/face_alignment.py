@@ -1,8 +1,8 @@
-"""Faces in photographs, found by OpenCV's cascades, as the paper made its set of 350,000.
+"""Face detection and alignment with OpenCV's cascades, which the paper used for its 350,000 faces.
 
-The paper names neither cascade nor margin. One cascade alone finds faces in ties and curtains;
-here three look, and a face is what at least two of them see at the same place. Beside a face that
-all three see, another one has to be seen by all three, too.
+The paper names neither cascade nor margin. A single cascade has false positives such as ties and
+curtains. Here three cascades vote: a face is a box that at least two of them find. If any box of a
+photograph is found by all three, only such boxes are kept.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from PIL import Image
 
 CASCADES = ("frontalface_default", "frontalface_alt", "frontalface_alt2")
 EYE_CASCADES = ("lefteye_2splits", "righteye_2splits")
-"""As OpenCV names them: of the one whose eyes these are; his right eye lies left in the picture."""
+"""OpenCV's eye cascades, named from the person's point of view (the right eye is at the left)."""
 CASCADE_SCALE, CASCADE_NEIGHBOURS = 1.1, 3
-"""Steps of the search, and how many neighbouring hits make a box."""
+"""scaleFactor and minNeighbors of OpenCV's detectMultiScale."""
 MAX_OVERLAP = 0.3
-"""Boxes that share so much of their union are of one face."""
+"""Intersection over union above which two boxes belong to the same face."""
 IRIS_HEIGHT = 0.68
-"""Where in the height of what they find the eye lies: the brow is in it (measured, 88 eyes)."""
+"""Relative height of the iris in an eye's box, which includes the brow (measured on 88 eyes)."""
 MAX_DETECTION_SIDE = 1024
-"""Larger photographs are searched at this size."""
+"""Size to which larger photographs are reduced for detection."""
 LEFT_EYE, RIGHT_EYE = (0.336, 0.415), (0.664, 0.415)
-"""Where eyes come to lie when aligned, as shares of the side, seen from the front."""
+"""Positions (x, y) of the eyes in an aligned image, as shares of its side; left in the image."""
 EXPECTED_EYES = (0.313, 0.402), (0.687, 0.402)
-"""Where they lie in a box: the median of 59 portraits in which they are found."""
+"""Positions of the eyes in a face's box: the median of 59 portraits with detected eyes."""
 MIN_DETECTED_SIDE = 20
-"""Side of the smallest face that the cascades find, in pixels of what is searched."""
+"""Side in pixels of the smallest face that the cascades detect."""
 MIN_FACE_SIDE = 32
-"""Side of a face that is cut out for somebody, in pixels."""
+"""Value of `smallest` for uploads; faces with a side of at least half of it are found."""
 
 
 class Box(NamedTuple):
-    """Corner and side of a square, in pixels."""
+    """Upper left corner and side of a square, in pixels."""
 
     x: float
     y: float
@@ -47,10 +47,10 @@ class Box(NamedTuple):
 
 
 def align_largest_face(photograph: Image.Image, size: int) -> tuple[np.ndarray, list[str]] | None:
-    """The largest face of a photograph, aligned as faces are to train on, (size, size, 3) uint8,
-    and what had to be done to it; None where no face is found.
+    """Return the largest face of a photograph, aligned like the training data, and notes.
 
-    Where the eyes are not found, they are taken to lie where they usually do.
+    The face is (size, size, 3) uint8; the notes are sentences about the conversion. Returns None if
+    no face is found. If the eyes are not found, `EXPECTED_EYES` are used.
     """
     grey = np.asarray(photograph.convert("L"))
     found = detect_faces(grey, MIN_FACE_SIDE)
@@ -71,10 +71,13 @@ def align_largest_face(photograph: Image.Image, size: int) -> tuple[np.ndarray, 
 
 
 def detect_faces(grey: np.ndarray, smallest: int) -> list[Box]:
-    """Faces in a photograph (H, W) uint8, down to half of `smallest`, so that these can be told."""
+    """Detect faces in a greyscale photograph (H, W) uint8.
+
+    Finds faces down to half of `smallest`, so that the caller can report faces as too small.
+    """
     scale = min(1.0, MAX_DETECTION_SIDE / max(grey.shape))
     if scale * min(grey.shape) < MIN_DETECTED_SIDE:
-        return []  # a strip too thin for any face, of which OpenCV can't make a smaller one
+        return []  # too narrow for any face, and OpenCV can't resize a side to 0 pixels
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     least = max(MIN_DETECTED_SIDE, int(scale * smallest / 2))
@@ -96,9 +99,10 @@ def detect_faces(grey: np.ndarray, smallest: int) -> list[Box]:
 
 
 def find_eyes(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray] | None:
-    """(x, y) of the eye that lies left in the picture, then of the other; None if one is missing.
+    """Return (x, y) of the eyes in a face's box, the one at the left of the image first.
 
-    Each is searched for in its quarter of the box; a pair that no upright face has is no pair.
+    Each eye is searched for in its upper quarter of the box. Returns None if one is missing, or if
+    the pair is not that of an upright face (too close together or tilted by 25 degrees or more).
     """
     found = []
     for column, name in enumerate(reversed(EYE_CASCADES)):
@@ -118,7 +122,7 @@ def find_eyes(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray] | Non
 
 
 def alignment_frame(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Upper left corner and upper side of the square in which eyes lie where they should."""
+    """Return corner and upper edge of the square that puts the eyes at `LEFT_EYE`, `RIGHT_EYE`."""
     vector = (right - left) / (RIGHT_EYE[0] - LEFT_EYE[0])
     down = np.array([-vector[1], vector[0]])
     return left - LEFT_EYE[0] * vector - LEFT_EYE[1] * down, vector
@@ -127,8 +131,12 @@ def alignment_frame(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np
 def sample_square(
     photograph: Image.Image, corner: np.ndarray, vector: np.ndarray, size: int
 ) -> Image.Image:
-    """The square on the right of a vector, in pixels; its edge continues what lies outside."""
-    finer = max(1, math.ceil(float(np.hypot(*vector)) / size))  # pixels of it are averaged
+    """Sample the square with this upper left corner and upper edge as an image of size x size.
+
+    Pixels outside the photograph repeat its border.
+    """
+    # supersample and average where the photograph has more pixels than the result
+    finer = max(1, math.ceil(float(np.hypot(*vector)) / size))
     across = vector / (size * finer)
     matrix = np.array([[across[0], -across[1], corner[0]], [across[1], across[0], corner[1]]])
     drawn = cv2.warpAffine(
@@ -142,7 +150,7 @@ def sample_square(
 
 
 def _intersection_over_union(a: Box, b: Box) -> float:
-    """Intersection over union."""
+    """Return the intersection over union of two boxes."""
     width = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
     height = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
     both = max(width, 0) * max(height, 0)
@@ -150,8 +158,8 @@ def _intersection_over_union(a: Box, b: Box) -> float:
 
 
 def _search(name: str, grey: np.ndarray, step: float, least: int) -> Sequence[Sequence[int]]:
-    """(x, y, width, height) of what a cascade finds, from sides of `least` pixels on."""
-    with _searching:  # a classifier keeps the image it is at, so threads must not share it
+    """Return (x, y, width, height) of a cascade's detections with sides of at least `least`."""
+    with _searching:  # a classifier holds the current image, so threads must not share it
         return _cascade(name).detectMultiScale(
             grey, step, CASCADE_NEIGHBOURS, minSize=(least, least)
         )
@@ -162,5 +170,5 @@ _searching = threading.Lock()
 
 @functools.cache
 def _cascade(name: str) -> cv2.CascadeClassifier:
-    cv2.setNumThreads(1)  # the processes are many
+    cv2.setNumThreads(1)  # callers run in parallel already
     return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")  # pyright: ignore[reportAttributeAccessIssue]  (a module without types)

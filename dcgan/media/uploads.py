@@ -1,7 +1,8 @@
-"""A file that somebody gives, as the networks see it; decoded in memory and never written.
+"""Decoding of uploaded images, in memory only.
 
-Memory is bounded: files are refused by their header, at most `MAX_DECODERS` are decoded at the same
-time, and what is larger than needed is reduced before anything else makes a copy of it.
+Memory is bounded: files that are too large are rejected by their header, at most `MAX_DECODERS`
+files are decoded at the same time, and images are reduced to the size needed before any other copy
+is made.
 """
 
 from __future__ import annotations
@@ -18,31 +19,31 @@ import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 40_000_000
-"""Pixels of an image that is read: 160 MB decoded."""
+"""Largest number of pixels of an image; decoded, these take 160 MB."""
 MAX_COSTLY_PIXELS = 16_000_000
-"""Pixels of an image that takes several times its size to decode."""
+"""Largest number of pixels of an image in a format that needs more memory to decode."""
 COSTLY_FORMATS = ("WEBP", "AVIF", "TIFF")
-"""Formats whose decoders hold several copies of an image: WebP's takes 16 bytes a pixel."""
+"""Formats whose decoders hold several copies of an image: WebP's takes 16 bytes per pixel."""
 MAX_SIDE = 12_000
-"""Pixels of its longer side; a row of 39 million pixels takes Pillow six times its size."""
+"""Longest side in pixels; Pillow needs six times the memory for a row of 39 million pixels."""
 MIN_SIDE = 8
-"""Pixels of its shorter side; in less there is nothing to see."""
+"""Shortest side in pixels."""
 MAX_DECODERS = 2
-"""Files that are decoded at the same time."""
+"""Number of files decoded at the same time."""
 MAX_WAITING = 16
-"""Files that wait to be decoded; one more is rejected."""
+"""Number of files that may wait to be decoded; further ones are rejected."""
 ROWS_AT_ONCE = 256
-"""Rows of a decoded image that are converted and reduced at the same time."""
+"""Number of rows of a decoded image that are converted and reduced at a time."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 READABLE_FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
 class UploadError(ValueError):
-    """What is wrong with a file, as a sentence."""
+    """A file that can't be used; the message is a sentence for the visitor."""
 
 
 class TooLargeError(UploadError):
-    """A file of more pixels than are read."""
+    """An image with too many pixels."""
 
 
 class BusyError(UploadError):
@@ -50,20 +51,20 @@ class BusyError(UploadError):
 
 
 class NoFaceError(UploadError):
-    """A photograph without the face that was asked for."""
+    """A photograph in which no face was found."""
 
 
 def read_square_upload(content: bytes, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """The `centre_square` of an uploaded file as D sees it, and what had to be done to it.
+    """Decode an upload; return its `centre_square` at D's input size, and notes on the conversion.
 
-    Raises as `open_upload`.
+    Raises the same exceptions as `open_upload`.
     """
     with open_upload(content, 4 * size, channels) as (image, notes):
         return centre_square(image, size), notes
 
 
 def centre_square(image: Image.Image, size: int) -> np.ndarray:
-    """The middle square, (size, size, 3) uint8."""
+    """Crop the middle square and resize it: (size, size, 3) uint8."""
     square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(square.convert("RGB"))
 
@@ -72,26 +73,29 @@ def centre_square(image: Image.Image, size: int) -> np.ndarray:
 def open_upload(
     content: bytes, least: int, channels: int
 ) -> Iterator[tuple[Image.Image, list[str]]]:
-    """All of an uploaded file, upright, in colours or greys of 8 bits, and what had to be done.
+    """Decode an upload to 8 bits per channel, upright; yield the image and notes.
 
-    Within it one of `MAX_DECODERS` places is taken: make the image as small as it is needed, and
-    leave. least: the image is decoded and reduced to a part of its size, if no side gets shorter
-    than this. Raises UploadError for a file that is no picture, a broken one or one of too short a
-    side, TooLargeError for one of too many pixels or too long a side (both by its header), and
-    BusyError where too many others wait.
+    The context holds one of `MAX_DECODERS` places, so that callers should reduce the image to the
+    size they need and leave. least: images are reduced by an integer factor as long as no side gets
+    shorter than this. channels: 3 for colour, 1 for greyscale. The notes are sentences about the
+    conversion.
+
+    Raises UploadError for a file that is not an image, is broken or has too short a side;
+    TooLargeError for too many pixels or too long a side (checked in the header); BusyError if too
+    many files are waiting.
     """
     with _pillow_errors():
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _check_size(image)
     with _decoders.place():
-        # its pixels are freed before the place is, whoever still refers to the image
+        # closing frees the pixels before the place is released, even if the image is referenced
         with _pillow_errors(), closing(image):
             decoded = _decoder_threads.submit(_to_8_bit, image, least, channels).result()
         yield decoded
 
 
 def _check_size(image: Image.Image) -> None:
-    """By its header alone, before a pixel is decoded."""
+    """Check the size by the header, before any pixel is decoded. Raises UploadError."""
     costly = image.format in COSTLY_FORMATS or _has_deep_greys(image)
     most = MAX_COSTLY_PIXELS if costly else MAX_PIXELS
     if image.width * image.height > most or max(image.size) > MAX_SIDE:
@@ -110,7 +114,7 @@ def _check_size(image: Image.Image) -> None:
 
 @contextmanager
 def _pillow_errors() -> Iterator[None]:
-    """Within it Pillow reads a file; what is wrong with that is an UploadError."""
+    """Map Pillow's errors to UploadError within this context."""
     try:
         yield
     except UploadError:
@@ -125,14 +129,14 @@ def _pillow_errors() -> Iterator[None]:
             f"This file is not a picture that can be read here, whatever its name says: give "
             f"{READABLE_FORMATS}."
         ) from None
-    except Exception as error:  # what a broken file makes Pillow's decoders stumble over
+    except Exception as error:  # Pillow's decoders raise many types for broken files
         raise UploadError(
             f"This picture is broken or incomplete ({error}): give another copy of it."
         ) from None
 
 
 class _Decoders:
-    """Places for `MAX_DECODERS` threads; a few others wait."""
+    """Semaphore of `MAX_DECODERS` places with a bounded number of waiting threads."""
 
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(MAX_DECODERS)
@@ -140,7 +144,7 @@ class _Decoders:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Raises BusyError at once where `MAX_WAITING` threads wait already."""
+        """Hold a place. Raises BusyError at once if `MAX_WAITING` threads are waiting."""
         if not self._places.acquire(blocking=False):
             with self._lock:
                 if self._waiting >= MAX_WAITING:
@@ -160,12 +164,15 @@ class _Decoders:
 
 
 _decoders = _Decoders()
-# malloc keeps what a thread has freed for that thread: let these two keep it, not forty workers
+# malloc keeps freed memory in the thread's arena: decode in two threads, not in forty workers
 _decoder_threads = ThreadPoolExecutor(MAX_DECODERS, "decoder")
 
 
 def _to_8_bit(image: Image.Image, least: int, channels: int) -> tuple[Image.Image, list[str]]:
-    """Converted in strips: beside the decoded image there is never another one of its size."""
+    """Decode an image and convert it to 8 bits, reduced; also return notes.
+
+    Conversion is by strips, so that there is never a second image of the full size.
+    """
     notes = []
     if getattr(image, "is_animated", False):
         notes.append("The file holds several pictures: this is the first of them.")
@@ -191,13 +198,13 @@ def _to_8_bit(image: Image.Image, least: int, channels: int) -> tuple[Image.Imag
 
 
 def _strips(image: Image.Image, rows: int) -> Iterator[tuple[int, Image.Image]]:
-    """(top, strip) from the top of a decoded image to its end; the last may have fewer rows."""
+    """Yield (top, strip) of a decoded image from top to bottom; the last may have fewer rows."""
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _without_palette(strip: Image.Image) -> Image.Image:
-    """In a mode that Pillow can reduce, with what is transparent as a channel."""
+    """Convert a strip to a mode that Pillow can reduce; transparency becomes an alpha channel."""
     if strip.mode in ("1", "P", "PA") or "transparency" in strip.info:
         return strip.convert("RGBA" if strip.has_transparency_data else "RGB")
     return strip
@@ -213,12 +220,15 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _has_deep_greys(image: Image.Image) -> bool:
-    """Greys of 16 or 32 bits, or fractions."""
+    """Return whether an image has greys of 16 or 32 bits or floating point values."""
     return image.mode.startswith(("I", "F"))
 
 
 def _grey_extremes(image: Image.Image) -> tuple[float, float]:
-    """16 bits have their full range; 32 bits and fractions, which have none, their extremes."""
+    """Return the grey values that map to black and white.
+
+    16 bits use their full range; 32 bits and floats have no natural range and use their extremes.
+    """
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
     low, high = math.inf, -math.inf

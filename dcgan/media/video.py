@@ -1,7 +1,7 @@
-"""Films: frames as MP4, GIF, animated WebP or a strip in a PNG, with their texts in the metadata.
+"""Video encoding: frames as MP4, GIF, animated WebP or a strip in a PNG, with specs as metadata.
 
-The texts are JSON, {"dcgan": [TEXT, ...], "seconds": S}: the comment of an MP4 or a GIF, the
-description in a WebP's EXIF, and in a PNG where `images.encode_png` has the text of a picture.
+The metadata is JSON, {"dcgan": [TEXT, ...], "seconds": S}. It is stored as the comment of an MP4 or
+GIF, as the EXIF description of a WebP, and in a PNG under the key of `images.encode_png`.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ MAX_SECONDS = 600
 MAX_STRIP_WIDTH = 8192
 MAX_FRAMES_PER_SECOND = 30
 STRIP = 4096
-"""Pixels that a strip is wide at most, before it goes on in another row."""
+"""Width in pixels from which a strip is wrapped to another row."""
 STEP = 2**20
-"""Pixels to encode at a time: a tenth of a second or two."""
+"""Pixels to encode between two reports of progress: a tenth of a second or two."""
 DESCRIPTION = 0x010E
-"""Of a picture, in EXIF."""
+"""EXIF tag ImageDescription."""
 
 
 class VideoError(ValueError):
-    """A film that can't be made; the message says what to choose instead."""
+    """Invalid options of a video; the message says what to choose instead."""
 
 
 FORMATS = ("mp4", "gif", "webp", "png")
@@ -57,10 +57,10 @@ FORMATS = ("mp4", "gif", "webp", "png")
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What a film is to be like. Raises VideoError.
+    """Options of a video. The constructor raises VideoError.
 
-    seconds: of all frames together. size: its height in pixels, an even number. scaling: of
-    SCALINGS; "nearest" leaves pixels squares.
+    format: one of FORMATS. seconds: total duration. size: height in pixels, an even number.
+    scaling: one of SCALINGS; "nearest" keeps hard pixel edges.
     """
 
     format: str
@@ -87,10 +87,10 @@ class VideoOptions:
             )
 
     def check(self, frames: int) -> None:
-        """Raises VideoError for a single frame and for more than MAX_FRAMES_PER_SECOND.
+        """Check the number of frames and the encoder, before the frames are rendered.
 
-        Raises ModuleNotFoundError without PyAV, which all formats but png need: to be known before
-        the frames are rendered.
+        Raises VideoError for fewer than two frames or more than MAX_FRAMES_PER_SECOND, and
+        ModuleNotFoundError without PyAV, which all formats but png need.
         """
         if frames < 2:
             raise VideoError("a film has 2 frames at least")
@@ -103,26 +103,26 @@ class VideoOptions:
             importlib.import_module("av")
 
     def sides(self, frames: np.ndarray) -> tuple[int, int]:
-        """Width and height; both are even, as H.264 wants them."""
+        """Return width and height in pixels; both are even, as H.264 requires."""
         _, height, width, _ = frames.shape
         return 2 * round(self.size * width / height / 2), self.size
 
     def frame_seconds(self, frames: np.ndarray) -> Fraction:
-        """Seconds of a frame."""
+        """Return the duration of a frame in seconds."""
         return Fraction(self.seconds).limit_denominator(1000) / len(frames)
 
     def scaled(self, frames: np.ndarray) -> Iterator[np.ndarray]:
-        """Each as (height, width, 3) uint8."""
+        """Yield each frame, resized, as (height, width, 3) uint8."""
         for frame in frames:
             picture = Image.fromarray(frame).resize(self.sides(frames), SCALINGS[self.scaling])
             yield np.asarray(picture)
 
 
 def encode_video(frames: np.ndarray, texts: Sequence[str], film: VideoOptions) -> Work[bytes]:
-    """The file of a film with frames (N, H, W, 3) uint8; a GIF or WebP repeats for ever.
+    """Encode frames (N, H, W, 3) uint8 as a video file; a GIF or WebP loops forever.
 
-    texts: of its pictures, frame by frame, from left to right in each. Raises VideoError as
-    `Film.check` does, and for frames that would be wider than MAX_STRIP_WIDTH.
+    texts: specs of the images, frame by frame and from left to right within a frame. Raises the
+    exceptions of `VideoOptions.check`, and VideoError for frames wider than MAX_STRIP_WIDTH.
     """
     film.check(len(frames))
     width, _ = film.sides(frames)
@@ -131,7 +131,7 @@ def encode_video(frames: np.ndarray, texts: Sequence[str], film: VideoOptions) -
             f"a film is {MAX_STRIP_WIDTH} pixels wide at most, not {width}: give a smaller size"
         )
     words = json.dumps({images.SPEC_KEY: list(texts), "seconds": film.seconds})
-    with tempfile.TemporaryDirectory() as folder:  # an index can be put first in a file only
+    with tempfile.TemporaryDirectory() as folder:  # faststart needs a seekable file
         path = Path(folder) / "film"
         encoding = _strip if film.format == "png" else _moving
         pixels = 0
@@ -144,7 +144,7 @@ def encode_video(frames: np.ndarray, texts: Sequence[str], film: VideoOptions) -
 
 
 def read_texts(content: bytes) -> list[str]:
-    """The texts that `encode_video` has put into a file; none where there are none."""
+    """Return the specs that `encode_video` wrote into a file, or an empty list."""
     try:
         said = json.loads(_words(content) or "{}")
     except ValueError:
@@ -189,7 +189,7 @@ def _moving(frames: np.ndarray, words: str, film: VideoOptions, path: Path) -> I
 
     coding, pace = _CODECS[film.format], film.frame_seconds(frames)
     with av.open(path, "w", format=film.format, options=coding.container) as container:
-        container.metadata["comment"] = words  # not kept by a GIF or a WebP
+        container.metadata["comment"] = words  # FFmpeg drops it for GIF and WebP
         stream = container.add_stream(coding.codec, 1 / pace, {"threads": "1", **coding.options})
         stream.width, stream.height = film.sides(frames)
         stream.pix_fmt = coding.pixels
@@ -203,7 +203,10 @@ def _moving(frames: np.ndarray, words: str, film: VideoOptions, path: Path) -> I
 
 
 def _with_comment(gif: bytes, words: str) -> bytes:
-    """Behind the header and the palette; in blocks of 255 bytes, each after its length."""
+    """Insert a comment extension after a GIF's header and palette.
+
+    It consists of blocks of up to 255 bytes, each preceded by its length.
+    """
     head, flags = 13, gif[10]
     if flags & 0x80:
         head += 3 * 2 ** ((flags & 7) + 1)
@@ -214,7 +217,7 @@ def _with_comment(gif: bytes, words: str) -> bytes:
 
 
 def _with_exif(webp: bytes, words: str) -> bytes:
-    """At the end, announced in the header (VP8X), which animations have."""
+    """Append an EXIF chunk to an animated WebP and set its flag in the VP8X header."""
     exif = Image.Exif()
     exif[DESCRIPTION] = words
     body = exif.tobytes().removeprefix(b"Exif\0\0")
@@ -234,7 +237,7 @@ def _rgb(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
 
 
 def _yuv(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
-    """By the matrix that BT709 names; for small pictures FFmpeg would take another."""
+    """Convert to YUV with the BT.709 matrix; FFmpeg's default for small images is another one."""
     from av.video.reformatter import ColorRange, Colorspace
 
     for frame in _rgb(frames, film):
@@ -244,7 +247,7 @@ def _yuv(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
 
 
 def _quantised(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
-    """In the 256 colours that suit all frames together, so that nothing flickers."""
+    """Quantise all frames to one palette of 256 colours, so that colours do not flicker."""
     from av import VideoFormat
     from av.filter import Graph
 
@@ -268,7 +271,7 @@ def _quantised(frames: np.ndarray, film: VideoOptions) -> Iterator[VideoFrame]:
 
 
 def _palette(frames: np.ndarray, film: VideoOptions) -> VideoFrame:
-    """Of the frames as they were drawn: scaling adds hardly a colour."""
+    """Compute the palette from the frames before scaling, which hardly adds colours."""
     from av import VideoFormat
     from av.filter import Graph
 
@@ -287,7 +290,7 @@ def _palette(frames: np.ndarray, film: VideoOptions) -> VideoFrame:
 
 
 def _ready(graph: Graph) -> Iterator[VideoFrame]:
-    """What a graph of filters can give without being given more."""
+    """Yield the frames that a filter graph can output without further input."""
     with suppress(BlockingIOError, EOFError):
         while True:
             yield graph.vpull()
@@ -308,8 +311,11 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 class _Codec(NamedTuple):
-    """How FFmpeg writes a format: with which codec, from which pixels, with which options of the
-    codec and of the file; and what puts words into what it has written."""
+    """How FFmpeg writes a format.
+
+    codec: encoder. pixels: pixel format. pictures: converts frames. options, container: options of
+    the codec and of the file. describe: adds the metadata to the finished file (None: FFmpeg does).
+    """
 
     codec: Literal["libx264", "gif", "libwebp_anim"]
     pixels: str
@@ -330,7 +336,7 @@ _CODECS = {
         "libx264",
         "yuv420p",
         _yuv,
-        # its vector code reads memory that it has not written: the same film, another file
+        # x264's vector code reads uninitialised memory, so that its output is not deterministic
         {"crf": "16", "preset": "veryfast", "x264-params": "cpu-independent=1", **_BT709},
         {"movflags": "faststart"},
         None,

@@ -1,1 +1,1 @@
-"""What leaves as files: the static site with its runtime and manifest, the archive of a shelf."""
+"""Exported files: the static site with its runtime and manifest, and the archive of a shelf."""

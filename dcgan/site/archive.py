@@ -1,4 +1,4 @@
-"""A shelf as a zip: its pictures, their texts, and a script that draws them again (redraw.py)."""
+"""Zip archive of a shelf: its images, their specs, and a script that renders them (redraw.py)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SCRIPT = Path(__file__).with_name("redraw.py")
 SHELF_FILE = "shelf.json"
 BATCH_SIZE = 8
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The date of every file: the same shelf is the same zip."""
+"""Timestamp of all files, so that the same shelf gives the same zip."""
 
 
 def pack_shelf(engine: Engine, specs: Sequence[PictureSpec]) -> Work[bytes]:
-    """The zip: 01.png and so on, SHELF_FILE and SCRIPT. Pictures may have several models and sizes.
+    """Render the specs and return a zip of 01.png, 02.png, ..., SHELF_FILE and SCRIPT.
 
-    Raises SpecError.
+    The images may be of different models and sizes. Raises SpecError.
     """
 
     def draw(few: Sequence[PictureSpec]) -> list[bytes]:

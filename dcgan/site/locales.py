@@ -1,4 +1,4 @@
-"""English for the page's HTML, which names sentences by their keys (web/locales/en.json)."""
+"""English texts of the page's HTML, which refers to them by key (web/locales/en.json)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ def _sentences() -> dict[str, str]:
 
 
 def english(key: str) -> str:
-    """The sentence of a key such as "tab.sample". Raises KeyError for a key that has none."""
+    """Return the text of a key such as "tab.sample". Raises KeyError for an unknown key."""
     return _sentences()[key]
 
 
 def with_english(source: str) -> str:
-    """HTML with the English of its keys: data-i18n is an element's content, data-i18n-title an
-    attribute. The keys stay, for a page in another language. Raises KeyError for unknown keys."""
+    """Insert the English texts into HTML.
+
+    data-i18n names the text of an element's content, data-i18n-title (and the like) that of an
+    attribute. The keys stay in the HTML, so that the page can switch to another language. Raises
+    KeyError for unknown keys.
+    """
 
     def escape(key: str) -> str:
         return html.escape(english(key))

@@ -1,4 +1,4 @@
-"""What there is to draw from, as the page's JavaScript is told: by its server, or by a file."""
+"""The list of models for the page's JavaScript, served at a route or written to a file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dcgan.rendering.engine import Engine
 
 
 def describe_models(engine: Engine) -> list[dict[str, Any]]:
-    """The models, each with its stages along the training run.
+    """Describe the models, each with its stages along the training run.
 
-    What a damaged side file would give is missing; "damaged" says why, by the file's name and
-    without the folder that it is in.
+    Facts from a damaged side file are missing; "damaged" maps the file's name to the reason.
     """
     described = {}
     for name, model in engine.models.items():

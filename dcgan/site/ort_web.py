@@ -1,8 +1,8 @@
-"""onnxruntime-web, with which a visitor's browser draws by itself: which files, and where from.
+"""onnxruntime-web, which renders in the browser: its files and their sources.
 
-`make setup` brings it by npm, as package.json and its lock say; nothing of it is committed. Where
-there is no npm, browsers take the same files from a public CDN and check them by the hashes in
-onnxruntime.json, which `python -m dcgan.site.ort_web` writes anew after a change of version.
+`make setup` installs it with npm at the version in package-lock.json; it is not committed. Without
+npm, browsers load the same files from a public CDN and check them against the hashes in
+onnxruntime.json, which `python -m dcgan.site.ort_web` rewrites after a change of version.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from typing import Any
 from dcgan.paths import IS_CLONE, REPOSITORY, WEB
 
 INSTALLED = (REPOSITORY if IS_CLONE else Path()) / "node_modules" / "onnxruntime-web"
-"""In the clone; for an installed package in the current folder, where `npm install` puts it."""
+"""Location of the npm package: in the clone, or in the current folder for an installed dcgan."""
 FACTS = WEB / "engine" / "onnxruntime.json"
 BACKENDS = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
 }
-"""A module and its binary for each way to compute."""
-GZIP_LEVEL = 6  # of gzip: 9 takes twice as long for a hundredth less
+"""JavaScript module and WebAssembly binary of each backend."""
+GZIP_LEVEL = 6  # level 9 takes twice as long and saves one percent
 CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@{version}/dist/"
 
 
 def shipped_facts() -> dict[str, Any]:
-    """{version, cdn, backends: {name: {module, binary}}, integrity: {file: hash}}, as shipped."""
+    """Return the committed {version, cdn, backends: {name: {module, binary}}, integrity: {file:
+    hash}}."""
     return json.loads(FACTS.read_text(encoding="utf-8"))
 
 
 def installed_facts() -> dict[str, Any] | None:
-    """The same of what npm has installed here; None without it."""
+    """Return the same facts of the installed npm package, or None if it is not installed."""
     package = INSTALLED / "package.json"
     if not package.is_file():
         return None
@@ -53,12 +54,12 @@ def installed_facts() -> dict[str, Any] | None:
 
 
 def command() -> str:
-    """What brings it here, with npm."""
+    """Return the shell command that installs the npm package."""
     return "make setup" if IS_CLONE else f"npm install onnxruntime-web@{shipped_facts()['version']}"
 
 
 def runtime_file(version: str, name: str) -> Path | None:
-    """A file of that version as it is installed here; None where it is not."""
+    """Return the path of a file of this version, or None if it is not installed."""
     known = shipped_facts()
     path = INSTALLED / "dist" / name
     there = version == known["version"] and name in known["integrity"] and path.is_file()
@@ -67,7 +68,7 @@ def runtime_file(version: str, name: str) -> Path | None:
 
 @functools.lru_cache(maxsize=4)
 def compressed(path: Path) -> bytes:
-    """A file, gzipped: kept, since it takes half a second and is a quarter of the size."""
+    """Return a file's content as gzip; cached, because compression takes half a second."""
     return gzip.compress(path.read_bytes(), GZIP_LEVEL, mtime=0)
 
 
@@ -82,6 +83,7 @@ def _integrity(content: bytes) -> str:
 
 
 def main() -> None:
+    """Write onnxruntime.json from the installed npm package."""
     found = installed_facts()
     if found is None:
         raise SystemExit(f"onnxruntime-web is not installed here: run `{command()}` first")

@@ -1,10 +1,10 @@
-"""Draws the pictures of shelf.json, which lies beside this script, again.
+"""Render the images of shelf.json, which lies beside this script, again.
 
     python redraw.py CHECKPOINT ... [--out FOLDER] [--scale N]
 
-A CHECKPOINT is its folder, a folder of several, or a repository on the Hub, as user/repo. Run it
-where `import dcgan` finds the package that drew them, as in a clone of its repository. The same
-weights give the same pictures; each PNG has its text inside.
+CHECKPOINT is a checkpoint's folder, a folder of several, or a repository on the Hub, as user/repo.
+Run the script where `import dcgan` finds the package that rendered the images, such as in a clone
+of its repository. The same weights give the same images; each PNG has its text in the metadata.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def main() -> None:
 
 
 def redraw(sources: list[str], out: Path, scale: int) -> None:
-    """Raises ValueError for a picture whose weights are in none of the checkpoints."""
+    """Render all images of the shelf to PNGs in `out`.
+
+    Raises ValueError for an image whose weights are in none of the checkpoints.
+    """
     shelf = json.loads(SHELF.read_text(encoding="utf-8"))
     known = {found.hash: found for source in sources for found in checkpoints(source)}
     out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +54,7 @@ def redraw(sources: list[str], out: Path, scale: int) -> None:
 
 
 def checkpoints(source: str) -> Iterator[Checkpoint]:
-    """The one that it is, and those that lie in it."""
+    """Yield the checkpoint at the source, if it is one, and those within its folder."""
     folder = Path(source)
     inside = discover_checkpoints(folder).values()
     if (folder / CONFIG).is_file() or not inside:

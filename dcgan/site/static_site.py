@@ -1,19 +1,19 @@
-"""The page as a folder of files, for any web server: every visitor's browser draws for itself.
+"""Static site: the page as a folder of files for any web server, with rendering in the browser.
 
-The addresses are those of the page's own routes, so that the same JavaScript finds the same things:
+The addresses are those of the page's own routes, so that the same JavaScript works with both:
 
     index.html, service-worker.js, manifest.webmanifest, icon.png
-    dcgan/web/...                       the files of dcgan/ui/web that such a page uses
-    dcgan/models.json, results.json     what there is to draw from, what was measured
+    dcgan/web/...                       the files of dcgan/ui/web that a static site uses
+    dcgan/models.json, results.json     the models, and the results of experiments
     dcgan/generators/HASH.BACKEND.onnx  see onnx_export.build_browser_graph
     dcgan/generators/HASH.tensors       see onnx_export.browser_tensors
-    dcgan/directions/HASH.json          see Checkpoint.directions_hash; stages have their models'
+    dcgan/directions/HASH.json          see Checkpoint.directions_hash; shared by a model's stages
     dcgan/boxes/HASH.json               sets of boxes that come with a model, and their fits
-    dcgan/exciting/HASH.json            for each layer what excites its maps most
+    dcgan/exciting/HASH.json            top-activating samples of the feature maps of each layer
     dcgan/runtime/VERSION/...           onnxruntime-web, as gzip; worker.js unpacks it
-    dcgan/site.json                     the names of all of these: what tells a site from any folder
+    dcgan/site.json                     names of all files; marks the folder as a site
 
-The same weights give the same bytes.
+The output is deterministic: the same weights give the same bytes.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ CARD = REPOSITORY / "README.md"
 LICENCE = REPOSITORY / "LICENSE"
 
 ENTRY, WORKER = "static/site.js", "engine/worker.js"
-"""The modules, in `WEB`, that import all others."""
+"""Entry modules in `WEB`, which import all others."""
 LOCALES = ("locales/en.json", "locales/ko.json")
 REPLACED = {"engine/server.js": "engine/static.js"}
-"""Modules that a site has in place of the page's own, by an import map."""
+"""Module of the page -> module that a site uses instead, by an import map."""
 MARKER = "dcgan/site.json"
 PAGE_PART = "page"
 RUNTIME_PART = "onnxruntime-web"
 SHOWN_RESULTS = ("forget", "directions")
-"""The results that tabs of a site show."""
+"""Experiments whose results are shown on a site's tabs."""
 CARD_FIELDS = (
     "title",
     "emoji",
@@ -69,17 +69,17 @@ CARD_FIELDS = (
 )
 ICON_SIDE = 512
 IMMUTABLE = ("dcgan/generators/", "dcgan/directions/", "dcgan/runtime/")
-"""Named by what they hold, so that they never change."""
+"""Prefixes of files whose names include a hash or version, so that their content never changes."""
 NOT_CACHED = ("README.md", "LICENSE")
-"""Files that a browser has no use for."""
+"""Files that the service worker does not cache, because the page does not use them."""
 
 
 class SiteError(ValueError):
-    """Why there can be no site; the message says what to do."""
+    """A site can't be written; the message says why and what to do."""
 
 
 class File(NamedTuple):
-    """part: what it is for, PAGE_PART, RUNTIME_PART or the name of a model."""
+    """A file of a site. part: PAGE_PART, RUNTIME_PART or the name of a model."""
 
     part: str
     name: str
@@ -89,8 +89,12 @@ class File(NamedTuple):
 def choose_models(
     sources: Mapping[str, Path], names: Collection[str] | None, stages: bool
 ) -> dict[str, Path]:
-    """Those of `discover` that a site is to have: models in the order of their names here, all
-    without names. Raises SiteError for a name that is not there."""
+    """Select the checkpoints of a site.
+
+    sources: checkpoint folders by name, stages as "model/stage". names: models to include, in this
+    order; None: all. stages: whether to include the models' stages. Raises SiteError for an unknown
+    name.
+    """
     known = [name for name in sources if "/" not in name]
     for name in names or ():
         if name not in known:
@@ -104,14 +108,14 @@ def choose_models(
 
 
 def write_site(engine: Engine, out: Path, *, space: bool = False) -> Iterator[tuple[str, int]]:
-    """Writes the site of an engine's models; gives the part and the bytes of each file.
+    """Write the site of an engine's models; yield part and size in bytes of each file.
 
-    A site that is there already is brought up to date: what has not changed is not written, what is
-    no longer of it is deleted, and what other people have put there stays. space: with the card of
-    a static Space. Raises SiteError where the folder holds something else.
+    An existing site is updated: unchanged files are not written again, files that are no longer
+    part of the site are deleted, and other files are left alone. space: add the card of a static
+    Space. Raises SiteError if the folder contains something else than a site.
     """
     earlier, facts, card = _files_of_earlier_site(out), _runtime(), _card() if space else None
-    _write_if_changed(out, MARKER, _json(sorted(earlier)))  # also for one who is interrupted
+    _write_if_changed(out, MARKER, _json(sorted(earlier)))  # marks an interrupted write as a site
     digests = {}
     for part, name, content in _files(engine, facts, card):
         digests[name] = hashlib.sha256(content).hexdigest()
@@ -142,7 +146,7 @@ def _runtime() -> dict[str, Any]:
 
 
 def _files(engine: Engine, facts: Mapping[str, Any], card: bytes | None) -> Iterator[File]:
-    """index.html comes last: it is of use only with all that it names."""
+    """Yield all files of a site; index.html comes last, because it refers to all others."""
     if card is not None:
         yield File(PAGE_PART, "README.md", card)
     to_wait_for = 0
@@ -173,7 +177,7 @@ def _model_files(model: Model) -> Iterator[File]:
             "generators", onnx_export.build_browser_graph(weights, backend), f"{backend}.onnx"
         )
     yield file("generators", onnx_export.browser_tensors(weights), "tensors")
-    if model.name == owner:  # what the Forget tab asks for, which is about models only
+    if model.name == owner:  # files of the Forget tab, which does not offer stages
         layers = range(1, 1 + len(model.config.layer_shapes))
         yield file("boxes", _json(_boxes(model, layers)))
         yield file("exciting", _json([_top_activations(model, layer) for layer in layers]))
@@ -187,7 +191,7 @@ def _directions(engine: Engine) -> Iterator[File]:
 
 
 def _boxes(model: Model, layers: Collection[int]) -> dict[str, Any]:
-    """{name: {boxes, units: {layer: fit}}} of the sets that come with a model."""
+    """Return {name: {boxes, units: {layer: fit}}} for the sets of boxes that come with a model."""
     found = {}
     for name, boxes in model.checkpoint.readable.boxes.items():
         fits = {}
@@ -197,7 +201,7 @@ def _boxes(model: Model, layers: Collection[int]) -> dict[str, Any]:
                 fits[layer] = (
                     units.load_unit_fit(model, asked) or units.fit_units(model, asked)
                 ).table()
-            except BoxesError:  # boxes that hold no cell, or every one, of this layer
+            except BoxesError:  # the boxes cover no cell of this layer, or all of them
                 continue
         found[name] = {"boxes": json.loads(boxes.to_json()), "units": fits}
     return found
@@ -231,7 +235,7 @@ def _page(engine: Engine, facts: Mapping[str, Any]) -> Iterator[File]:
 
 
 def _modules(name: str) -> list[str]:
-    """A module and all that it imports, directly or not."""
+    """Return a module and all its direct and indirect imports."""
     found, waiting = [], [name]
     while waiting:
         name = waiting.pop()
@@ -246,7 +250,7 @@ def _modules(name: str) -> list[str]:
 
 
 def _index(to_wait_for: int) -> bytes:
-    """to_wait_for: bytes that a visitor fetches before there is a picture."""
+    """Return index.html. to_wait_for: bytes to download before the first image."""
     words = f"The network is on its way: {to_wait_for / 1e6:.0f} MB, once."
     waiting = f' style="--wait: {html.escape(repr(words))}"'
 
@@ -277,7 +281,7 @@ def _manifest(side: int) -> dict[str, Any]:
 
 
 def _icon(engine: Engine) -> tuple[bytes, int]:
-    """Four pictures of the first model, as PNG, and its side."""
+    """Return an icon of four samples of the first model as PNG, and its side in pixels."""
     first, *_ = engine.models.values()
     four = images.make_grid(first.render([first.sample(1, index) for index in range(4)]), 2)
     icon = images.enlarge(four, max(1, ICON_SIDE // len(four)))
@@ -285,7 +289,7 @@ def _icon(engine: Engine) -> tuple[bytes, int]:
 
 
 def _card() -> bytes:
-    """README.md of a static Space, as the repository's own."""
+    """Return the README.md of a static Space, with metadata from the repository's README.md."""
     require_clone("a Space's card")
     if not CARD.is_file():
         raise SiteError(f"{CARD} is not there: write a Space's site from a clone of the repository")
@@ -323,7 +327,10 @@ def _json(value: object) -> bytes:
 
 
 def _files_of_earlier_site(out: Path) -> set[str]:
-    """The names of the site that is there; none where there is nothing, but for hidden files."""
+    """Return the names of the existing site's files; none for a folder with only hidden files.
+
+    Raises SiteError if the folder contains something else than a site.
+    """
     if out.exists() and not out.is_dir():
         raise SiteError(f"{out} is a file: give a folder")
     mark = out / MARKER

@@ -2,5 +2,5 @@
 
 import os
 
-# Gradio reports to its makers, unless it is told before it is imported that it shall not
+# Gradio sends telemetry unless this is set before it is imported
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

@@ -1,4 +1,4 @@
-"""Parts of the page as Gradio components: html and JavaScript stand in files of their own."""
+"""Parts of the page as Gradio components, from the HTML and JavaScript files in web/."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _MOUNT = """
 
 
 def part(name: str, **options: object) -> gr.HTML:
-    """web/NAME.html, brought to life by `mount(root, options)` of web/NAME.js; such as "tabs/walk".
+    """Return a component with web/NAME.html, set up by `mount(root, options)` of web/NAME.js.
 
-    No subclass of gr.HTML: Gradio writes a stub file beside each, which a Space may not.
+    name: such as "tabs/walk". This does not subclass gr.HTML, because Gradio writes a stub file
+    beside each subclass, for which a Space has no permission.
     """
     return gr.HTML(
         html_template=with_english((WEB / f"{name}.html").read_text(encoding="utf-8")),
@@ -33,5 +34,5 @@ def part(name: str, **options: object) -> gr.HTML:
 
 
 def tab(name: str) -> gr.Tab:
-    """The tab of that id, called as `tab.NAME` of web/locales says."""
+    """Return the tab with this id; its label is `tab.NAME` of web/locales."""
     return gr.Tab(english(f"tab.{name}"), id=name)

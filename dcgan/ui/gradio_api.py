@@ -1,8 +1,8 @@
-"""What the tabs do, by name, for gradio_client and other programs; examples are in docs/API.md.
+"""Named API endpoints for gradio_client and other programs; examples are in docs/API.md.
 
-The same functions answer as behind the page's own routes, with the same checks and sentences.
-Pictures come and go as data URIs: no file is kept. What takes seconds tells how much of it is done
-and stops when its job is cancelled.
+The endpoints call the same functions as the page's own routes, with the same validation and error
+messages. Images are passed as data URIs; no file is kept. Endpoints that take seconds report their
+progress and stop when the job is cancelled.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ Lasting: TypeAlias = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 
 def add_endpoints(engine: Engine) -> None:
-    """Adds them to the page that is being built."""
+    """Add the endpoints to the page that is being built."""
 
     def models() -> list[dict[str, Any]]:
-        """The models: hashes of their weights, directions, exemplars, sets of boxes, layers."""
+        """List the models: hashes of weights, directions, exemplars, sets of boxes, layers."""
         return describe_models(engine)
 
     def render(text: str) -> dict[str, Any]:
-        """A picture by its text: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
+        """Render an image: {"png": data URI, "spec": its canonical text, "norm": |z|}."""
         with _gradio_errors():
             inputs = read_inputs(text, engine)
             [image] = inputs.model.render_resolved([inputs])
@@ -61,30 +61,30 @@ def add_endpoints(engine: Engine) -> None:
         return {"png": data_uri(png, "png"), "spec": str(inputs.spec), "norm": inputs.norm}
 
     def sheet(texts: list[str], columns: int = 8) -> dict[str, Any]:
-        """Many pictures in one, and the steps between neighbours: {"jpeg", "mean", "largest"}."""
+        """Render a grid; also return the steps between neighbours: {"jpeg", "mean", "largest"}."""
         with _gradio_errors():
             inputs, columns = check_sheet(texts, columns, engine)
             jpeg, mean, largest = http.render_sheet([*render_resolved(inputs)], columns)
         return {"jpeg": data_uri(jpeg, "jpeg"), "mean": mean, "largest": largest}
 
     def boxes(model: str, name: str) -> dict[str, Any]:
-        """A set of boxes that is shipped with a model, to draw with or to give to /fit."""
+        """Return a set of boxes that is shipped with a model, as input of /fit."""
         with _gradio_errors():
             return json.loads(forget.shipped_boxes(engine.model(model), name).to_json())
 
     async def fit(boxes: dict[str, Any]) -> dict[str, Any]:
-        """The feature maps that speak for what is in boxes: {"layer", "maps", "weights", ...}."""
+        """Fit the feature maps that respond to boxes: {"layer", "maps", "weights", ...}."""
         with _gradio_errors():
             return await _finish(forget.fit_units(engine, json.dumps(boxes)))
 
     async def exciting(model: str, layer: int, network: str = units.GENERATOR) -> dict[str, Any]:
-        """For each map of a layer the draws that excite it most: {"seed", "draws", "cells"}."""
+        """Find the top-activating samples of each map of a layer: {"seed", "draws", "cells"}."""
         with _gradio_errors():
             number = check_int(layer, "layer")
             return await _finish(forget.top_activations(engine.model(model), number, network))
 
     def activation(texts: list[str], layer: int, number: int, columns: int = 8) -> dict[str, Any]:
-        """Where a map is active on each of these pictures: {"png": data URI, transparent}."""
+        """Render a map's activation on each of these images: {"png": data URI, transparent}."""
         with _gradio_errors():
             inputs, columns = check_sheet(texts, columns, engine)
             layer, number = check_int(layer, "layer"), check_int(number, "number")
@@ -92,10 +92,10 @@ def add_endpoints(engine: Engine) -> None:
             return {"png": data_uri(png, "png")}
 
     async def look(text: str, feature: int = 0) -> dict[str, Any]:
-        """What D makes of a picture: {"logit", "usual", "trained", "random", "strongest", ...}.
+        """Analyse an image with D: {"logit", "usual", "trained", "random", "strongest", ...}.
 
-        "probe": the classes that a linear classifier of D's features calls it, with their scores
-        and what each of D's layers adds to them; None for models without one.
+        "probe": scores of the classes of a linear probe on D's features, and the contribution of
+        each of D's layers; None for models without a probe.
         """
         with _gradio_errors():
             spec, number = read_spec(text, engine), check_int(feature, "feature")
@@ -103,7 +103,7 @@ def add_endpoints(engine: Engine) -> None:
             return {**await _finish(discriminator.explain(engine, spec, number)), "probe": named}
 
     async def look_at(picture: str, model: str, feature: int = 0) -> dict[str, Any]:
-        """The same for a file of yours, as base64 or data URI; {"notes": what was done to it}."""
+        """Analyse a file, given as base64 or data URI, as /look does; "notes": its conversion."""
         with _gradio_errors():
             content, number = _content(picture), check_int(feature, "feature")
             looking = engine.model(model)
@@ -114,7 +114,7 @@ def add_endpoints(engine: Engine) -> None:
             return {**await _finish(explaining), "probe": named}
 
     async def features(model: str, first: int = 0) -> dict[str, Any]:
-        """The draws that six features respond to most: {"trained", "random": {"sheet", ...}}."""
+        """Find top-activating samples of six features: {"trained", "random": {"sheet", ...}}."""
         with _gradio_errors():
             number = check_int(first, "first")
             return await _finish(discriminator.feature_page(engine.model(model), number))
@@ -134,7 +134,7 @@ def add_endpoints(engine: Engine) -> None:
 
 
 def _files(engine: Engine) -> list[Lasting]:
-    """What is made to be kept."""
+    """Return the endpoints that make files."""
 
     async def walk(
         stations: list[str],
@@ -145,7 +145,7 @@ def _files(engine: Engine) -> list[Lasting]:
         size: int = 128,
         scaling: str = "nearest",
     ) -> dict[str, Any]:
-        """A walk through pictures as a film: {its format: data URI, "specs": its frames}."""
+        """Encode a walk through images as a video: {its format: data URI, "specs": its frames}."""
         with _gradio_errors():
             look = format, size, scaling
             return await _finish(
@@ -159,15 +159,16 @@ def _files(engine: Engine) -> list[Lasting]:
         size: int = 256,
         scaling: str = "nearest",
     ) -> dict[str, Any]:
-        """Pictures as the frames of a film, which is mp4, gif, webp, or a strip as png.
+        """Encode images as the frames of a video (mp4, gif, webp) or as a strip (png).
 
-        The answer is as that of /walk. size: in pixels; scaling: nearest, bicubic or lanczos.
+        The answer is like that of /walk. size: height in pixels; scaling: nearest, bicubic or
+        lanczos.
         """
         with _gradio_errors():
             return await _finish(filming.make_video(engine, texts, seconds, format, size, scaling))
 
     async def shelf(texts: list[str]) -> dict[str, Any]:
-        """Pictures, their texts and a script that draws them again: {"zip": data URI}."""
+        """Pack images, their texts and a script that renders them again: {"zip": data URI}."""
         with _gradio_errors():
             return await _finish(shelving.pack(engine, texts))
 
@@ -176,7 +177,7 @@ def _files(engine: Engine) -> list[Lasting]:
 
 def _project(engine: Engine) -> Lasting:
     async def project(picture: str, model: str, cut: str = photo.CROPS[0]) -> dict[str, Any]:
-        """What comes nearest to a file of yours, as base64 or data URI: {"spec", "distance", ...}.
+        """Invert a file, given as base64 or data URI: {"spec", "distance", ...}.
 
         cut: "face", or "middle" for the middle square.
         """

@@ -1,4 +1,4 @@
-"""Serves the page: `python -m dcgan page` over any checkpoints, app.py over the shipped weights."""
+"""Launching the page: `python -m dcgan page` for any checkpoints, app.py for the shipped ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PORT = 7860
 def find_checkpoints(
     sources: Iterable[str], say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Path]:
-    """Checkpoint folders by the names that specs give them, each before its stages.
+    """Find checkpoint folders, by the name used in specs; a model comes before its stages.
 
     sources: checkpoint folders, folders of checkpoints, or Hub repositories as user/repo; without
     any, weights/ of the current folder, or else of the clone. A checkpoint comes with the stages
@@ -48,7 +48,7 @@ def find_checkpoints(
 
 
 def open_checkpoints(sources: Iterable[str]) -> Engine:
-    """An engine of what `find_checkpoints` finds; what can't be opened is said on stderr."""
+    """Return an engine of the checkpoints found; report those that can't be opened on stderr."""
     say = functools.partial(print, file=sys.stderr)
     return Engine.of_readable(find_checkpoints(sources, say), say)
 
@@ -56,11 +56,11 @@ def open_checkpoints(sources: Iterable[str]) -> Engine:
 def launch(
     page: gr.Blocks, engine: Engine, host: str | None = None, port: int | None = None
 ) -> None:
-    """Serve a page that `build(engine)` made, until it is stopped.
+    """Serve a page made by `build(engine)` until it is stopped.
 
-    host, port: by default those of HOST and PORT, which a Space calls GRADIO_SERVER_PORT; without
-    these 7860 on every interface of a Space and on 127.0.0.1 elsewhere. Raises OSError where the
-    port is taken.
+    host, port: default to the environment variables HOST and PORT (or GRADIO_SERVER_PORT, as in a
+    Space), and else to port 7860, on all interfaces in a Space and on 127.0.0.1 elsewhere. Raises
+    OSError if the port is in use.
     """
     host = host or os.environ.get("HOST", "0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1")
     port = port or int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
@@ -70,7 +70,7 @@ def launch(
 
 
 def _models(source: str) -> Iterator[Path]:
-    """The checkpoint that it is, or those that lie in it; stages of others are not among them."""
+    """Yield the folder if it is a checkpoint, otherwise the checkpoints in it, without stages."""
     folder = Path(source).absolute()
     inside = discover_checkpoints(folder).values()
     if (folder / checkpoint.CONFIG).is_file():
@@ -82,7 +82,7 @@ def _models(source: str) -> Iterator[Path]:
 
 
 def _free(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it where it is taken."""
+    """Return the name, with a number appended if it is taken."""
     names = (name, *(f"{name[:60]}-{number}" for number in range(2, len(taken) + 2)))
     return next(name for name in names if name not in taken)
 

@@ -1,4 +1,4 @@
-"""The page: a stage with the picture, tabs with its controls, and the shelf under both."""
+"""The page: a stage with the current image, tabs of controls, and a shelf of saved images."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ HEAD = (
     + "".join(f'<link rel="modulepreload" href="dcgan/web/{name}.js">' for name in PRELOADED)
     + '<link rel="preload" href="dcgan/web/locales/en.json" as="fetch" crossorigin>'
 )
-"""The first picture is drawn, and what shows it is fetched, while Gradio is still getting ready."""
+"""HTML that requests the first image and preloads the modules that show it while Gradio starts."""
 
 
 def build(engine: Engine) -> gr.Blocks:
-    """The page over an engine; start it with `launch_options`."""
+    """Build the page of an engine; launch it with `launch_options`."""
     with gr.Blocks(title=english("header.title"), analytics_enabled=False, fill_width=True) as page:
         part("widgets/header")
         with gr.Row(elem_classes="dc-main"):
@@ -77,10 +77,10 @@ def build(engine: Engine) -> gr.Blocks:
 
 
 def warm(engine: Engine) -> None:
-    """Has ready what the first visitor asks for: the models, and the first one's pictures.
+    """Prepare, in a thread, what the first visitor requests: the models and the first image.
 
-    What is there by then stays, Gradio above all: no collection of garbage goes through it again,
-    which a crowd would wait for.
+    Then freeze the garbage collector's objects: what exists by then, mainly Gradio, stays for good,
+    and scanning it again would delay requests under load.
     """
 
     def begin() -> None:
@@ -92,8 +92,10 @@ def warm(engine: Engine) -> None:
 
 
 def launch_options(engine: Engine) -> dict[str, Any]:
-    """Arguments for `build(engine).launch`: our routes and look, no analytics, no server-side
-    rendering (it wants Node and breaks components with modules of their own)."""
+    """Return the arguments of `build(engine).launch`: routes, styles and theme.
+
+    Server-side rendering is off: it needs Node and breaks components with their own modules.
+    """
     return {
         "app_kwargs": {
             "routes": [

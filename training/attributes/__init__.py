@@ -1,1 +1,1 @@
-"""What images show: classifiers, window segmentation, landmarks, scores, exemplars."""
+"""Attributes of images: classifiers, window segmentation, landmarks, scores, exemplars."""

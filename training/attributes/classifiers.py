@@ -1,15 +1,13 @@
-"""Classifiers of faces: do they smile, wear glasses, look like a man to those who labelled the
-data?
+"""Training of the attribute classifiers of faces (smiling, eyeglasses, male, blond hair, bangs).
 
     python -m training attribute-classifiers --data ../shared/data/faces --out weights/judges
 
-About 5 minutes on one core with bfloat16. Classifier "a" picks exemplars and classifier "b"
-measures: two architectures, trained on disjoint halves of the pictures (by hash, so that a known
-person is in one of them only), neither on the held-out twelfth that G was not trained on either.
-The labels are those that came with CelebA (all) and LFW (smiling alone); they say what a picture
-looks like to a labeller, not who somebody is. Expect of held-out pictures: balanced accuracies of
-0.90 to 0.96, and 0.89 to 0.93 for glasses, of which there are 36; weights/judges/README.md has them
-all.
+Takes about 5 minutes on one core with bfloat16. Classifier "a" picks exemplars, classifier "b"
+measures results. They have different architectures and are trained on disjoint halves of the images
+(split by hash, so that a known person is in one half only); neither sees the twelfth that is held
+out from G. The labels come with CelebA (all) and LFW (smiling only); they say what an image looks
+like to an annotator, not who somebody is. Balanced accuracies on held-out images are 0.90 to 0.96,
+and 0.89 to 0.93 for glasses, with 36 positive images; weights/judges/README.md lists them all.
 """
 
 from __future__ import annotations
@@ -51,15 +49,20 @@ CELL_LABELS = {
     "man with glasses": {"eyeglasses": 1, "male": 1},
     "woman with glasses": {"eyeglasses": 1, "male": 0},
 }
+"""Combinations of attributes whose joint recall is reported."""
 EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 12, 64, 2e-3, 0.05
 MAX_SHIFT = 3
-"""Pixels, at most, that a training picture is moved by."""
+"""Largest random shift of a training image, in pixels."""
 
 
 def train_classifiers(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, dict[str, Any]]:
-    """Train both, write them to `out`; what they are worth, by name. Raises DataError."""
+    """Train both classifiers and write them to `out`.
+
+    Returns the number of training images and the `validation_report` of each, by name. Raises
+    DataError if a column is missing or constant.
+    """
     everything = load_attributes(data, IMAGE_SIZE, 3, ATTRIBUTES)
     known = everything[np.any(everything.labels >= 0, axis=1)]
     held_out = known[known.places < DEFAULT_HELD_OUT]
@@ -86,9 +89,9 @@ def train_classifier(
     epochs: int,
     say: Callable[[str], None],
 ) -> AttributeClassifier:
-    """Cross-entropy over the labels that are known, the rarer side weighted up to the other's sum.
+    """Train a classifier with class-balanced cross-entropy over the known labels.
 
-    Raises DataError where a column does not hold both 0 and 1.
+    Raises DataError if a column does not contain both 0 and 1.
     """
     labels = torch.from_numpy(part.labels.astype(np.float32))
     weights = _label_weights(part.labels)
@@ -123,7 +126,7 @@ def train_classifier(
 
 
 def _label_weights(labels: np.ndarray) -> Tensor:
-    """(N, columns): 0 where unknown; both sides of a column have the same sum."""
+    """Return loss weights (N, columns): 0 for unknown labels; 0 and 1 get equal total weight."""
     counts = {value: (labels == value).sum(axis=0) for value in (0, 1)}
     if not all(c.all() for c in counts.values()):
         raise DataError("every column that is learned must have pictures of both 0 and 1")
@@ -133,7 +136,10 @@ def _label_weights(labels: np.ndarray) -> Tensor:
 
 
 def augment_images(pictures: np.ndarray, generator: np.random.Generator) -> Tensor:
-    """Mirrored or not, moved, with other contrast and brightness, some soft as samples are."""
+    """Augment images (N, C, H, W) uint8: flip, blur, contrast, brightness, shift; in [-1, 1].
+
+    Some images are blurred because samples of G tend to be soft. One shift is shared by the batch.
+    """
     x = torch.from_numpy(images.from_uint8(pictures, "tanh"))
     count = len(x)
     flip = torch.from_numpy(generator.random(count) < 0.5)
@@ -153,10 +159,10 @@ def augment_images(pictures: np.ndarray, generator: np.random.Generator) -> Tens
 def validation_report(
     classifier: AttributeClassifier, held_out: AttributeDataset
 ) -> dict[str, Any]:
-    """What a classifier is worth on pictures that it was not trained on.
+    """Measure a classifier on held-out images.
 
-    Of each output its accuracy, the mean of its accuracies on yes and on no, and their counts; and
-    for each pair in `CELL_LABELS` how many pictures that show it are found to show both.
+    Returns for each output its accuracy, balanced accuracy and the counts of both labels, and as
+    "cells" the joint recall of each combination in `CELL_LABELS`.
     """
     outputs = classifier.config.outputs
     said = {

@@ -1,12 +1,12 @@
-"""Picks a model's exemplars (figures 7 and 8): z's whose samples surely show what their name says.
+"""Selection of a model's exemplars (figures 7 and 8): latents whose samples show an attribute.
 
     python -m training exemplars weights/faces --sheet exemplars.png
 
-About a minute on 2 cores. A classifier says what the samples show, landmarks say where they look;
-the surest are taken, and for a sum, of many triples among the surest, the one whose sum the
-classifier is surest of. So these are good examples, as the paper's are; how often a sum succeeds is
-measured by `python -m training run arithmetic`. Look at the sheet, then leave out what looks bad
-with --drop and run it again.
+Takes about a minute on 2 cores. Attributes come from a classifier, head poses from landmarks; the
+samples of highest confidence are selected. For a sum, many triples of such samples are tried and
+the one with the most confident result is kept. Exemplars are therefore hand-picked examples, like
+the paper's; `python -m training run arithmetic` measures how often a sum succeeds. Inspect the
+sheet, exclude bad samples with --drop and run the command again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from training.data.sampler import random_generator
 
 POOL_SEED, POOL_SIZE = 1, 2000
 MIN_LOGIT = 2.0
-"""A classifier's logit, at least: it gives such an answer 88%."""
+"""Smallest logit of a confident classification; it corresponds to a probability of 88%."""
 MIN_YAW = 0.4
-"""The yaw, at least, of a face that looks to a side."""
+"""Smallest absolute yaw of a face that looks to a side."""
 
 Shown = Mapping[str, bool]
 
@@ -41,7 +41,7 @@ SUMMANDS: dict[str, Shown] = {
     "man without glasses": _MAN,
     "woman without glasses": _WOMAN,
 }
-"""Exemplars of three."""
+"""Terms of the sums: name -> required attributes. Each gets three exemplars."""
 SUMS = (
     ("smiling woman", "neutral woman", "neutral man"),
     ("man with glasses", "man without glasses", "woman without glasses"),
@@ -50,11 +50,11 @@ OUTCOMES: tuple[Shown, ...] = (
     {"male": True, "smiling": True},
     {"male": False, "eyeglasses": True},
 )
-"""What a sum should show, in the order of `SUMS`."""
+"""Attributes that the result of a sum should show, in the order of `SUMS`."""
 CANDIDATES, TRIES = 12, 150
-"""Samples of each term, and triples of them, that a shipped sum is chosen from."""
+"""Numbers of samples per term and of random triples from which a sum is chosen."""
 SIDES = ("looking left", "looking right")
-"""Of the picture, not of the person. Exemplars of four, like those below."""
+"""Names of the head poses, with left and right as in the image. Each gets four exemplars."""
 ENDS: dict[str, tuple[Shown, ...]] = {
     "neutral": ({**_WOMAN, "smiling": False}, {**_MAN, "smiling": False}),
     "smiling": ({**_WOMAN, "smiling": True}, {**_MAN, "smiling": True}),
@@ -67,9 +67,10 @@ ENDS: dict[str, tuple[Shown, ...]] = {
     "no bangs": ({**_WOMAN, "bangs": False},),
     "bangs": ({**_WOMAN, "bangs": True},),
 }
-"""As many z's of each kind, so that the ends of a turn differ in what they are named for alone.
+"""Ends of the turns: name -> kinds of samples. Each gets four exemplars, equally many per kind.
 
-Of men or women alone where the data have few of the others.
+The two ends of a turn use the same mix of women and men, so that they differ in the named attribute
+only. Where the data have few of one sex, all exemplars are of the other.
 """
 TURNS = (
     SIDES,
@@ -82,11 +83,11 @@ TURNS = (
 
 
 class ExemplarError(ValueError):
-    """Samples that do not show what an exemplar takes; the message says which and what to do."""
+    """Too few samples show what an exemplar needs; the message says which and what to do."""
 
 
 class Samples:
-    """Draws 0 to count - 1 of a seed: their pictures, and a classifier's logits of them."""
+    """Samples 0 to count - 1 of a seed with their latents, images and classifier logits."""
 
     def __init__(
         self, model: Model, classifier: AttributeClassifier, seed: int, count: int
@@ -96,15 +97,17 @@ class Samples:
         self.logits = classify_images(classifier, self.pictures)
 
     def most_confident(self, shown: Shown) -> np.ndarray:
-        """Rows whose every asked logit is beyond `MIN_LOGIT` on the right side, the surest
-        first."""
+        """Return the rows whose confidence exceeds `MIN_LOGIT`, in descending order."""
         margins = confidence(self.logits, shown)
         order = np.argsort(-margins, kind="stable")
         return order[margins[order] > MIN_LOGIT]
 
 
 def confidence(logits: Mapping[str, np.ndarray], shown: Shown) -> np.ndarray:
-    """(N,): the least of the asked logits, each with the sign that its answer should have."""
+    """Return the smallest signed logit over the required attributes, (N,).
+
+    A logit counts as positive where it agrees with `shown`.
+    """
     return np.min([logits[name] * (1 if yes else -1) for name, yes in shown.items()], axis=0)
 
 
@@ -115,9 +118,10 @@ def pick_exemplars(
     seed: int = POOL_SEED,
     count: int = POOL_SIZE,
 ) -> ExemplarSets:
-    """The sets of a model of faces, without the z's that were looked at and dropped.
+    """Return the exemplars, sums and turns of a model of faces.
 
-    Raises ExemplarError where the samples do not show enough of something.
+    dropped: latents, as text, that are excluded. Raises ExemplarError if too few samples show an
+    attribute.
     """
     samples = Samples(model, classifier, seed, count)
 
@@ -162,7 +166,7 @@ def _best_sum(
     outcome: Shown,
     seed: int,
 ) -> list[list[str]]:
-    """Three z's of each term, whose sum the classifier is surest of."""
+    """Return three latents per term whose sum has the highest confidence among random triples."""
     chance = random_generator(seed, "exemplars of a sum", 0)
     tries = [
         [[str(z) for z in chance.choice(term, 3, replace=False)] for term in terms]
@@ -173,20 +177,21 @@ def _best_sum(
 
 
 def exemplar_mean(texts: Sequence[str]) -> Z:
-    """The mean of an exemplar's z's."""
+    """Return the mean of an exemplar's latents."""
     zs = tuple(parse_latent(text) for text in texts)
     return zs[0] if len(zs) == 1 else Mean(zs)
 
 
 def add_latents(a: Z, b: Z, c: Z) -> Z:
-    """A - B + C."""
+    """Return A - B + C."""
     return Sum(((1, a), (-1, b), (1, c)))
 
 
 def exemplar_sheet(model: Model, sets: ExemplarSets) -> np.ndarray:
-    """To look at: each exemplar's pictures and their mean's; each sum's A, B, C and A - B + C.
+    """Render a sheet for inspection, (H, W, 3) uint8, with rows of five images.
 
-    (H, W, 3) uint8, in rows of five.
+    There is a row for each exemplar (its samples and their mean) and for each sum (A, B, C and
+    A - B + C).
     """
     means = {name: exemplar_mean(texts) for name, texts in sets["exemplars"].items()}
     rows = [[*map(parse_latent, texts), means[name]] for name, texts in sets["exemplars"].items()]

@@ -1,7 +1,7 @@
-"""Where faces look, from 68 facial landmarks: dlib's detector and predictor (300-W, iBUG).
+"""Head yaw from 68 facial landmarks, with dlib's detector and predictor (300-W, iBUG).
 
-Both come in Python packages, so nothing is downloaded. What they are worth on real pictures and
-on samples is measured by `python -m training run turn`.
+Both models come with Python packages, so that nothing is downloaded. `python -m training run turn`
+measures their accuracy on photographs and samples.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import numpy as np
 from PIL import Image
 
 ENLARGEMENT = 4
-"""Times: the detector looks for faces of 80 pixels and more."""
+"""Factor by which images are enlarged: the detector finds faces of at least 80 pixels."""
 DETECTION_THRESHOLD = -0.5
-"""The detector's threshold; its own is 0, for pictures that may show no face."""
+"""Score threshold of the detector; lower than its default of 0, because all images show a face."""
 JAW_LEFT, JAW_RIGHT, NOSE_TIP, EYE_LEFT, EYE_RIGHT = (
     slice(0, 4), slice(13, 17), 30, slice(36, 42), slice(42, 48),
 )  # fmt: skip
 
 
 class Landmarks:
-    """A picture (H, W, 3) uint8 -> landmarks (68, 2), x and y in pixels, or None without a face."""
+    """Landmark predictor: image (H, W, 3) uint8 -> (68, 2), x and y in pixels, or None if no face
+    is found."""
 
     def __init__(self) -> None:
         import dlib
@@ -41,15 +42,15 @@ class Landmarks:
         return np.array([(point.x, point.y) for point in points]) / ENLARGEMENT
 
     def yaw(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, H, W, 3) uint8 -> (N,): see `yaw`; NaN where no face is found."""
+        """Return the `yaw` of each image (N, H, W, 3) uint8 as (N,); NaN where no face is found."""
         found = [self(picture) for picture in pictures]
         return np.array([np.nan if points is None else yaw(points) for points in found])
 
 
 def yaw(points: np.ndarray) -> float:
-    """Where the nose's tip lies between the sides of the face, along the line through the eyes.
+    """Return the position of the nose tip between the sides of the jaw, along the line of the eyes.
 
-    -1 at the picture's left side, 0 in the middle (a face that looks ahead), 1 at its right side.
+    -1: at the left side in the image; 0: in the middle (frontal face); 1: at the right side.
     """
     along = points[EYE_RIGHT].mean(axis=0) - points[EYE_LEFT].mean(axis=0)
     places = points @ (along / np.linalg.norm(along))
@@ -58,7 +59,10 @@ def yaw(points: np.ndarray) -> float:
 
 
 def _model() -> Path:
-    """Found without importing its package, which asks for a module that setuptools has dropped."""
+    """Return the predictor's file without importing its package.
+
+    The package imports pkg_resources, which setuptools no longer has.
+    """
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(

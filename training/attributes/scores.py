@@ -1,8 +1,8 @@
-"""What pictures show, in numbers: by these named directions are found, and measured.
+"""Attribute scores of images, with which attribute directions are fitted and measured.
 
-Of faces what an attribute classifier was trained to say; age, which it was not, by a linear probe
-on features, from CelebA's label `young`; and where the face looks, by its landmarks. All labels can
-be read from D's features, too (`fit_probes`). Of rooms, how much of them is window.
+Faces are scored by an attribute classifier; age, which it does not predict, by a linear probe on
+features, fitted to CelebA's label `young`; yaw, by landmarks. Probes for all labels can also be
+fitted on D's features (`fit_probes`). Rooms are scored by the share of window pixels.
 """
 
 from __future__ import annotations
@@ -42,34 +42,40 @@ LABELS = {
     "bangs": ("bangs", 1),
     "age": ("young", -1),
 }
-"""A direction's name -> the label that says it, and with which sign. LFW has `smiling` alone, the
-third source none, so that all but smiles is learned from CelebA."""
+"""Name of a direction -> label column and sign.
+
+LFW has only `smiling` and the third source has no labels, so that all attributes but smiles are
+learned from CelebA.
+"""
 YAW, WINDOWS = "yaw", "windows"
 REGULARISATION_C = 1e-3
-"""Of the probes' L2: of 1e-4, 1e-3 and 1e-2 the one that suits both classifiers on held-out
-pictures."""
+"""C of the probes' L2 regularisation, chosen from 1e-4, 1e-3 and 1e-2 on held-out images for the
+features of both classifiers."""
 
 Features = Callable[[np.ndarray], np.ndarray]
-"""Pictures (N, H, W, 3) uint8 -> (N, features)."""
+"""Function from images (N, H, W, 3) uint8 to features (N, d)."""
 
 
 class AttributeScorer(Protocol):
-    """names: of what is seen. judged: those whose scores are logits."""
+    """Scores images by several attributes.
+
+    names: attributes that are scored. judged: those whose scores are logits.
+    """
 
     names: tuple[str, ...]
     judged: tuple[str, ...]
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
-        """Pictures (N, 64, 64, 3) uint8 -> scores (N,) by name, larger where it is more so.
+        """Return scores (N,) by attribute of images (N, 64, 64, 3) uint8.
 
-        What is slow is seen in the first `looked` only, and NaN in all others, as it is where there
-        is nothing to be seen.
+        Slow scores are computed for the first `looked` images only and are NaN for all others, and
+        where they are undefined (no face found).
         """
         ...
 
 
 class LinearProbeScorer:
-    """Linear probes: pictures (N, H, W, 3) uint8 -> scores (N,) by the names of directions."""
+    """Linear probes on features: images (N, H, W, 3) uint8 -> scores (N,) by direction."""
 
     def __init__(self, of: Features, probes: Mapping[str, Pipeline]) -> None:
         self._of, self._probes, self.names = of, probes, tuple(probes)
@@ -80,7 +86,7 @@ class LinearProbeScorer:
 
 
 class FaceScorer:
-    """A classifier, probes for what it was not trained to say, and landmarks."""
+    """Scores faces by a classifier, by probes for further attributes, and by landmarks (yaw)."""
 
     def __init__(self, classifier: AttributeClassifier, reading: LinearProbeScorer | None) -> None:
         self._network, self._reading, self._landmarks = classifier, reading, Landmarks()
@@ -98,7 +104,7 @@ class FaceScorer:
 
 
 class RoomScorer:
-    """The window segmenter: the share of a picture's pixels that it finds to be window."""
+    """Scores rooms by the share of pixels that the segmenter classifies as window."""
 
     names, judged = (WINDOWS,), ()
 
@@ -147,14 +153,14 @@ def discriminator_features(network: Discriminator) -> Features:
 
 
 class LabelledFaces:
-    """Real faces whose every label in `LABELS` is known: two halves, and those held out from G.
+    """Photographs of faces with all labels of `LABELS`: two halves, and those held out from G.
 
-    The halves are those that the classifiers "a" and "b" were trained on, so that what is fitted on
-    one and what is measured with the other have no picture in common.
+    The halves are the training data of the classifiers "a" and "b", so that fitting on one half and
+    measuring with the other share no image.
     """
 
     def __init__(self, data: str) -> None:
-        """Raises DataError where a column is missing."""
+        """Load the data set. Raises DataError if a column is missing."""
         everything = load_attributes(data, IMAGE_SIZE, 3, [label for label, _ in LABELS.values()])
         known = everything[np.all(everything.labels >= 0, axis=1)]
         middle = (1 + DEFAULT_HELD_OUT) / 2
@@ -169,8 +175,10 @@ class LabelledFaces:
 def fit_probes(
     of: Features, part: AttributeDataset, held_out: AttributeDataset, names: Sequence[str]
 ) -> tuple[dict[str, Pipeline], dict[str, Any]]:
-    """Logistic regressions of labels by features, and what each is worth on held-out pictures:
-    the chance that of two, one with the label and one without, they are in that order (AUC)."""
+    """Fit a logistic regression per label on features.
+
+    Returns the probes and their AUC on held-out images, by name.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.pipeline import make_pipeline
@@ -190,7 +198,7 @@ def fit_probes(
 
 
 def attribute_labels(part: AttributeDataset, name: str) -> np.ndarray:
-    """(N,): does a picture show what a direction is named for, as people labelled it?"""
+    """Return whether each image is labelled with a direction's attribute, booleans (N,)."""
     label, sign = LABELS[name]
     column = [label for label, _ in LABELS.values()].index(label)
     return part.labels[:, column] == (1 if sign > 0 else 0)
@@ -198,10 +206,10 @@ def attribute_labels(part: AttributeDataset, name: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ScorerPair:
-    """What sees: `fitting` finds and chooses directions, `measuring` says what they are worth.
+    """Two independent scorers: `fitting` fits and selects directions, `measuring` evaluates them.
 
-    by_labels: scores of the probes on D's features, where there are labels. worth: of all probes,
-    by what they read; judge: what the measuring judge is worth.
+    by_labels: scores of probes on D's features (None: no labelled data). worth: AUC of all probes,
+    by their features. judge: validation report of the measuring classifier.
     """
 
     fitting: AttributeScorer
@@ -212,13 +220,15 @@ class ScorerPair:
 
 
 def make_scorers(kind: str, model: Model, folder: Path, data: str | None) -> ScorerPair:
-    """kind: "faces" or "rooms". data: labelled faces, without which there is no age.
+    """Create the scorers of a model.
 
-    Age is found by a probe on judge a's features, and measured by one on D's features that has
-    learned from the other half of the pictures. (Judge b's own features say of age hardly more than
-    hair, glasses and the like do: an AUC of 0.78, where those labels alone give 0.73.)
+    kind: "faces" or "rooms". data: labelled faces; without them age is not scored.
 
-    Raises CheckpointError for judges that are not there, DataError for data without labels.
+    Age is fitted with a probe on the features of classifier a and measured with one on D's
+    features, trained on the other half of the images. (The features of classifier b hold little
+    more about age than the other labels: an AUC of 0.78, where those labels alone give 0.73.)
+
+    Raises CheckpointError if a classifier is missing and DataError for data without labels.
     """
     if kind == "rooms":
         judge, facts = window_segmentation.load_segmenter(folder)

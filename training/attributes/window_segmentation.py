@@ -1,13 +1,13 @@
-"""Window segmentation: how much of every pixel of a room is window.
+"""Window segmentation of rooms: the share of each pixel that is covered by window.
 
     python -m training window-segmenter --data ../shared/data/rooms --out weights/judges
 
-About 5 minutes on a core. People drew the windows into a part of the pictures (column window_mask).
-A small decoder learns them from the maps of efficientnet-lite0, which stays as it is: it is the
-network behind `distances.EfficientNetFeatures`, so that one pass gives coverage and the features
-for KID. It learns from photographs alone, some softened as samples are; one in five, by hash, is
-kept to say what it is worth, and it never sees a sample. A decoder of twice the width, trained for
-longer, was worth no more on those (IoU 0.38 after 30 epochs; 0.39 here).
+Takes about 5 minutes on a core. Some of the images have masks drawn by people (column window_mask).
+A small decoder is trained on feature maps of a frozen efficientnet-lite0, the network of
+`distances.EfficientNetFeatures`, so that one forward pass gives both coverage and the features of
+KID. Training uses photographs only, some of them blurred to resemble samples; one image in five, by
+hash, is held out for validation. A decoder of twice the width, trained for longer, was no better on
+these (IoU 0.38 after 30 epochs; 0.39 here).
 """
 
 from __future__ import annotations
@@ -32,23 +32,28 @@ from training.metrics.distances import BATCH_SIZE, EfficientNetFeatures
 
 NAME, COLUMN = "windows", "window_mask"
 HELD_OUT = 0.2
-"""Of the pictures with a mask, for the report; those that are held out from G are among them."""
+"""Share of the masked images held out for validation; includes those held out from G."""
 STAGE_WIDTHS = {2: 24, 4: 40, 10: 112, 15: 320}
-"""Blocks of the encoder and their maps: 32, 16, 8 and 4 cells wide."""
+"""Block of the encoder -> number of its feature maps; they are 32, 16, 8 and 4 cells wide."""
 COVERAGE_THRESHOLD = 0.3
-"""Coverage from which a pixel counts: of a probability the best F1 is had at half that F1."""
+"""Coverage from which a pixel counts as window.
+
+The F1 score of a calibrated probability is maximal at a threshold of half that F1 score.
+"""
 EPOCHS, TRAINING_BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 18, 32, 3e-3, 0.05
 DROPOUT = 0.3
-"""Of the encoder's maps, in training: there are few pictures to learn from."""
+"""Dropout probability of the encoder's maps in training; there are few images with masks."""
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
+    """Architecture of the decoder. width: number of feature maps of each stage."""
+
     width: int = 32
 
 
 class Decoder(ConfiguredModule):
-    """The encoder's maps at each of `STAGE_WIDTHS` -> logits (N, 64, 64)."""
+    """Feature pyramid decoder: maps of each stage in `STAGE_WIDTHS` -> logits (N, 64, 64)."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -71,7 +76,7 @@ class Decoder(ConfiguredModule):
         self.score = nn.Conv2d(width, 1, 1)
 
     def forward(self, stages: list[Tensor]) -> Tensor:
-        """From the coarsest stage to the finest, each added to what was seen so far."""
+        """Merge the stages from the coarsest to the finest."""
         layers = list(zip(stages, self.lateral, self.merge, strict=True))
         seen: Tensor | None = None
         for maps, lateral, merge in reversed(layers):
@@ -86,8 +91,8 @@ def _upsample(maps: Tensor) -> Tensor:
 
 
 class Encoder:
-    """Pictures (N, 64, 64, 3) uint8 -> features (N, 1280), and the maps at each of
-    `STAGE_WIDTHS`."""
+    """efficientnet-lite0: images (N, 64, 64, 3) uint8 -> features (N, 1280) and the maps of each
+    stage in `STAGE_WIDTHS`, collected by forward hooks."""
 
     def __init__(self) -> None:
         self._features = EfficientNetFeatures()
@@ -105,7 +110,7 @@ class Encoder:
 
 
 class WindowSegmenter:
-    """Pictures (N, 64, 64, 3) uint8 -> coverage (N, 64, 64) in [0, 1], and features (N, 1280)."""
+    """Images (N, 64, 64, 3) uint8 -> coverage (N, 64, 64) in [0, 1], and features (N, 1280)."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._encoder, self._decoder = Encoder(), decoder.eval()
@@ -121,8 +126,7 @@ class WindowSegmenter:
 
 
 def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]:
-    """The judge, and what it is worth. Raises CheckpointError, as `classifiers.read_network`
-    does."""
+    """Load the segmenter and its validation report. Raises CheckpointError."""
     decoder, facts = read_network(folder, NAME, DecoderConfig, Decoder, "window-segmenter")
     return WindowSegmenter(decoder), facts
 
@@ -130,7 +134,7 @@ def load_segmenter(folder: str | Path) -> tuple[WindowSegmenter, dict[str, Any]]
 def train_segmenter(
     data: str, out: Path, say: Callable[[str], None], epochs: int = EPOCHS
 ) -> dict[str, Any]:
-    """Train the segmenter, write it to `out`; what it is worth. Raises DataError."""
+    """Train the segmenter, write it to `out` and return its validation report. Raises DataError."""
     masked = load_masks(data, IMAGE_SIZE, COLUMN)
     kept = masked.places < HELD_OUT
     for part in (masked[kept], masked[~kept]):
@@ -151,10 +155,10 @@ def train_segmenter(
 
 
 def train_decoder(part: MaskDataset, epochs: int, say: Callable[[str], None]) -> Decoder:
-    """Cross-entropy per pixel, not weighted, so that coverage is a probability.
+    """Train the decoder with unweighted pixel-wise cross-entropy, so that coverage is calibrated.
 
-    A mask goes through a picture's variations as a fourth channel; those of contrast and
-    brightness leave its two sides what they are.
+    The mask is augmented together with its image, as a fourth channel; changes of contrast and
+    brightness do not move it across the threshold.
     """
     torch.manual_seed(0)
     encoder, decoder = Encoder(), Decoder(DecoderConfig())
@@ -187,7 +191,7 @@ def train_decoder(part: MaskDataset, epochs: int, say: Callable[[str], None]) ->
 
 
 def validation_report(segmenter: WindowSegmenter, kept: MaskDataset) -> dict[str, Any]:
-    """What the segmenter is worth on pictures that it was not trained on, sharp and softened."""
+    """Measure the segmenter on held-out images, as they are and blurred."""
     found = {"pictures": len(kept.pictures), "with_window": int(_drawn(kept).sum())}
     sharp = to_channels_last(kept.pictures)
     return {
@@ -198,10 +202,10 @@ def validation_report(segmenter: WindowSegmenter, kept: MaskDataset) -> dict[str
 
 
 def mask_agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
-    """Predicted coverage (N, H, W) in [0, 1] against masks (N, H, W) uint8.
+    """Compare predicted coverage (N, H, W) in [0, 1] with masks (N, H, W) uint8.
 
-    A pixel is window if people covered half of it, and is found if `COVERAGE_THRESHOLD` of it is
-    predicted. A picture has a window if a pixel of it is one.
+    A pixel is window if at least half of it is masked, and predicted as window if its coverage is
+    at least `COVERAGE_THRESHOLD`. An image has a window if any of its pixels is window.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -224,7 +228,7 @@ def mask_agreement(coverage: np.ndarray, masks: np.ndarray) -> dict[str, float]:
 
 
 def box_blur(pictures: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8 -> the same, each pixel the mean of nine, as samples tend to be soft."""
+    """Blur images (N, H, W, 3) uint8 with a 3x3 box filter, as samples tend to be soft."""
     padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge").astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
     return np.rint(windows.mean((4, 5))).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""The commands of `python -m training`. May import everything; nothing imports it."""
+"""Commands of `python -m training`. May import everything; nothing imports it."""

@@ -19,7 +19,7 @@
     python -m training results
     python -m training recipes
 
-What goes wrong is one sentence on stderr, with exit code 1 (2 where the arguments are at fault).
+Errors are one sentence on stderr, with exit code 1 (2 for invalid arguments).
 """
 
 from __future__ import annotations

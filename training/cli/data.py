@@ -1,4 +1,4 @@
-"""`python -m training prepare` and `dedup`: what is trained on, of what there is."""
+"""`python -m training prepare` and `dedup`: preparation of training data."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from training.data.prepare.shards import Cut, write_shards
 
 app = typer.Typer()
 prepare = typer.Typer(no_args_is_help=True)
-app.add_typer(prepare, name="prepare", help="Make shards to train on of other pictures.")
+app.add_typer(prepare, name="prepare", help="Prepare training data as parquet shards.")
 
 
 @prepare.callback()
 def _preparing() -> None:
-    """Make shards to train on of other pictures."""
+    """Prepare training data as parquet shards."""
 
 
 Source = Annotated[
     str,
-    typer.Argument(help="Folder of pictures or parquet, LSUN's LMDB, or Hub data set (streamed)."),
+    typer.Argument(help="Folder of images or parquet, LSUN's LMDB, or Hub data set (streamed)."),
 ]
-Shards = Annotated[Path, typer.Argument(help="Folder for the shards; what it lacks is made.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many pictures.")]
-Processes = Annotated[int, typer.Option(help="That cut at the same time; -1: one a core.")]
+Shards = Annotated[Path, typer.Argument(help="Folder for the shards; a stopped run is resumed.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Maximum number of images.")]
+Processes = Annotated[int, typer.Option(help="Number of parallel processes; -1: one per core.")]
 
 
 def _centres(default: int) -> Callable[..., None]:
-    """The command that cuts out centres, of this size where no other is given."""
+    """Return a command that writes centre crops. default: its default size."""
 
     def command(
         source: Source,
         out: Shards,
-        size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = default,
+        size: Annotated[int, typer.Option(min=8, help="Side of the images in pixels.")] = default,
         limit: Limit = None,
         processes: Processes = -1,
     ) -> None:
@@ -53,9 +53,9 @@ def _centres(default: int) -> Callable[..., None]:
 
 
 for _set, _size, _what in (
-    ("lsun", 64, "LSUN's bedrooms: its database, or what it was exported to."),
-    ("imagenet", 32, "ImageNet, in folders or from the Hub: scaled to 32 pixels, the centre."),
-    ("folder", 64, "Any pictures: scaled until the shorter side fits, the centre."),
+    ("lsun", 64, "Prepare centre crops of LSUN's bedrooms, from its LMDB or exported files."),
+    ("imagenet", 32, "Prepare centre crops of ImageNet, from folders or the Hub."),
+    ("folder", 64, "Prepare centre crops of any images."),
 ):
     prepare.command(_set, help=_what)(_centres(_size))
 
@@ -66,27 +66,30 @@ def prepare_faces(
     source: Source,
     out: Shards,
     *,
-    size: Annotated[int, typer.Option(min=8, help="Of the square pictures.")] = 64,
+    size: Annotated[int, typer.Option(min=8, help="Side of the images in pixels.")] = 64,
     smallest: Annotated[
-        int | None, typer.Option(min=20, help="Side of a face in pixels; by default the size.")
+        int | None, typer.Option(min=20, help="Smallest side of a face in pixels; default: --size.")
     ] = None,
-    margin: Annotated[float, typer.Option(min=0, help="Round a face, in sides of it.")] = 0.1,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Margin around a face, as a share of its side.")
+    ] = 0.1,
     aligned: Annotated[
-        bool, typer.Option("--aligned", help="By the eyes; without them a face is left out.")
+        bool,
+        typer.Option("--aligned", help="Alignment by the eyes; faces without eyes are left out."),
     ] = False,
     largest: Annotated[
-        bool, typer.Option("--largest", help="Only the largest face of a photograph.")
+        bool, typer.Option("--largest", help="Only the largest face of each photograph.")
     ] = False,
     limit: Limit = None,
     processes: Processes = -1,
 ) -> None:
-    """Cut the faces out of photographs, as OpenCV's cascades find them."""
+    """Crop the faces of photographs, as detected by OpenCV's cascades."""
     cut = FaceCropper(size, smallest or size, margin, aligned, largest)
     _prepare(source, out, cut, asdict(cut), limit=limit, processes=processes)
 
 
 def _prepare(source: str, out: Path, cut: Cut, settings: dict[str, Any], **options: Any) -> None:
-    """What was kept and what was left out comes last, as JSON."""
+    """Write shards and print the number of images by outcome, as JSON, at the end."""
     done = write_shards(source, out, cut, settings, say=typer.echo, **options)
     typer.echo(json.dumps(asdict(done)))
 
@@ -98,13 +101,13 @@ def remove_duplicates(
     out: Shards,
     *,
     alike: Annotated[
-        float, typer.Option(min=0, max=1, help="Correlation of duplicates' 32x32 pixels.")
+        float, typer.Option(min=0, max=1, help="Smallest correlation of duplicates' 32x32 pixels.")
     ] = MIN_CORRELATION,
     mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Mirror images are duplicates, too.")
+        bool, typer.Option("--mirrored", help="Mirror images count as duplicates.")
     ] = False,
     processes: Processes = -1,
 ) -> None:
-    """Leave out near-duplicates (section 4.1.1): one of each group goes into the shards."""
+    """Write shards without near-duplicates (section 4.1.1), with one image per group."""
     done = deduplicate(source, out, alike, mirrored, processes=processes, say=typer.echo)
     typer.echo(json.dumps(asdict(done)))

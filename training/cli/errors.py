@@ -1,4 +1,4 @@
-"""What goes wrong in a command, as one sentence."""
+"""Error messages of commands."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from training.reports.korean import KoreanError
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
+    """Print expected errors as one sentence and exit with code 1, within this context."""
     try:
         yield
     except (

@@ -1,4 +1,4 @@
-"""Commands of the paper's experiments (`run NAME`), and of the pages written from them."""
+"""Commands of the paper's experiments (`run NAME`) and of the pages generated from them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ app = typer.Typer()
 experiments = typer.Typer(no_args_is_help=True)
 app.add_typer(experiments, name="run", help="Re-run an experiment of the paper.")
 
-# in the order of the paper, and what is not in it
+# in the order of the paper; then those that are not in it
 EXPERIMENTS = {
     "guidelines": guidelines,
     "duplicates": duplicates,
@@ -53,8 +53,8 @@ EXPERIMENTS = {
 def write_results(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RESULTS.md"),
 ) -> None:
-    """Write docs/RESULTS.md from the figures that experiments have kept in results/, and beside it
-    RESULTS.ko.md, the same in Korean."""
+    """Generate docs/RESULTS.md, and RESULTS.ko.md in Korean, from the experiments' files in
+    results/."""
     require_clone("the page of results")
     english = results_page.results_page(EXPERIMENTS)
     checkpoint.write_atomically(out, english.encode())
@@ -66,12 +66,13 @@ def write_results(
 def write_guide(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/RECIPES.md"),
     timed: Annotated[
-        bool, typer.Option("--timed", help="Only time steps of each here, for the next page.")
+        bool,
+        typer.Option("--timed", help="Time training steps on this machine only; write no page."),
     ] = False,
 ) -> None:
-    """Write docs/RECIPES.md: what each recipe takes and gives, counted and measured."""
+    """Generate docs/RECIPES.md: cost and results of each recipe."""
     require_clone("the page of recipes")
-    if timed:  # in a mixed precision, of which Accelerate has one a process
+    if timed:  # separately: Accelerate allows one mixed precision per process
         return recipes_page.write_speeds(RECIPES)
     return checkpoint.write_atomically(out, recipes_page.recipes_page(RECIPES).encode())
 

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments shared by several commands."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import typer
 from dcgan.models import checkpoint
 from training.recipes import RECIPES, Recipe
 
-Data = Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")]
+Data = Annotated[str, typer.Option(help="Folder of parquet files or images, or Hub data set.")]
 
 
 def find_recipe(name: str) -> Recipe:
-    """Raises BadParameter for a name that is not in `RECIPES`."""
+    """Return the recipe of this name. Raises BadParameter for an unknown name."""
     if name not in RECIPES:
         raise typer.BadParameter(f"there is no recipe {name!r}; choose {', '.join(RECIPES)}")
     return RECIPES[name]
 
 
 def with_stages(folder: Path) -> list[Path]:
-    """A checkpoint's folder and those of its stages."""
+    """Return a checkpoint's folder and those of its stages."""
     return [folder, *sorted(path.parent for path in folder.glob(f"*/{checkpoint.CONFIG}"))]

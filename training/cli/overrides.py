@@ -1,4 +1,4 @@
-"""`--set FIELD=VALUE`: any field of a recipe or of its network, from the command line."""
+"""`--set FIELD=VALUE`: overrides of a recipe's or its network's fields on the command line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pydantic import TypeAdapter, ValidationError
 from training.recipes import CHANGEABLE_FIELDS, Recipe
 
 SET_BY_HAND = "set by hand"
-"""Reason that a run and a card give for a field that was overridden."""
+"""Reason given in a recipe's deviations for a field that was overridden."""
 
 
 class OverrideError(ValueError):
-    """An assignment that names no field or gives it an impossible value; the message says which."""
+    """An assignment to an unknown field or of an invalid value; the message says which."""
 
 
 def override(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """A copy of the recipe with fields replaced, each named as a deviation that was set by hand.
+    """Return a copy of the recipe with fields replaced and listed as deviations.
 
     assignments: such as "batch_size=64", "model.prior=normal", "model.generator_widths=256,128",
-        "augmentation.cutout=0.5" or 'keep={"label": [7]}'. Together they must give a valid recipe;
-        their order does not matter.
+    "augmentation.cutout=0.5" or 'keep={"label": [7]}'. They are validated together, in any order.
+
     Raises OverrideError.
     """
     values = dict(_parsed(recipe, assignment) for assignment in assignments)
@@ -41,7 +41,7 @@ def override(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
 
 
 def field_types(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Names and types of the fields that can be set; those of nested settings as "model.prior"."""
+    """Return names and types of the fields that can be set; nested ones are like "model.prior"."""
     found: dict[str, Any] = {}
     for name, hint in typing.get_type_hints(type(settings)).items():
         value = getattr(settings, name)
@@ -71,7 +71,7 @@ def _parsed(recipe: Recipe, assignment: str) -> tuple[str, Any]:
 
 
 def _split(hint: Any, text: str) -> Any:
-    """What pydantic is to convert: lists of numbers may be written "256,128" or "[256, 128]"."""
+    """Prepare a value for pydantic; lists of numbers may be written "256,128" or "[256, 128]"."""
     origin = typing.get_origin(hint)
     if origin is tuple:
         return [part.strip() for part in text.strip("[]() ").split(",")]
@@ -97,7 +97,10 @@ def _value(settings: Any, name: str) -> Any:
 
 
 def _replaced(settings: Any, values: Mapping[str, Any]) -> Any:
-    """Fields of one nested dataclass are replaced together: they are validated as a whole."""
+    """Replace fields of nested dataclasses.
+
+    All fields of one dataclass are replaced at once, because they are validated together.
+    """
     own: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
     for name, value in values.items():

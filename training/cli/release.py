@@ -1,4 +1,4 @@
-"""Commands that make what is published: ship, and what the page needs beside a checkpoint."""
+"""Commands for releasing checkpoints: ship, and those that make side files of a checkpoint."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ app = typer.Typer()
 @app.command()
 @one_sentence_errors()
 def ship(
-    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
-    out: Annotated[Path, typer.Argument(help="A new folder, such as weights/faces.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run (its --out).")],
+    out: Annotated[Path, typer.Argument(help="New folder, such as weights/faces.")],
     *,
     data: Data,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Name of the run's recipe; for runs whose run.json does not have it."),
+        typer.Option(help="Name of the run's recipe, for a run.json without one."),
     ] = None,
     by: Annotated[
         Path | None,
-        typer.Option(help="JSON of `run cifar10 --along RUN`: its best D, not the lowest KID."),
+        typer.Option(help="JSON of `run cifar10 --along RUN`, to choose by D instead of KID."),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="JSON: recipe, minutes, images_seen, kid.")
+        Path | None, typer.Option(help="JSON with recipe, minutes, images_seen, kid.")
     ] = None,
-    weaknesses: Annotated[Path | None, typer.Option(help="Markdown for the card.")] = None,
+    weaknesses: Annotated[Path | None, typer.Option(help="Markdown file for the card.")] = None,
     earlier: Annotated[
-        int, typer.Option("--stages", min=1, help="At most, of the run; each as large as G.")
+        int, typer.Option("--stages", min=1, help="Maximum number of stages, each as large as G.")
     ] = shipping.MAX_STAGES,
     among: Annotated[
-        int, typer.Option(min=3, help="Training pictures searched for neighbours.")
+        int, typer.Option(min=3, help="Number of training images searched for neighbours.")
     ] = shipping.NEIGHBOURS_SEARCHED,
 ) -> None:
-    """Make what is published of a run: best weights, directions, stages, grid and the full card."""
+    """Release a run: best weights, directions, stages, sample grid and model card."""
     weights = shipping.release_run(
         run,
         out,
@@ -76,7 +76,7 @@ def ship(
 def write_graphs(
     weights: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
 ) -> None:
-    """Write generator.onnx, which the page draws with, for checkpoints and their stages."""
+    """Write generator.onnx, used for rendering, for checkpoints and their stages."""
     for folder in weights:
         for path in with_stages(folder):
             typer.echo(onnx_export.write_graph(checkpoint.load(path)))
@@ -85,20 +85,20 @@ def write_graphs(
 @app.command("directions")
 @one_sentence_errors()
 def write_directions(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    weights: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
     *,
     kind: Annotated[
         Literal["faces", "rooms"] | None,
-        typer.Option("--named", help="What it draws: directions that judges find, by name, too."),
+        typer.Option("--named", help="Kind of model, to add attribute directions."),
     ] = None,
     classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
     ] = Path("weights/judges"),
     data: Annotated[
-        str | None, typer.Option(help="Labelled faces, for age and to compare with.")
+        str | None, typer.Option(help="Labelled faces, for age and the method `labels`.")
     ] = None,
 ) -> None:
-    """Add directions to a checkpoint and its stages: the principal ones, and those with names."""
+    """Add principal directions, and attribute directions, to a checkpoint and its stages."""
     opened = checkpoint.load(weights)
     found = principal_directions(opened.generator())
     if kind:
@@ -120,9 +120,9 @@ def write_directions(
 @app.command("map")
 @one_sentence_errors()
 def lay_out(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    weights: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
 ) -> None:
-    """Lay draws out so that neighbours are alike, and write map.json beside the weights."""
+    """Arrange samples by similarity on a latent map, and write map.json beside the weights."""
     found, nearness = make_latent_map(Model("map", checkpoint.load(weights)))
     checkpoint.save_map(weights, found)
     typer.echo(json.dumps({"neighbours": nearness}))
@@ -135,9 +135,9 @@ def train_attribute_classifiers(
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Through its half of the pictures.")] = EPOCHS,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of training epochs.")] = EPOCHS,
 ) -> None:
-    """Train the two attribute classifiers of faces; print their accuracy on held-out pictures."""
+    """Train the two attribute classifiers of faces and print their accuracy on held-out images."""
     typer.echo(json.dumps(train_classifiers(data, out, typer.echo, epochs), indent=1))
 
 
@@ -148,22 +148,22 @@ def train_window_segmenter(
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder, such as weights/judges.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Through the pictures.")] = WINDOW_EPOCHS,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of training epochs.")] = WINDOW_EPOCHS,
 ) -> None:
-    """Train the segmenter of windows; print its accuracy on held-out pictures."""
+    """Train the window segmenter and print its accuracy on held-out images."""
     typer.echo(json.dumps(train_segmenter(data, out, typer.echo, epochs), indent=1))
 
 
 @app.command()
 @one_sentence_errors()
 def exemplars(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint folder, of faces.")],
+    weights: Annotated[Path, typer.Argument(help="Checkpoint folder of a model of faces.")],
     *,
     classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
     ] = Path("weights/judges"),
-    drop: Annotated[list[str], typer.Option(help='A z to leave out, like "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
-    picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of what was picked.")] = None,
+    drop: Annotated[list[str], typer.Option(help='Latent to leave out, such as "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
+    picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of the exemplars.")] = None,
 ) -> None:
     """Pick a model's exemplars for sums and turns, and write them to its sets.json."""
     model = Model("faces", checkpoint.load(weights))
@@ -177,19 +177,19 @@ def exemplars(
 @app.command()
 @one_sentence_errors()
 def encoder(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint folder.")],
+    weights: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
     *,
-    minutes: Annotated[float, typer.Option(min=0.01, help="To train for.")] = MINUTES,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Training time in minutes.")] = MINUTES,
 ) -> None:
-    """Train an encoder on a checkpoint's own samples; what it is worth comes last, as JSON."""
+    """Train an encoder on a checkpoint's own samples and print its accuracy as JSON."""
     typer.echo(json.dumps(train_encoder(weights, typer.echo, minutes)))
 
 
 @app.command()
 @one_sentence_errors()
 def import_theano(
-    source: Annotated[Path, typer.Argument(help="Folder of the authors' .npy files.")],
+    source: Annotated[Path, typer.Argument(help="Folder with the authors' .npy files.")],
     out: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
 ) -> None:
-    """Make a checkpoint of the authors' own SVHN parameters."""
+    """Convert the authors' SVHN parameters to a checkpoint."""
     typer.echo(f"{out}: {import_from_theano(source, out).hash}")

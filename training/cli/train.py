@@ -29,42 +29,45 @@ app = typer.Typer()
 @app.command()
 @one_sentence_errors()
 def train(
-    recipe: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    recipe: Annotated[str, typer.Argument(help=f"Name of the recipe: {', '.join(RECIPES)}.")],
     *,
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for the log, grids, states, checkpoints.")],
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time in all.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Stop after this many steps in all.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    init: Annotated[str | None, typer.Option(help="Start from these weights.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for logs, grids, states and checkpoints.")],
+    minutes: Annotated[
+        float | None, typer.Option(help="Limit of the training time in all.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Limit of the number of steps in all.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in --out.")] = False,
+    init: Annotated[str | None, typer.Option(help="Initial weights.")] = None,
     precision: Annotated[
-        Literal["bf16", "fp16", "no"] | None, typer.Option(help="By default the best there is.")
+        Literal["bf16", "fp16", "no"] | None,
+        typer.Option(help="Mixed precision; default: the best supported."),
     ] = None,
     options: Annotated[
-        list[Option], typer.Option("--with", help="Options of the recipe to turn on.")
+        list[Option], typer.Option("--with", help="Option of the recipe to turn on; repeatable.")
     ] = [],  # noqa: B006  (typer copies it)
-    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the recipe's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Random seed; default: the recipe's.")
+    ] = None,
     assignments: Annotated[
         list[str],
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Any field of the recipe, such as batch_size=64 or model.prior=normal.",
+            help="Field of the recipe, such as batch_size=64 or model.prior=normal.",
         ),
     ] = [],  # noqa: B006  (typer copies it)
     on_collapse: Annotated[
-        OnCollapse, typer.Option(help="What to do when G's maps or pictures become alike.")
+        OnCollapse, typer.Option(help="Reaction to a mode collapse of G.")
     ] = "warn",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print recipe and data, stop.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print recipe and data only.")] = False,
 ) -> None:
-    """Train a recipe. SIGTERM and Ctrl-C stop it so that --resume goes on exactly."""
+    """Train a recipe. SIGTERM and Ctrl-C save a state from which --resume continues exactly."""
     chosen = find_recipe(recipe)
     if resume and init:
         raise typer.BadParameter("--resume goes on with a run, --init starts one: give one")
     if not dry_run:
-        record = run_log.read_record(out)  # a damaged one is refused before the data is decoded
+        record = run_log.read_record(out)  # fail early if it is damaged: decoding data takes time
         if not resume and ((out / "states").is_dir() or record.curve):
             raise typer.BadParameter(f"{out} holds a run: give --resume, or another --out")
     chosen = override(chosen, assignments)
@@ -90,12 +93,12 @@ def train(
 @app.command()
 @one_sentence_errors()
 def best(
-    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run (its --out).")],
     out: Annotated[
-        Path | None, typer.Argument(help="A new folder; by default `best` within the run's.")
+        Path | None, typer.Argument(help="New folder; default: `best` in the run's folder.")
     ] = None,
 ) -> None:
-    """Copy the checkpoint of lowest KID of a run."""
+    """Copy a run's checkpoint of lowest KID."""
     out = out or run / "best"
     weights, entry = run_checkpoints.copy_best(run, out)
     typer.echo(
@@ -106,22 +109,24 @@ def best(
 @app.command()
 @one_sentence_errors()
 def evaluate(
-    weights: Annotated[str, typer.Argument(help="A checkpoint folder or user/repo.")],
+    weights: Annotated[str, typer.Argument(help="Checkpoint folder or user/repo.")],
     *,
     real: Annotated[str, typer.Option(help="Folder of parquet or pictures, or Hub data set.")],
     recipe: Annotated[
-        str | None, typer.Option(help="By whose rules pictures are chosen and held out.")
+        str | None, typer.Option(help="Recipe whose rules select and hold out images.")
     ] = None,
     features: Annotated[
-        Literal["efficientnet-lite0", "inception"], typer.Option(help="That are compared.")
+        Literal["efficientnet-lite0", "inception"], typer.Option(help="Feature extractor.")
     ] = "efficientnet-lite0",
     count: Annotated[
         int | None,
-        typer.Option(min=evaluation.MIN_HELD_OUT, help="Of pictures compared; by default 2,000."),
+        typer.Option(
+            min=evaluation.MIN_HELD_OUT, help="Number of images to compare; default: 2,000."
+        ),
     ] = None,
 ) -> None:
-    """Compare a checkpoint's pictures with held-out ones: KID, Fréchet distance, precision, recall,
-    copies, collapse; JSON comes last."""
+    """Compare a checkpoint's samples with held-out images; print KID, Fréchet distance, precision,
+    recall, and measures of memorisation and mode collapse as JSON."""
     opened = checkpoint.load(weights)
     if recipe:
         pictures = find_recipe(recipe).pictures(real)
@@ -150,12 +155,12 @@ def evaluate(
 @app.command()
 @one_sentence_errors()
 def report(
-    run: Annotated[Path, typer.Argument(help="The --out of a training run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run (its --out).")],
     out: Annotated[
-        Path | None, typer.Option(help="File to write; by default report.html in the run's folder.")
+        Path | None, typer.Option(help="File to write; default: report.html in the run's folder.")
     ] = None,
 ) -> None:
-    """Write a page about a run: curves, its pictures as a film, distances, where it was trained."""
+    """Write an HTML report of a run: curves, sample grids as a film, metrics, machines."""
     out = out or run / "report.html"
     checkpoint.write_atomically(out, reporting.run_report(run).encode())
     typer.echo(out)

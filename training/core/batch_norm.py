@@ -1,7 +1,8 @@
 """Fixed batch normalisation statistics for G.
 
-On batch statistics one z gives a different picture in every batch, so an explorer needs fixed
-ones: estimated over many z after training, as the averages of per-batch means and variances.
+With batch statistics the image of a latent depends on the rest of its batch, so that an explorer
+needs fixed ones. They are estimated after training over many latents, as averages of the per-batch
+means and variances.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from dcgan.latents import operations
 from dcgan.models.networks import Generator
 
 STATISTICS_SAMPLES = 4096
-STATISTICS_SEED = 2**53 - 1  # no picture of the page's default seeds is among them
+STATISTICS_SEED = 2**53 - 1  # far from the seeds that the page uses by default
 
 
 def fix_statistics(
     generator: Generator, count: int = STATISTICS_SAMPLES, batch: int = 128
 ) -> Generator:
-    """Estimate the running statistics over `count` z, in place; returns G in eval mode."""
+    """Estimate the running statistics over `count` latents in place and return G in eval mode."""
     config = generator.config
     z = operations.draw_latents(STATISTICS_SEED, 0, count, config.z_size, config.prior).astype(
         np.float32
@@ -37,7 +38,7 @@ def fix_statistics(
 
 
 class _PairInput(torch.nn.Module):
-    """G with one argument, a pair (z, labels), as `update_bn` calls it."""
+    """Adapter that passes a pair (z, labels) to G: `update_bn` calls a module with one argument."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

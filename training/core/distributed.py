@@ -1,7 +1,7 @@
-"""What a run is trained on: a process and its device, or several processes that share each batch.
+"""Devices and processes of a run.
 
-Several are started by `accelerate launch`, and each takes its part of every batch, with batch
-statistics of its own unless the recipe says `sync_norm`; their gradients are averaged.
+`accelerate launch` starts several processes. Each takes its part of every batch and averages its
+gradients with the others; batch statistics are per process unless the recipe sets `sync_norm`.
 """
 
 from __future__ import annotations
@@ -27,27 +27,31 @@ from training.data.readers import DataError
 from training.recipes import Recipe
 
 PROCESS_TIMEOUT = timedelta(hours=1)
-"""How long processes wait for the first, which alone measures the checkpoints."""
+"""Time that processes wait for the main process, which alone evaluates the checkpoints."""
 ARRAY_FIELDS = ("train", "held_out")
+"""Fields of `Images` that are shared between processes as memory-mapped files."""
 PRECISION_NAMES = {"bf16": "bfloat16", "fp16": "float16", "no": "float32"}
 
 
 class TrainingError(RuntimeError):
-    """A run that can't go on; the message says why and what to do."""
+    """A run that can't continue; the message says why and what to do."""
 
 
 def process_count() -> int:
-    """How many share each batch."""
+    """Return the number of processes that share each batch."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main_process() -> bool:
-    """Whether this is the one that writes and speaks for all."""
+    """Return whether this process writes files and prints messages."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def check_feasible(recipe: Recipe, precision: str | None) -> None:
-    """Raises TrainingError for what can't be done here, before anything is read."""
+    """Raise TrainingError if this machine does not support the recipe or the precision.
+
+    Needs no data and no process group, so that mistakes are reported at once.
+    """
     if precision == "fp16" and not torch.cuda.is_available():
         raise TrainingError(
             "float16 is for GPUs, and there is none here: leave out --precision, which takes "
@@ -68,9 +72,10 @@ def check_feasible(recipe: Recipe, precision: str | None) -> None:
 
 
 def load_for_all_processes(recipe: Recipe, source: str) -> Images:
-    """The recipe's pictures; of several processes on one machine the first decodes them for all.
+    """Load the recipe's images.
 
-    Raises DataError, in each of them.
+    If all processes run on one machine, the main process decodes the images into files and the
+    others map these into memory. Raises DataError in every process.
     """
     if process_count() == 1 or os.environ["LOCAL_WORLD_SIZE"] != os.environ["WORLD_SIZE"]:
         return recipe.pictures(source)
@@ -89,7 +94,10 @@ def load_for_all_processes(recipe: Recipe, source: str) -> Images:
 
 
 def _load_into_folder(recipe: Recipe, source: str, folder: Path) -> tuple[Images, Path] | Exception:
-    """What is known of the pictures, which lie as arrays in a folder; or what went wrong."""
+    """Save the image arrays to a folder; return the rest of `Images` and the folder, or the error.
+
+    The error is returned, not raised, so that it can be broadcast to the other processes.
+    """
     try:
         images = recipe.pictures(source)
         for part in ARRAY_FIELDS:
@@ -100,26 +108,33 @@ def _load_into_folder(recipe: Recipe, source: str, folder: Path) -> tuple[Images
 
 
 def make_accelerator(recipe: Recipe, out: Path, precision: str | None) -> Accelerator:
-    """Raises TrainingError for what can't be done here."""
+    """Create the Accelerator of a run that logs to `out`. Raises TrainingError."""
     check_feasible(recipe, precision)
     return Accelerator(
         mixed_precision=precision or best_precision(),
         log_with="tensorboard",
         project_dir=out,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PROCESS_TIMEOUT)],
-        # without a GPU Accelerate looks for other processes only if told so: each would train alone
+        # without a GPU, Accelerate joins the process group only with cpu=True; otherwise each
+        # process would train alone
         cpu=process_count() > 1 and not torch.cuda.is_available(),
     )
 
 
 def is_connection_lost(error: RuntimeError) -> bool:
-    """Whether another process has ended, or answers no longer: gloo's errors have no type."""
+    """Return whether an error means that another process has died or timed out.
+
+    gloo raises plain RuntimeErrors, which only their text identifies.
+    """
     return isinstance(error, DistError) or "gloo/transport" in str(error)
 
 
 def lost_process_error(last_state: Callable[[], str]) -> TrainingError:
-    """What a process says that is left; from here on the launcher's SIGTERM does not stop it from
-    saying so."""
+    """Return the error of a process whose peer has died.
+
+    Ignores SIGTERM from here on: the launcher sends it to the surviving processes, which would
+    otherwise end before the message is printed.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return TrainingError(
         f"another process of the run has ended or no longer answers, {last_state()}: start the "

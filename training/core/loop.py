@@ -1,4 +1,8 @@
-"""A run: steps until the budget is spent, and on the way its log, grids, checkpoints and state."""
+"""The training loop: runs steps until the budget is spent; writes logs, grids, checkpoints, states.
+
+`Run` owns a `Trainer` and an output folder. It decides when to log, to write a sample grid, to
+export a checkpoint and to save a state, and it reacts to divergence, mode collapse and signals.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +39,19 @@ from training.recipes import Recipe, settings
 
 GRID_SAMPLES = 64
 MAX_ROLLBACKS = 3
-"""How often a run may go back because of a collapse before it stops."""
+"""Rollbacks after a mode collapse before the run gives up."""
 
 
 OnCollapse = Literal["warn", "stop", "rollback"]
-"""What a run does when G has collapsed: go on; end with an error; go on from the last state before,
-with other z's."""
+"""Reaction to a mode collapse of G: log a warning and continue; raise TrainingError; or restore the
+newest healthy state and continue with other latents."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a run stops (whichever comes first; None: never) and how often it reports.
+    """Limits of a run (it stops at whichever comes first; None: no limit) and reporting intervals.
 
-    Minutes and steps count from the start of the run, its earlier parts included.
+    Minutes and steps are totals over the whole run, including the time before a resume.
     """
 
     minutes: float | None = None
@@ -56,12 +60,15 @@ class Budget:
     grid_minutes: float = 3.0
     checkpoint_minutes: float = 10.0
     checkpoint_epochs: tuple[int, ...] = (1, 5)
-    """Also here: the paper shows samples after one and five epochs (figures 2 and 3)."""
+    """Epochs after which a checkpoint is written in addition to the timed ones; the paper shows
+    samples after one and five epochs (figures 2 and 3)."""
 
 
 class Run:
-    """A trainer and its folder: run.json, log.jsonl, tensorboard/, samples/, checkpoints/, and
-    states/."""
+    """A trainer and its output folder.
+
+    The folder holds run.json, log.jsonl, tensorboard/, samples/, checkpoints/ and states/.
+    """
 
     def __init__(
         self,
@@ -74,11 +81,13 @@ class Run:
         name: str | None = None,
         data: str | None = None,
     ) -> None:
-        """precision: "bf16", "fp16" or "no"; by default the best that the hardware has. name, data:
-        the recipe's name and the source of the pictures, which the run notes down.
+        """Build the trainer and the collapse monitor.
 
-        Raises DataError where the pictures do not fill a batch, TrainingError where the machine
-        can't do what is asked for.
+        precision: "bf16", "fp16" or "no"; None selects the best that the hardware supports.
+        name, data: name of the recipe and source of the images, both recorded in run.json.
+
+        Raises DataError if the images do not fill a batch, and TrainingError if the machine does
+        not support the recipe or the precision.
         """
         self.recipe, self.out, self.pictures = recipe, out, pictures
         self.on_collapse: OnCollapse = on_collapse
@@ -89,19 +98,19 @@ class Run:
         self.trainer = Trainer(recipe, pictures, self.accelerator)
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
-        """One entry a checkpoint: images, minutes, and `Distance.figures`."""
+        """One entry per checkpoint: images, minutes and the metrics of `Evaluator.figures`."""
         self._distance: evaluation.Evaluator | None = None
-        self._watch = CollapseMonitor(to_channels_last(self.trainer.batches.at(0)[0]))
-        self._rolled_back = 0
+        self._monitor = CollapseMonitor(to_channels_last(self.trainer.batches.at(0)[0]))
+        self._rollbacks = 0
 
     def resume(self, say: Callable[[str], None] = print) -> None:
-        """Go on from the newest state in `out` that can be read.
+        """Resume from the newest readable state in `out`.
 
-        Raises StateError, also where the recipe or the pictures are not those of the state.
+        Raises StateError if there is none, or if it was saved with another recipe or other images.
         """
         now, before = settings(self.recipe), newest_facts(self.out)
-        kept = before.get("recipe", now)  # the first states had none
-        # what a state does not name yet was done as by default
+        kept = before.get("recipe", now)  # early versions saved states without the recipe
+        # a field that the state lacks was added later: the run used its default
         then = settings(Recipe(self.recipe.model, "")) | kept
         if changed := [name for name in now if then[name] != now[name]]:
             raise StateError(
@@ -117,7 +126,10 @@ class Run:
         self.seconds = self._restore(say)["seconds"]
 
     def _restore(self, say: Callable[[str], None], healthy: bool = False) -> dict[str, Any]:
-        """Bring back the newest state, or the newest from before G collapsed; returns its facts."""
+        """Load the newest state and return its facts.
+
+        healthy: skip states that were saved after G had collapsed.
+        """
         trainer = self.trainer
         facts = load_state(self.out, trainer.networks(), trainer.optimisers, say, healthy=healthy)
         trainer.step, trainer.images_before = facts["step"], facts["images_before"]
@@ -126,13 +138,14 @@ class Run:
         self.curve = facts["curve"]
         if (scaler := self.accelerator.scaler) and "scaler" in facts:
             scaler.load_state_dict(facts["scaler"])
-        if self.accelerator.is_main_process:  # grids of the way that is not gone on with
+        if self.accelerator.is_main_process:  # drop grids written after the restored step
             for grid in self._grids.glob("*.png"):
                 if int(grid.stem) > trainer.images_seen:
                     grid.unlink()
         return facts
 
     def save(self) -> None:
+        """Save a state from which the run can resume (main process only)."""
         if not self.accelerator.is_main_process:
             return
         facts = {
@@ -144,7 +157,7 @@ class Run:
             "attempt": self.trainer.attempt,
             "recipe": settings(self.recipe),
             "pictures": self._digest,
-            "healthy": self._watch.is_healthy(
+            "healthy": self._monitor.is_healthy(
                 self.trainer.generator_to_inspect(), self.trainer.step
             ),
         }
@@ -153,10 +166,10 @@ class Run:
         save_state(self.out, self.trainer.networks(), self.trainer.optimisers, facts)
 
     def train(self, budget: Budget, say: Callable[[str], None] = print) -> None:
-        """Train until the budget is spent or SIGTERM or Ctrl-C asks to stop; then save.
+        """Train until the budget is spent or SIGTERM or Ctrl-C is received; then save.
 
-        Raises TrainingError where the losses are no longer numbers, G has collapsed and the run is
-        to stop then, nothing can be written, or another process of the run is gone.
+        Raises TrainingError if the losses are not finite, if G has collapsed and `on_collapse` is
+        "stop", if a file can't be written, or if another process of the run has died.
         """
         try:
             self._train(budget, say)
@@ -199,7 +212,7 @@ class Run:
                     or trainer.ended_epoch in budget.checkpoint_epochs
                 ):
                     self._check_losses(losses)
-                    self.save()  # a KID takes minutes: who asks to stop may not wait for it
+                    self.save()  # first: KID takes minutes, and the process may be killed meanwhile
                     self.write_checkpoint(say)
                     self.save()
                     grid_at = checkpoint_at = time.monotonic()
@@ -215,7 +228,10 @@ class Run:
         say(f"stopped after step {trainer.step}; --resume goes on from here")
 
     def write_grid(self, generator: Generator | None = None) -> None:
-        """The same z's every time to samples/<images seen>.png, by what is exported of G now."""
+        """Write a grid of samples from fixed latents to samples/<images seen>.png.
+
+        generator: defaults to the generator that a checkpoint would export now.
+        """
         sampled = self._for_sampling(generator or self.trainer.export_generator())
         pictures = sampled.sample(GRID_SAMPLES, 0, self.recipe.batch_size)
         path = self._grids / f"{self.trainer.images_seen:09d}.png"
@@ -223,8 +239,11 @@ class Run:
         path.write_bytes(images.encode_png(images.make_grid(pictures)))
 
     def write_checkpoint(self, say: Callable[[str], None] = print) -> None:
-        """Export to checkpoints/<images seen>, with its distances where enough pictures are held
-        out, and draw a grid."""
+        """Export a checkpoint to checkpoints/<images seen> and write a sample grid.
+
+        Metrics are computed if at least `evaluation.MIN_HELD_OUT` images are held out. The call
+        does nothing if this step has been exported already.
+        """
         seen = self.trainer.images_seen
         written = bool(self.curve) and self.curve[-1]["images"] == seen
         if written or not self.accelerator.is_main_process:
@@ -242,7 +261,7 @@ class Run:
             shutil.rmtree(unfinished)
         partial = folder.with_name(f".{folder.name}")
         checkpoint.save(partial, generator, self.trainer.discriminator, card)
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that was then killed
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process killed before the next save
         partial.rename(folder)
         self.curve.append(entry)
         self._keep_record()
@@ -251,7 +270,7 @@ class Run:
     def _for_sampling(self, generator: Generator) -> Generator:
         if self.recipe.statistics == "fixed":
             return generator
-        return copy.deepcopy(generator).train()  # a copy: drawing moves its running statistics
+        return copy.deepcopy(generator).train()  # sampling in train mode moves running statistics
 
     def _is_budget_spent(self, budget: Budget) -> bool:
         return (budget.steps is not None and self.trainer.step >= budget.steps) or (
@@ -259,7 +278,7 @@ class Run:
         )
 
     def _agree_to_stop(self, here: bool) -> bool:
-        """Whether any process wants to stop: they differ in clocks and signals."""
+        """Return whether any process wants to stop; clocks and signals differ between them."""
         if self.accelerator.num_processes == 1:
             return here
         if here:
@@ -267,7 +286,7 @@ class Run:
         return self.accelerator.check_trigger()
 
     def _check_losses(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Raises TrainingError where they are none."""
+        """Return the losses as rounded floats. Raise TrainingError if any is not finite."""
         values = {name: round(float(value), 4) for name, value in losses.items()}
         if not all(map(math.isfinite, values.values())):
             raise TrainingError(
@@ -284,15 +303,18 @@ class Run:
             return "there is no whole state yet"
 
     def _check_collapse(self) -> str | None:
-        """In what way G has collapsed, where it is time for a look; the same in all processes."""
-        if not self._watch.is_due(self.trainer.step):
+        """Return how G has collapsed, or None; the same answer in all processes.
+
+        The main process checks every `CHECK_INTERVAL` steps and broadcasts the result.
+        """
+        if not self._monitor.is_due(self.trainer.step):
             return None
         main = self.accelerator.is_main_process
-        found = [self._watch.check(self.trainer.generator_to_inspect()) if main else None]
+        found = [self._monitor.check(self.trainer.generator_to_inspect()) if main else None]
         return broadcast_object_list(found)[0]
 
     def _handle_collapse(self, how: str, say: Callable[[str], None]) -> None:
-        """Warn, stop or go back. Raises TrainingError."""
+        """Warn, roll back or raise TrainingError, as `on_collapse` says."""
         at = {"step": self.trainer.step, "images": self.trainer.images_seen}
         what = f"G has collapsed at step {at['step']}: {how}"
         if self.on_collapse == "stop":
@@ -310,8 +332,11 @@ class Run:
             run_log.append_to_log(self.out, {**at, "event": f"{what}. {then}"})
 
     def _roll_back(self, why: str, say: Callable[[str], None]) -> str:
-        """To the last state from before G collapsed. Raises TrainingError."""
-        if self._rolled_back == MAX_ROLLBACKS:
+        """Restore the newest healthy state and return a message that says so.
+
+        Raises TrainingError after `MAX_ROLLBACKS` rollbacks or if there is no such state.
+        """
+        if self._rollbacks == MAX_ROLLBACKS:
             raise TrainingError(
                 f"{why}, after going back {MAX_ROLLBACKS} times. The recipe or the pictures must "
                 "change: start another run from an earlier checkpoint (--init)"
@@ -320,10 +345,10 @@ class Run:
             facts = self._restore(say, healthy=True)
         except StateError as error:
             raise TrainingError(f"{why}. It can't go back: {error}") from None
-        self._rolled_back += 1
+        self._rollbacks += 1
         self.trainer.attempt += 1
-        self._watch.reset()
-        self._keep_record()  # without the checkpoints of the way that is not gone on with
+        self._monitor.reset()
+        self._keep_record()  # the restored curve lacks the checkpoints of the abandoned steps
         return f"Back to step {facts['step']}, from where other z's are drawn"
 
     def _begin(self, say: Callable[[str], None]) -> None:
@@ -339,7 +364,7 @@ class Run:
             self._keep_record()
 
     def _keep_record(self) -> None:
-        """Write run.json as of now."""
+        """Write run.json."""
         if not self.accelerator.is_main_process:
             return
         trainer, pictures = self.trainer, self.pictures
@@ -361,7 +386,7 @@ class Run:
     def _log_progress(
         self, values: dict[str, float], pace: float, budget: Budget, say: Callable[[str], None]
     ) -> None:
-        """pace: steps per second since the last time."""
+        """Write losses and throughput to the logs. pace: steps per second since the last call."""
         seen, rate = self.trainer.images_seen, pace * self._images_per_step()
         self.accelerator.log({**values, "images_per_second": rate}, step=seen)
         if not self.accelerator.is_main_process:
@@ -373,8 +398,8 @@ class Run:
             "images_per_second": round(rate, 1),
             **values,
         }
-        if self._watch.latest:
-            entry |= self._watch.latest.figures()
+        if self._monitor.latest:
+            entry |= self._monitor.latest.figures()
         run_log.append_to_log(self.out, entry)
         left = []
         if budget.minutes is not None:

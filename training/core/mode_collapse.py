@@ -1,10 +1,11 @@
-"""Watch for mode collapse: dead and duplicated feature maps, and the diversity of G's pictures.
+"""Mode collapse monitor: checks G's feature maps and the diversity of its samples in training.
 
 "As models are trained longer they sometimes collapse a subset of filters to a single oscillating
-mode" (section 7). Such filters draw nothing of their own: their maps hardly vary (dead), or follow
-another map of the layer (duplicated). Where all have, G draws one picture for every z, which the
-diversity of its pictures tells. The paper gives no measure; the bounds are far from what this
-repository's own healthy runs reach: up to 8% of a layer's maps dead, 6% duplicated.
+mode" (section 7). The feature map of such a filter is dead (hardly varies) or duplicated (follows
+another map of its layer). If all filters collapse, G renders the same image for every latent, which
+shows in the mean pairwise distance of its samples. The paper gives no measure. The thresholds are
+far from the values of this repository's healthy runs: up to 8% of a layer's maps dead, 6%
+duplicated.
 """
 
 from __future__ import annotations
@@ -19,38 +20,47 @@ from torch import Tensor, nn
 from dcgan.models.networks import Generator
 
 CHECK_INTERVAL, FIRST_CHECK = 100, 500
-"""Steps between two looks, and before the first: a healthy G's pictures are alike at first, too (of
-rooms their diversity was 0.08 of real ones' after 128 steps, 0.25 after 190, 0.5 after 250)."""
+"""Steps between two checks, and before the first one.
+
+Samples of a healthy G are similar at first, too: samples of rooms had a diversity of 0.08 of real
+images' after 128 steps, 0.25 after 190 and 0.5 after 250.
+"""
 PATIENCE = 2
-"""Looks in a row that find G collapsed, before it counts."""
+"""Consecutive checks that must find a collapse before it is reported."""
 MAP_SAMPLES, CHECK_SEED = 128, 2
-"""z's whose maps are looked at, the same every time, normalised together as in training."""
+"""Number and seed of the latents whose feature maps are checked, in one batch as in training."""
 DIVERSITY_SAMPLES = 64
-"""Pictures whose diversity is measured."""
+"""Number of images whose mean pairwise distance is measured."""
 POOLED_SIDE = 8
-"""Places of a map that are looked at, at most, along either side."""
+"""Maximum number of positions per side at which a feature map is subsampled."""
 DEAD_THRESHOLD = 0.01
-"""A map is dead where its standard deviation is below this share of the mean of its layer's."""
+"""Share of the layer's mean standard deviation below which a feature map counts as dead."""
 DUPLICATE_CORRELATION = 0.99
-"""A map is duplicated where its correlation with an earlier one of its layer is above this."""
+"""Correlation with an earlier map of the layer above which a feature map counts as duplicated."""
 MAX_BAD_SHARE = 0.25
-"""G has collapsed where more of a layer's maps than this are dead or duplicated."""
+"""Share of dead and duplicated maps in a layer above which G counts as collapsed."""
 MIN_DIVERSITY = 0.25
-"""So it has where its pictures lie closer together than this share of what real ones do: half-way
-between one picture for every z (0) and two as unlike as real ones, by turns (0.5)."""
+"""Mean pairwise distance of samples, as a share of real images', below which G counts as collapsed.
+
+It is half-way between the same image for every latent (0) and two alternating images that differ as
+real ones do (0.5).
+"""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Shares of dead and of duplicated maps by layer, the one next to z first; the diversity of G's
-    pictures as a share of real ones'."""
+    """Result of a check.
+
+    dead, duplicated: share of such feature maps in each layer, the layer next to z first.
+    diversity: mean pairwise distance of samples as a share of real images'.
+    """
 
     dead: tuple[float, ...]
     duplicated: tuple[float, ...]
     diversity: float
 
     def figures(self) -> dict[str, float]:
-        """The worst layer's."""
+        """Return the shares of the worst layers and the diversity, rounded, for the log."""
         return {
             "dead": round(max(self.dead), 4),
             "duplicated": round(max(self.duplicated), 4),
@@ -58,7 +68,7 @@ class Survey:
         }
 
     def collapse(self) -> str | None:
-        """In what way G has collapsed; None where it has not."""
+        """Return a description of the collapse, or None if G is healthy."""
         both = [sum(shares) for shares in zip(self.dead, self.duplicated, strict=True)]
         if max(both) > MAX_BAD_SHARE:
             layer = both.index(max(both))
@@ -70,60 +80,66 @@ class Survey:
 
 
 class CollapseMonitor:
-    """Looks at a G that is being trained."""
+    """Checks a G in training and remembers how many checks in a row have found a collapse."""
 
     def __init__(self, real: np.ndarray) -> None:
-        """real: pictures (N, H, W, 3) uint8, the diversity of `DIVERSITY_SAMPLES` of which is a
-        healthy G's."""
+        """real: images (N, H, W, 3) uint8; the first `DIVERSITY_SAMPLES` set the reference
+        diversity."""
         self._real = mean_pairwise_distance(real[:DIVERSITY_SAMPLES]) or 1.0
-        self._ill = 0
+        self._failed_checks = 0
         self.latest: Survey | None = None
 
     def is_due(self, step: int) -> bool:
-        """Whether it is time for a look."""
+        """Return whether a check is due at this step."""
         return step >= FIRST_CHECK and not step % CHECK_INTERVAL
 
     def is_healthy(self, generator: Generator, step: int) -> bool:
-        """Whether G is one to go back to."""
+        """Return whether a state saved now is a valid target of a rollback."""
         return step < FIRST_CHECK or measure_collapse(generator, self._real).collapse() is None
 
     def check(self, generator: Generator) -> str | None:
-        """In what way G has collapsed, when `PATIENCE` looks in a row have found it so."""
+        """Check G; return the description of a collapse that `PATIENCE` checks in a row found.
+
+        Returns None otherwise, also when later checks find the same collapse again.
+        """
         self.latest = measure_collapse(generator, self._real)
         collapse = self.latest.collapse()
-        self._ill = self._ill + 1 if collapse else 0
-        return collapse if self._ill == PATIENCE else None
+        self._failed_checks = self._failed_checks + 1 if collapse else 0
+        return collapse if self._failed_checks == PATIENCE else None
 
     def reset(self) -> None:
-        """After another G has taken this one's place."""
-        self._ill, self.latest = 0, None
+        """Forget earlier checks, after G's weights have been replaced."""
+        self._failed_checks, self.latest = 0, None
 
 
 def measure_collapse(generator: Generator, real: float) -> Survey:
-    """Look at a copy of G, on batch statistics. real: the diversity of real pictures."""
-    # On batch statistics, as D sees G's images: the running averages lag behind, and with them a
-    # map that has just died would still look alive. A copy, because a pass moves those averages.
-    watched, found = copy.deepcopy(generator).train(), []
+    """Measure feature maps and diversity of a copy of G, with batch statistics.
 
-    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    real: mean pairwise distance of real images, in grey levels.
+    """
+    # Batch statistics, as in training: running averages lag behind, so that a map that has just
+    # died would still look alive. A copy, because a forward pass moves those averages.
+    copied, found = copy.deepcopy(generator).train(), []
+
+    def record(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         found.append(
             dead_and_duplicated(inputs[0][:, : generator.config.generator_widths[len(found)]])
         )
 
-    for convolution in watched.convolutions:
-        convolution.register_forward_pre_hook(look)
-    pictures = watched.sample(MAP_SAMPLES, CHECK_SEED, MAP_SAMPLES)
+    for convolution in copied.convolutions:
+        convolution.register_forward_pre_hook(record)
+    pictures = copied.sample(MAP_SAMPLES, CHECK_SEED, MAP_SAMPLES)
     dead, duplicated = zip(*found, strict=True)
     return Survey(dead, duplicated, mean_pairwise_distance(pictures[:DIVERSITY_SAMPLES]) / real)
 
 
 def dead_and_duplicated(maps: Tensor) -> tuple[float, float]:
-    """The shares of maps (N, C, H, W) that are dead, and duplicated."""
+    """Return the shares of dead and of duplicated feature maps (N, C, H, W)."""
     down, across = (max(1, side // POOLED_SIDE) for side in maps.shape[2:])
     values = maps[..., ::down, ::across].transpose(0, 1).flatten(1).float()
     deviations = values.std(1)
-    # Relative to the layer: the scale of a ReLU's output is set by the gain of its normalisation,
-    # and a map that is constant next to its neighbours carries nothing whatever its absolute size.
+    # Relative to the layer: the gain of the batch normalisation sets the scale of a ReLU's output,
+    # and a map that is constant next to its neighbours carries no information at any scale.
     alive = values[deviations > DEAD_THRESHOLD * deviations.mean()]
     centred = alive - alive.mean(1, keepdim=True)
     normal = centred / centred.norm(dim=1, keepdim=True)
@@ -132,5 +148,5 @@ def dead_and_duplicated(maps: Tensor) -> tuple[float, float]:
 
 
 def mean_pairwise_distance(pictures: np.ndarray) -> float:
-    """Mean Euclidean distance between any two of pictures (N, H, W, 3) uint8."""
+    """Return the mean Euclidean distance between all pairs of images (N, H, W, 3) uint8."""
     return float(torch.pdist(torch.from_numpy(pictures).flatten(1).float()).mean())

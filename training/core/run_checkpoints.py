@@ -1,4 +1,4 @@
-"""The checkpoints of a run: where they lie, their cards, and the choice of the best."""
+"""Checkpoints of a run: their folders, their cards, and the choice of the best one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from training.metrics import evaluation
 
 
 def best_entry(run: Path, images: int | None = None) -> dict[str, Any]:
-    """The entry of lowest KID in a run's curve: images, minutes, kid, n; or that of the checkpoint
-    after so many images. Raises RecordError, StateError."""
+    """Return the entry of lowest KID in a run's curve: images, minutes, kid, n.
+
+    images: return the entry of the checkpoint after this number of images instead.
+
+    Raises RecordError if run.json is damaged, and StateError if no checkpoint has a KID or none has
+    seen exactly that many images.
+    """
     measured = [entry for entry in run_log.read_curve(run) if "kid" in entry]
     if not measured:
         raise StateError(
@@ -34,10 +39,11 @@ def best_entry(run: Path, images: int | None = None) -> dict[str, Any]:
 def copy_best(run: Path, out: Path, images: int | None = None) -> tuple[Checkpoint, dict[str, Any]]:
     """Copy the run's checkpoint of lowest KID, with its probe if it has one, to a new folder.
 
-    Returns it with its entry in the curve.
+    images: copy the checkpoint after this number of images instead. Returns the copy and its entry
+    in the curve.
 
-    Raises RecordError, StateError, CheckpointError, and FileExistsError where something is there:
-    directions and whatever else was made for other weights would not fit these.
+    Raises RecordError, StateError, CheckpointError, and FileExistsError if the folder is not empty:
+    directions and other side files of other weights would not fit these.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: give a new folder, or remove it first")
@@ -50,12 +56,12 @@ def copy_best(run: Path, out: Path, images: int | None = None) -> tuple[Checkpoi
 
 
 def checkpoint_folder(run: Path, images_seen: int) -> Path:
-    """Where a run keeps the checkpoint made after so many images."""
+    """Return the folder of a run's checkpoint after this number of images."""
     return run / "checkpoints" / f"{images_seen:09d}"
 
 
 def checkpoint_card(description: str, entry: dict[str, float]) -> str:
-    """The card of a checkpoint within a run: what --init and people need of an entry."""
+    """Return the card of a checkpoint within a run: YAML front matter and the description."""
     facts = {"images_seen": entry["images"], "minutes": entry["minutes"]}
     if "kid" in entry:
         facts |= {"kid": entry["kid"], "kid_n": entry["n"]}
@@ -64,6 +70,7 @@ def checkpoint_card(description: str, entry: dict[str, float]) -> str:
 
 
 def kid_text(entry: dict[str, float]) -> str:
+    """Return an entry's KID for a message, or why it has none."""
     if "kid" not in entry:
         return f"no KID: that takes {evaluation.MIN_HELD_OUT:,} held-out pictures"
     return f"KID {entry['kid']:.5f} (n = {entry['n']:,})"

@@ -1,8 +1,8 @@
-"""What a run writes down beside its weights: how it goes, and where and with what it was trained.
+"""Log and record of a run.
 
-`log.jsonl` has a line every few seconds, and one for what happened to the run. `run.json` has a
-`Record`: the recipe, the data, the checkpoints and every process that went on with the run. It is
-replaced when a process begins and at each checkpoint.
+`log.jsonl` gets a line of losses every few seconds and a line for each event, such as a collapse.
+`run.json` holds a `Record`: recipe, data, curve of checkpoints, and where and by which version each
+part of the run was trained. It is rewritten when a process begins and at each checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOG_FILE, RECORD_FILE = "log.jsonl", "run.json"
 
 
 def _checked(entry: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError for what is no entry of a curve."""
+    """Validate an entry of a curve. Raises ValueError."""
     for name, value in entry.items():
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ValueError(f"{name} must be a number, not {value!r}")
@@ -34,12 +34,12 @@ def _checked(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 Entry = Annotated[dict[str, Any], AfterValidator(_checked)]
-"""A checkpoint: images, minutes and, where they were measured, `Distance.figures`."""
+"""A checkpoint in a curve: images, minutes and, if measured, the metrics of `Evaluator.figures`."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """How many pictures a run trains on and holds out, and `Images.digest` of the former."""
+    """Numbers of training and held-out images, and the training images' `Images.digest`."""
 
     train: int
     held_out: int
@@ -48,7 +48,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights that a run started from (--init): their hash, and the images they had seen."""
+    """Hash of the weights that a run started from (--init), and the images they had seen."""
 
     weights: str | None
     images: int
@@ -56,7 +56,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Part:
-    """A process that trained the run from a step on, or several at once."""
+    """Part of a run that was trained without a break, by one or more processes.
+
+    commit: `git describe` of this repository (None: unknown). from_step: first step of the part.
+    precision: name of the dtype of mixed precision.
+    """
 
     date: str
     machine: str
@@ -68,50 +72,50 @@ class Part:
 
 @dataclass(frozen=True)
 class Record:
-    """The content of run.json; None: not recorded, as in runs of earlier versions."""
+    """Content of run.json. None: not recorded, as in runs of earlier versions."""
 
     recipe_name: str | None = None
     recipe: dict[str, Any] | None = None
-    """As it was trained, with what --seed, --with and --set changed; see
-    `recipes.recipe_from_json`."""
+    """The recipe with the changes of --seed, --with and --set; see `recipes.recipe_from_json`."""
     data: str | None = None
-    """The --data of the latest process."""
+    """Value of --data in the latest part."""
     pictures: Pictures | None = None
     init: Start | None = None
-    """None also where the run started from noise."""
+    """None also if the run started from random weights."""
     curve: list[Entry] | None = None
     parts: list[Part] = field(default_factory=list)
 
 
 def append_to_log(run: Path, entry: dict[str, Any]) -> None:
-    """Add a line to the log."""
+    """Append an entry to the run's log as a line of JSON."""
     with (run / LOG_FILE).open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 
 def read_record(run: Path) -> Record:
-    """Read a run's record; an empty one where there is none. Raises RecordError."""
+    """Read a run's record; return an empty one if there is no file. Raises RecordError."""
     return records.read(run / RECORD_FILE, Record)
 
 
 def write_record(run: Path, record: Record) -> None:
     """Write a run's record."""
-    for partial in run.glob(f".{RECORD_FILE}.*"):  # what a process was writing when it was killed
+    for partial in run.glob(f".{RECORD_FILE}.*"):  # left by a process killed while writing
         partial.unlink()
     records.write(run / RECORD_FILE, asdict(record))
 
 
 def begin_part(from_step: int, precision: str, processes: int) -> Part:
-    """The part of a run that begins now, here."""
+    """Return the `Part` of a run that begins now, on this machine."""
     return Part(
         records.today(), records.machine(), records.commit(), from_step, precision, processes
     )
 
 
 def read_curve(run: Path) -> list[dict[str, Any]]:
-    """Read the entries of a run's checkpoints, for earlier versions' runs from the newest state.
+    """Read the entries of a run's checkpoints.
 
-    Raises RecordError, and StateError where neither has them.
+    Runs of earlier versions keep them in the newest state instead of run.json. Raises RecordError,
+    and StateError if neither has them.
     """
     found = read_record(run).curve
     if found is None:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a question that a run answers when it can."""
+"""SIGTERM and Ctrl-C as a stop flag, so that a run can save before it ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 
 class StopSignal:
-    """Turns SIGTERM and Ctrl-C into a flag while a run is under way."""
+    """Context manager that sets `asked` on SIGTERM or Ctrl-C instead of ending the process.
+
+    Outside the main thread it does nothing: Python installs signal handlers in that thread only.
+    """
 
     def __init__(self) -> None:
         self.asked = False

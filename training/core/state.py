@@ -1,8 +1,9 @@
-"""What a run needs to go on: networks, averages and optimisers, and a few facts, in one file.
+"""States from which a run resumes: networks, moving average, optimisers and facts in one file.
 
-A state is `states/<step>.safetensors`, written beside and then given its name, with the facts as
-JSON in its header: it is there whole or not at all. Random numbers and the order of the data are
-functions of the step (`training.data.sampler`), so the step is all of their state.
+A state is `states/<step>.safetensors` with the facts as JSON in its header. It is written to a
+temporary file and renamed, so that it exists completely or not at all. Random numbers and the order
+of the data are functions of the step (`training.data.sampler`), so that they need no state but the
+step.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ def save_state(
     optimisers: Mapping[str, Optimizer],
     facts: dict[str, Any],
 ) -> Path:
-    """Write `folder/states/<facts["step"]>.safetensors`; drop all but the newest `STATES_KEPT`
-    states."""
+    """Write `folder/states/<facts["step"]>.safetensors` and return its path.
+
+    All but the newest `STATES_KEPT` states are deleted.
+    """
     tensors = {
         f"{name}/{key}": tensor.contiguous()
         for name, module in modules.items()
@@ -49,7 +52,7 @@ def save_state(
                 tensors[f"{name}/{index}/{key}"] = tensor.contiguous()
     states = folder / "states"
     states.mkdir(parents=True, exist_ok=True)
-    for partial in states.glob(".[0-9]*"):  # what a process was writing when it was killed
+    for partial in states.glob(".[0-9]*"):  # left by a process killed while writing
         partial.unlink()
     path = states / f"{facts['step']:09d}{SUFFIX}"
     header = {"facts": json.dumps(facts), "sha256": _digest(tensors)}
@@ -67,13 +70,13 @@ def load_state(
     *,
     healthy: bool = False,
 ) -> dict[str, Any]:
-    """Bring back the newest state of a run that can be read, in place; returns its facts.
+    """Load the newest readable state of a run into modules and optimisers; return its facts.
 
-    healthy: of those whose facts do not say otherwise. What can't be read is renamed to
-    damaged-<step>.safetensors, and said. Raises StateError where no state remains, or where it is
-    another network's.
+    healthy: skip states whose facts have "healthy": false. An unreadable file is renamed to
+    damaged-<step>.safetensors and reported with `say`. Raises StateError if no state remains, or if
+    it belongs to another architecture.
     """
-    ill = []
+    skipped = []
     for path in _states(folder):
         try:
             facts, digest = _header(path)
@@ -82,12 +85,12 @@ def load_state(
                 raise ValueError("its tensors are not those that were written")
         except (OSError, SafetensorError, ValueError) as error:
             aside = path.with_name(f"damaged-{path.name}")
-            with suppress(FileNotFoundError):  # another process of the run was first
+            with suppress(FileNotFoundError):  # another process of the run has renamed it already
                 path.rename(aside)
             say(f"{path} can't be read ({error}): renamed to {aside.name}, the one before is used")
             continue
         if healthy and not facts.get("healthy", True):
-            ill.append(path.name)
+            skipped.append(path.name)
             continue
         try:
             for name, module in modules.items():
@@ -101,16 +104,16 @@ def load_state(
                 "started with"
             ) from None
         return facts
-    if ill:
+    if skipped:
         raise StateError(
-            f"of the states that are left of {folder} none is from before ({', '.join(ill)}): "
+            f"of the states that are left of {folder} none is from before ({', '.join(skipped)}): "
             "start another run from one of its earlier checkpoints (--init)"
         )
     raise _no_state_error(folder)
 
 
 def newest_facts(folder: Path) -> dict[str, Any]:
-    """The facts of a run's newest state whose header can be read. Raises StateError."""
+    """Return the facts of a run's newest state with a readable header. Raises StateError."""
     for path in _states(folder):
         try:
             return _header(path)[0]
@@ -120,7 +123,7 @@ def newest_facts(folder: Path) -> dict[str, Any]:
 
 
 def _states(folder: Path) -> list[Path]:
-    """The newest first."""
+    """List a run's states, newest first."""
     return sorted((folder / "states").glob(f"[0-9]*{SUFFIX}"), reverse=True)
 
 
@@ -137,7 +140,10 @@ def _no_state_error(folder: Path) -> StateError:
 
 
 def _header(path: Path) -> tuple[dict[str, Any], str]:
-    """Facts and the digest of the tensors. Raises OSError, SafetensorError, ValueError."""
+    """Read a state's facts and the digest of its tensors.
+
+    Raises OSError, SafetensorError, ValueError.
+    """
     with safe_open(path, framework="pt") as file:
         header = file.metadata() or {}
     if "facts" not in header:
@@ -164,7 +170,8 @@ def _load_optimiser(optimiser: Optimizer, tensors: dict[str, torch.Tensor]) -> N
     for path, value in tensors.items():
         index, key = path.split("/")
         parameter = parameters[int(index)]
-        # the step count is a scalar; the rest has the parameter's memory format, as when saved
+        # Adam's step count is a scalar; its moments get the parameter's memory format again, which
+        # safetensors does not keep
         restored = torch.empty_like(parameter).copy_(value) if value.dim() else value
         state.setdefault(int(index), {})[key] = restored
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

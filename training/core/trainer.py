@@ -1,10 +1,10 @@
 """One step of the adversarial game (section 4), through Accelerate.
 
-D learns from a real and a generated batch, each with its own batch statistics, then G through the
-updated D from the same generated batch. An image counts as seen once it has been through both.
-Deviation: the generated batch is drawn once a step and used by both (the authors draw anew for G);
-the picture costs one pass of G instead of two. D's weights get no gradient in G's step, where they
-would be thrown away.
+D is updated on a real and a generated batch, each normalised with its own batch statistics; then G
+is updated through the new D on the same generated batch. An image counts as seen once both networks
+have been updated with its batch. Deviation: the generated batch is sampled once a step and used for
+both updates (the authors sample anew for G), which saves one forward pass of G. D's parameters do
+not require gradients during G's update, because those gradients would be discarded.
 """
 
 from __future__ import annotations
@@ -33,18 +33,22 @@ from training.data.sampler import BatchSampler, Prefetcher, random_generator
 from training.recipes import Recipe
 
 WARM_UP_STEPS = 200
-"""Steps over which the learning rate rises after --init: the optimisers start empty."""
+"""Steps of linear learning rate warm-up after --init, where Adam's moments start at zero."""
 
 NetworkFactory = Callable[[ModelConfig], tuple[Generator, Discriminator]]
-"""What makes the two players; called anew for every copy that is exported."""
+"""Function that builds G and D; also called for every copy of G that is exported."""
 
 
 def make_networks(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """Return a new G and D with random weights."""
     return Generator(config), Discriminator(config)
 
 
 class Trainer:
-    """Networks, optimisers and averages, and what they have seen."""
+    """Networks, optimisers, the moving average of G, and the step counter.
+
+    All randomness after the initial weights is derived from (seed, step).
+    """
 
     def __init__(
         self,
@@ -53,9 +57,11 @@ class Trainer:
         accelerator: Accelerator,
         networks: NetworkFactory = make_networks,
     ) -> None:
-        """networks: what is played with in place of the recipe's own, by experiments.
+        """Build the networks and optimisers.
 
-        Raises DataError where the pictures do not fill a batch.
+        networks: factory of G and D, for experiments that modify the recipe's architecture.
+
+        Raises DataError if the images do not fill a batch.
         """
         self.recipe, self.accelerator, self._make = recipe, accelerator, networks
         self.batches = BatchSampler(
@@ -67,7 +73,7 @@ class Trainer:
             process=accelerator.process_index,
             processes=accelerator.num_processes,
         )
-        torch.manual_seed(recipe.seed)  # the initial weights; all else is a function of the step
+        torch.manual_seed(recipe.seed)  # for the initial weights only
         self.generator, self.discriminator = networks(recipe.model)
         self.average = AveragedModel(self.generator, multi_avg_fn=_rising_average(recipe.average))
         for network in self.networks().values():
@@ -92,25 +98,27 @@ class Trainer:
         }
         self.step = 0
         self.attempt = 0
-        """How often the run has gone back to go another way: other z's are drawn each time."""
+        """Number of rollbacks so far; part of the seed of the latents, so that a retry differs."""
         self.images_before: int | None = None
-        """Images seen by the weights that these started from; None: they started from noise."""
+        """Images seen by the weights given to --init; None for random initial weights."""
         self.weights_before: str | None = None
-        """The hash of those weights."""
+        """Hash of the weights given to --init."""
 
     def _prepare(self, network: nn.Module) -> nn.Module:
-        """As it is trained: in mixed precision, gradients averaged over the processes."""
+        """Wrap a network for training: SyncBatchNorm, torch.compile, mixed precision and DDP."""
         if self._synchronised:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         if self.recipe.compile:
             network.compile(dynamic=False)  # in place: parameters keep their names
         prepared = self.accelerator.prepare(network)
         if isinstance(prepared, DistributedDataParallel):
-            # each process keeps its own running statistics: D passes twice before a backward
+            # D runs forward twice before a backward; broadcasting buffers in between would modify
+            # them in place. Each process keeps its own running statistics instead.
             prepared.forward_sync_buffers = False
         return prepared
 
     def networks(self) -> dict[str, nn.Module]:
+        """Return the modules that a state has to save, by name."""
         return {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -123,24 +131,26 @@ class Trainer:
 
     @property
     def steps_per_batch(self) -> int:
-        """Steps that take a batch through both networks."""
+        """Steps until both networks have been updated with a batch."""
         return 2 if self.recipe.updates == "alternating" else 1
 
     @property
     def images_seen(self) -> int:
+        """Images seen so far, including those seen by the initial weights."""
         batches = self.step // self.steps_per_batch
         return (self.images_before or 0) + batches * self.recipe.batch_size
 
     @property
     def ended_epoch(self) -> int | None:
-        """The number of the epoch, from 1, that the last step has ended; None within one."""
+        """Number of the epoch (from 1) that the last step completed; None within an epoch."""
         epoch, rest = divmod(self.step, self.steps_per_batch * self.batches.steps_per_epoch)
         return None if rest else epoch
 
     def start_from(self, weights: Checkpoint) -> None:
-        """--init: shipped weights, fresh optimisers; their images count as seen.
+        """Initialise the networks from a checkpoint, with fresh optimisers.
 
-        Raises CheckpointError for the weights of another network.
+        The images that the checkpoint has seen are added to `images_seen`. Raises CheckpointError
+        if its architecture is not the recipe's.
         """
         if weights.config != self.recipe.model:
             raise CheckpointError(
@@ -155,7 +165,10 @@ class Trainer:
         self.weights_before = weights.hash
 
     def train_step(self) -> dict[str, Tensor]:
-        """A step of D and of G, or of the one whose turn it is; returns losses and D's answers."""
+        """Update D and G, or only one of them if the recipe alternates.
+
+        Returns scalar tensors: loss_d, loss_g, and D's mean probabilities d_real and d_fake.
+        """
         recipe, step = self.recipe, self.step
         self._warm_up()
         batch = self._ahead.at if self._ahead else self._batch
@@ -185,7 +198,7 @@ class Trainer:
 
     @contextmanager
     def prefetching(self) -> Iterator[None]:
-        """Within it the steps' batches are gathered ahead, where the recipe says so."""
+        """Prefetch batches in a thread within this context, if the recipe asks for it."""
         if not self.recipe.prefetch:
             yield
             return
@@ -197,13 +210,17 @@ class Trainer:
                 self._ahead = None
 
     def generator_to_inspect(self) -> Generator:
-        """G, or a copy where G's passes wait for the other processes, to be looked at by one."""
+        """Return a G that one process can run alone.
+
+        With SyncBatchNorm a forward pass of G waits for all processes, so that a copy is returned.
+        """
         return self._copy_generator(self.generator) if self._synchronised else self.generator
 
     def export_generator(self, averaged: bool = True) -> Generator:
-        """A copy of G in eval mode, with statistics fixed in the precision that it is trained in.
+        """Return a copy of G in eval mode with fixed batch normalisation statistics.
 
-        averaged: of the averaged G, where the recipe averages.
+        The statistics are estimated in the training precision. averaged: copy the moving average
+        of G, if the recipe keeps one.
         """
         source = self.average.module if averaged and self.recipe.average else self.generator
         with self.accelerator.autocast():
@@ -216,13 +233,13 @@ class Trainer:
         return generator
 
     def _batch(self, number: int) -> tuple[Tensor, Tensor | None]:
-        """This process's part of a batch, and its classes."""
+        """Return this process's part of a real batch and its class labels (None: no classes)."""
         pictures, classes = self.batches.at(number)
         real = self._tensor(images.from_uint8(pictures, self.recipe.model.output))
         return real, None if classes is None else self._tensor(classes)
 
     def _draw_latents(self, step: int) -> Tensor:
-        """This process's part of the step's z's."""
+        """Return this process's part of the latents of a step."""
         config = self.recipe.model
         purpose = f"z {self.attempt}" if self.attempt else "z"
         generator = random_generator(self.recipe.seed, purpose, step)
@@ -235,7 +252,7 @@ class Trainer:
         return self._tensor(part.astype(np.float32))
 
     def _augment(self, pictures: Tensor, purpose: str) -> Tensor:
-        """What D sees of this process's part of a batch; each purpose has its own random draws."""
+        """Augment this process's part of a batch; `purpose` selects the random stream."""
         policy, config = self.recipe.augmentation, self.recipe.model
         if not policy:
             return pictures
@@ -264,7 +281,7 @@ class Trainer:
 
 
 def best_precision() -> str:
-    """bfloat16 where the hardware computes in it, float32 ("no" mixed precision) elsewhere."""
+    """Return "bf16" if the hardware computes in bfloat16, otherwise "no" (float32)."""
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
     abilities = torch.cpu.get_capabilities()  # avx512_bf16, amx_bf16 and the like
@@ -276,9 +293,10 @@ def _bce(logits: Tensor, target: float) -> Tensor:
 
 
 def _rising_average(decay: float) -> Callable[..., None]:
-    """An exponential average whose decay rises to `decay`, so that early pictures mean something.
+    """Return a multi-tensor EMA update whose decay rises to `decay`.
 
-    With a constant one the first epochs' average would still be mostly the initial weights.
+    With a constant decay the average of the first epochs would consist mostly of the initial
+    weights.
     """
 
     def average(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 DRAWS_PER_IMAGE = 7
-"""Uniform numbers that one image takes: three of colour, two of translation, two of cutout."""
+"""Random numbers per image: three for colour, two for translation, two for cutout."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,8 @@ class Augmentation:
 def augment(images: Tensor, policy: Augmentation, draws: np.ndarray, half_range: float) -> Tensor:
     """Transform images (N, C, H, W) of pixels in the network's own range, differentiably.
 
-    draws: (N, DRAWS_PER_IMAGE) uniform in [0, 1), which decide everything that is random.
-    half_range: half
-        the width of the pixel range: 1 for [-1, 1], 0.5 for [0, 1].
+    draws: uniform random numbers in [0, 1), (N, DRAWS_PER_IMAGE). half_range: half the width of the
+    pixel range, 1 for [-1, 1] or 0.5 for [0, 1].
     """
     random = torch.from_numpy(draws.astype(np.float32)).to(images.device)
     # of shape (N, 1, 1, 1), in [-1, 1)
@@ -77,8 +76,11 @@ def augment(images: Tensor, policy: Augmentation, draws: np.ndarray, half_range:
 
 
 def _translate(images: Tensor, share: float, random: Tensor) -> Tensor:
-    """By whole pixels. Sampling a grid at pixel centres is exact, and its gradient is many times as
-    fast as that of an indexed copy."""
+    """Shift images by whole pixels.
+
+    Sampling a grid at pixel centres is exact, and its gradient is many times as fast as that of an
+    indexed copy.
+    """
     count, _, height, width = images.shape
     sides = torch.tensor([width, height], device=images.device)
     limit = (sides * share).round()
@@ -91,7 +93,10 @@ def _translate(images: Tensor, share: float, random: Tensor) -> Tensor:
 
 
 def _cutout_mask(images: Tensor, share: float, random: Tensor) -> Tensor:
-    """(N, 1, H, W): 0 inside of each image's square, 1 outside; squares may cross the border."""
+    """Return masks (N, 1, H, W): 0 inside an image's square, 1 outside.
+
+    Squares may cross the border.
+    """
     inside = []
     for side, place in zip(images.shape[2:], random.T, strict=True):
         size = round(side * share)

@@ -1,9 +1,9 @@
-"""Sets of pictures: those trained on and those held out, with labels or masks where asked for.
+"""Data sets: training and held-out images, with labels or masks.
 
-What is trained on is decoded once into a temporary file (N, C, H, W uint8: 12 kB for a 64x64
-picture), of which the machine keeps in memory as much as it has room for, and split by hash into a
-training and a held-out part, so that the same image falls on the same side on every machine and at
-every size of the set; pictures of one known person stay together.
+Images are decoded once into memory-mapped temporary files ((N, C, H, W) uint8, 12 kB for a 64x64
+image), which the operating system caches as far as memory allows. They are split into a training
+and a held-out part by hash, so that an image falls on the same side on every machine and at every
+size of the data set; images of one known person stay together.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from training.data.parallel import run_in_processes
 from training.data.readers import DataError, decode_image, read_rows
 
 IMAGES_PER_TASK, MIN_TASKS_FOR_PROCESSES = 256, 16
-"""Pictures that a process is given at a time, and from how many such parts on it is not alone."""
+"""Images per task of a decoding process, and number of tasks from which several are used."""
 OPTIONAL_COLUMNS = ("source", "person")
-"""What of a row counts where there is such a column."""
+"""Columns that are used if a data set has them."""
 
 _Row = tuple[str, bytes, dict[str, Any]]
 _Decoded = tuple[str, float, dict[str, Any], bytes | str]
-"""Name, `hash_position`, columns, and pixels (C, H, W) or the reason why the picture is left
-out."""
+"""Name, `hash_position`, columns, and pixels as bytes or the reason for skipping the image."""
 
 DEFAULT_HELD_OUT = 1 / 12
-"""Share of a set that is held out where nothing else is said."""
+"""Default share of a data set that is held out."""
 
 
 @dataclass
 class Images:
-    """Decoded pictures (N, C, H, W) uint8 and what was left out on the way."""
+    """Decoded images (N, C, H, W) uint8, and which images were skipped."""
 
     train: np.ndarray
     held_out: np.ndarray
     skipped: dict[str, list[str]] = field(default_factory=dict)
-    """Reason -> names of the pictures skipped for it."""
+    """Reason -> names of the images skipped for it."""
     sources: dict[str, int] = field(default_factory=dict)
-    """The training pictures' `source` column, counted, where the set has one."""
+    """Number of training images by value of the column `source`, if there is one."""
     labels: np.ndarray | None = None
-    """Class of each training picture, for class-conditional networks."""
+    """Class number of each training image (N,), for class-conditional networks."""
 
     def digest(self) -> str:
-        """The same for the same training pictures, by their number and some hundreds of them."""
+        """Return a hash of the training images: of their number and some hundreds of them."""
         some = self.train[:: max(1, len(self.train) // 500)]
         return hashlib.sha256(f"{len(self.train)}".encode() + some.tobytes()).hexdigest()[:16]
 
     def report(self) -> str:
+        """Describe the numbers of training, held-out and skipped images in a sentence."""
         text = f"{len(self.train):,} pictures to train on, {len(self.held_out):,} held out"
         for reason, names in self.skipped.items():
             shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
@@ -70,13 +70,14 @@ def load_images(
     label: str | None = None,
     held_out: float = DEFAULT_HELD_OUT,
 ) -> Images:
-    """Read and split a set of pictures.
+    """Read, decode and split a data set.
 
-    source: as for `sources.rows`. keep: column -> values; other rows are left out. label: column
-        with class numbers. held_out: share of the pictures. Those that are broken or not size x
-        size are skipped and named; so are grey ones where colour is asked for, even if stored as
-        colour.
-    Raises DataError where fewer than two pictures remain, or a column is missing.
+    source: as for `readers.read_rows`. keep: column -> values of the rows to use. label: column of
+    class numbers. held_out: share of the images to hold out.
+
+    Images that are broken or not size x size are skipped and listed, and with 3 channels also
+    greyscale images, even if stored in colour. Raises DataError if fewer than two training images
+    remain or a column is missing.
     """
     keep = keep or {}
     columns = {*keep, *([label] if label else [])}
@@ -112,7 +113,7 @@ def load_images(
 
 
 def _decoded(found: Iterator[_Row], size: int, channels: int) -> Iterator[_Decoded]:
-    """In their order; large sets are decoded by one process a core."""
+    """Decode rows in order, with one process per core for large data sets."""
     parts = iter(lambda: list(itertools.islice(found, IMAGES_PER_TASK)), [])
     first = list(itertools.islice(parts, MIN_TASKS_FOR_PROCESSES))
     processes = -1 if len(first) == MIN_TASKS_FOR_PROCESSES else 1
@@ -130,15 +131,18 @@ def _decode(part: list[_Row], size: int, channels: int) -> list[_Decoded]:
 
 
 def memory_map(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
-    """What was written to a file, (N, *shape) uint8; the map outlives the open file."""
-    if not file.tell():  # of which no system makes a map
+    """Map a file's content as (N, *shape) uint8; the map remains valid when the file is closed."""
+    if not file.tell():  # an empty file can't be mapped
         return np.empty((0, *shape), np.uint8)
     file.flush()
     return np.memmap(file, np.uint8, "r").reshape(-1, *shape)
 
 
 def hash_position(content: bytes, row: dict[str, Any]) -> float:
-    """Where a picture falls in [0, 1), by hash: parts of a set are ranges of this."""
+    """Return an image's hash as a number in [0, 1); splits of a data set are ranges of it.
+
+    Hashes the column `person` if it is known, otherwise the encoded image.
+    """
     person = row.get("person", -1)
     key = f"person {person}".encode() if isinstance(person, int) and person >= 0 else content
     return int.from_bytes(hashlib.sha256(key).digest()[:8]) / 2**64
@@ -146,9 +150,9 @@ def hash_position(content: bytes, row: dict[str, Any]) -> float:
 
 @dataclass(frozen=True)
 class AttributeDataset:
-    """Pictures (N, C, H, W) uint8 with columns of 1, 0 and -1 (unknown): labels (N, columns) int8.
+    """Images (N, C, H, W) uint8 with labels (N, columns) int8 of 1, 0 and -1 (unknown).
 
-    places (N,) are those of `hash_position`; names are the first 16 digits of the files' SHA-256.
+    places: `hash_position` of each image (N,). names: first 16 digits of the files' SHA-256.
     """
 
     pictures: np.ndarray
@@ -157,7 +161,7 @@ class AttributeDataset:
     names: list[str]
 
     def __getitem__(self, rows: np.ndarray) -> AttributeDataset:
-        """A part, by a mask (N,)."""
+        """Return the part selected by a boolean mask (N,)."""
         names = [name for name, chosen in zip(self.names, rows, strict=True) if chosen]
         return AttributeDataset(self.pictures[rows], self.labels[rows], self.places[rows], names)
 
@@ -165,10 +169,10 @@ class AttributeDataset:
 def load_attributes(
     source: str | Path, size: int, channels: int, columns: Sequence[str], *, grey: bool = False
 ) -> AttributeDataset:
-    """All pictures of a set that `load_images` would keep, unsplit, with their labels.
+    """Load all images that `load_images` would keep, without a split, with their labels.
 
-    grey: keep grey pictures, too, where colour is asked for.
-    Raises DataError where a column is missing or no picture remains.
+    grey: keep greyscale images also with 3 channels. Raises DataError if a column is missing or no
+    image remains.
     """
     pictures, labels, places, names = bytearray(), [], [], []
     for _, content, row in read_rows(source, set(columns)):
@@ -191,22 +195,21 @@ def load_attributes(
 
 @dataclass(frozen=True)
 class MaskDataset:
-    """Pictures (N, 3, H, W) uint8, masks (N, H, W) uint8 of 0 to 255, places (N,) by
-    `hash_position`."""
+    """Images (N, 3, H, W) uint8, masks (N, H, W) uint8 of 0 to 255, and `hash_position` (N,)."""
 
     pictures: np.ndarray
     masks: np.ndarray
     places: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> MaskDataset:
-        """A part, by a mask (N,)."""
+        """Return the part selected by a boolean mask (N,)."""
         return MaskDataset(self.pictures[rows], self.masks[rows], self.places[rows])
 
 
 def load_masks(source: str | Path, size: int, column: str) -> MaskDataset:
-    """The pictures of a set in whose `column` there is a mask, unsplit.
+    """Load all images that have a mask in a column, without a split.
 
-    Raises DataError where there is no such column or no mask.
+    Raises DataError if there is no such column or no mask.
     """
     pictures, masks, places = bytearray(), bytearray(), []
     for _, content, row in read_rows(source, {column}):
@@ -228,6 +231,6 @@ def load_masks(source: str | Path, size: int, column: str) -> MaskDataset:
 
 
 def to_channels_last(pictures: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) uint8 -> (N, H, W, 3); grey ones get three channels."""
+    """Convert (N, C, H, W) uint8 to (N, H, W, 3); greyscale images get three channels."""
     count, _, height, width = pictures.shape
     return np.broadcast_to(pictures.transpose(0, 2, 3, 1), (count, height, width, 3)).copy()

@@ -1,13 +1,13 @@
-"""A set without its near-duplicates (section 4.1.1): of those that hang together the first is kept.
+"""Removal of near-duplicates (section 4.1.1); the first image of each group is kept.
 
     python -m training dedup data/lsun data/lsun-once
 
-Every picture's centre, scaled to 32x32, gets a `semantic_hash` that is learned from the set itself.
-Deviation: the paper takes equal codes for duplicates. Here codes may differ in a few bits, which
-finds those that were only encoded anew or rescaled, too (`run duplicates`), and what they find is
-confirmed on the 32x32 pixels, because bedrooms with the same light and shade have near codes, too.
-Look at OUT/duplicates.png, the least alike first: where different pictures stand side by side, a
-higher --alike parts them. The paper judged by eye, too: it removed about 275,000 of 3 million.
+The centre of every image, scaled to 32x32, gets a `semantic_hash` code that is learned from the
+data set itself. Deviation: the paper treats equal codes as duplicates. Here codes may differ in a
+few bits, which also finds copies that were re-encoded or rescaled (`run duplicates`), and candidate
+pairs are confirmed on the 32x32 pixels, because bedrooms of similar lighting have similar codes.
+Inspect OUT/duplicates.png, which shows the least similar pairs first: if it has different images
+side by side, raise --alike. The paper also judged by eye; it removed about 275,000 of 3 million.
 """
 
 from __future__ import annotations
@@ -38,19 +38,25 @@ from training.data.semantic_hash import SIDE, SemanticHash
 
 HASH_SEED = 14
 MIN_CORRELATION = 0.955
-"""Correlation of duplicates' pixels: of 20,000 faces and rooms all 14 pairs above it were."""
+"""Pixel correlation from which a pair counts as duplicates.
+
+All 14 such pairs among 20,000 faces and rooms were duplicates.
+"""
 REPORT, SHEET = "duplicates.json", "duplicates.png"
 DUPLICATE = "duplicate"
 PAIRS_PER_BATCH = 256
-"""Files that a process is given at a time, and pairs compared."""
+"""Number of pairs compared at a time, and of files per task of a process."""
 SHEET_PAIRS, SHEET_COLUMNS, SHEET_SCALE = 60, 6, 2
-"""Pairs on the sheet, how many side by side, how much they are enlarged."""
+"""Number of pairs on the sheet, pairs per row, and enlargement."""
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """groups: numbers of pictures that hang together, the first is kept. pairs (P, 2) of them and
-    the correlation of their pixels (P,), the highest first; near: how many had near codes."""
+    """Result of a search for duplicates.
+
+    groups: rows of the images in each group. pairs (P, 2), alike (P,): pairs of duplicates and the
+    correlations of their pixels, in descending order. near: number of pairs with similar codes.
+    """
 
     groups: list[list[int]]
     pairs: np.ndarray
@@ -67,11 +73,13 @@ def deduplicate(
     processes: int = -1,
     say: Callable[[str], None] = print,
 ) -> Progress:
-    """Write the shards of a set without near-duplicates, see `write_shards`, and their columns.
+    """Write the shards of a data set without near-duplicates (see `write_shards`).
 
-    source: as for `sources.rows`. alike: correlation of pixels from which on two are duplicates.
-    mirrored: whether a picture's mirror image is a duplicate of it. What was found is kept in `out`
-    first, so that a second run, after the first was stopped, leaves out the same. Raises DataError.
+    source: as for `readers.read_rows`. alike: pixel correlation from which two images are
+    duplicates. mirrored: whether mirror images count as duplicates.
+
+    The duplicates found are saved in `out` first, so that a run that continues a stopped one leaves
+    out the same images. Raises DataError.
     """
     settings = {"alike": alike, "mirrored": mirrored}
     open_folder(source, out, settings)
@@ -93,15 +101,18 @@ def deduplicate(
 
 
 def read_as_is(content: bytes) -> tuple[list[bytes], str]:
-    """A picture that was read before, as it is."""
+    """Return an encoded image unchanged; a `Cut` for images that have been read before."""
     return [content], "kept"
 
 
 def make_thumbnails(
     source: str, file: IO[bytes], processes: int = -1
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """The centres (N, 3, SIDE, SIDE) uint8 of all pictures of a set that can be read, as a map of
-    an open, empty file; their numbers (N,) in the set; and those of the others."""
+    """Write the centres of all readable images of a data set to an open, empty file.
+
+    Returns a map of the file (N, 3, SIDE, SIDE) uint8, the images' numbers in the data set (N,),
+    and the numbers of unreadable images.
+    """
     numbers, unreadable = [], []
     calls = (delayed(make_thumbnail)(content) for _, content, _ in read_rows(source))
     for number, pixels in enumerate(run_in_processes(calls, processes, PAIRS_PER_BATCH)):
@@ -114,13 +125,13 @@ def make_thumbnails(
 
 
 def make_thumbnail(content: bytes) -> np.ndarray | None:
-    """(3, SIDE, SIDE) uint8 of an encoded picture's centre."""
+    """Return an encoded image's centre as (3, SIDE, SIDE) uint8, or None if it is unreadable."""
     picture = read_image(content)
     return None if picture is None else np.asarray(centre_square(picture, SIDE)).transpose(2, 0, 1)
 
 
 def find_duplicates(pictures: np.ndarray, alike: float, mirrored: bool) -> Duplicates:
-    """Near-duplicates among pictures (N, 3, SIDE, SIDE) uint8, also a map of a file."""
+    """Find near-duplicates among images (N, 3, SIDE, SIDE) uint8, which may be memory-mapped."""
     network, count = semantic_hash.train_hash(pictures, HASH_SEED), len(pictures)
     near = candidate_pairs(
         hash_images(network, pictures, mirrored), count, semantic_hash.MAX_HAMMING_DISTANCE
@@ -131,20 +142,19 @@ def find_duplicates(pictures: np.ndarray, alike: float, mirrored: bool) -> Dupli
 
 
 def hash_images(network: SemanticHash, pictures: np.ndarray, mirrored: bool) -> np.ndarray:
-    """Of N pictures; mirrored: and, as rows N to 2N - 1, of their mirror images."""
+    """Return the codes of N images; if mirrored, rows N to 2N - 1 are those of mirror images."""
     found = network.codes(pictures)
     return np.concatenate([found, network.codes(pictures[..., ::-1])]) if mirrored else found
 
 
 def candidate_pairs(codes: np.ndarray, count: int, radius: int) -> np.ndarray:
-    """`semantic_hash.near_pairs`, without the pairs of a picture and its own mirror image."""
+    """Return `semantic_hash.near_pairs` without pairs of an image and its own mirror image."""
     near = semantic_hash.near_pairs(codes, radius)
     return near[near[:, 0] + count != near[:, 1]]
 
 
 def pair_correlations(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(P,) correlations of N pictures' pixels, by pairs (P, 2) of rows as `hash_images` has
-    them."""
+    """Return the pixel correlations (P,) of pairs (P, 2) of rows as returned by `hash_images`."""
 
     def shown(rows: np.ndarray) -> np.ndarray:
         found = pictures[rows % len(pictures)]
@@ -155,23 +165,29 @@ def pair_correlations(pictures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def unique_pairs(pairs: np.ndarray, alike: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (P, 2) of pictures, the lower first, for those of rows as `hash_images` has them, and
-    how alike (P,) they are: of the ways to a pair, the most alike."""
+    """Convert pairs of rows as returned by `hash_images` to unique pairs of images.
+
+    Returns pairs (P, 2), the lower row first, and their similarities (P,): the maximum over the
+    pair's combinations of originals and mirror images.
+    """
     order = np.argsort(-alike, kind="stable")
     found, first = np.unique(np.sort(pairs[order] % count, axis=1), axis=0, return_index=True)
     return found, alike[order][first]
 
 
 def correlation(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) uint8 twice -> (N,): of each picture's values with those of the other."""
+    """Return the correlation (N,) of the pixels of corresponding images (N, C, H, W) uint8."""
     one, other = (semantic_hash.normalise(side).flatten(1) for side in (pictures, others))
     return F.cosine_similarity(one, other).numpy()
 
 
 def connected_groups(pairs: np.ndarray, count: int) -> list[list[int]]:
-    """The rows, of `count`, that hang together by pairs (P, 2), rising, in order of the first."""
-    # Transitively: where a is like b and b like c, all three are one group, even if a and c differ.
-    # One is kept of each, which errs on the side of removing, as the paper does (section 4.1.1).
+    """Return the connected components of pairs (P, 2) over `count` rows.
+
+    Rows within a group, and groups by their first row, are in ascending order.
+    """
+    # Transitive: if a is like b and b like c, all three form a group, even if a and c differ. One
+    # image is kept of each, which errs on the side of removing, as the paper does (section 4.1.1).
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     members = np.unique(pairs)
@@ -181,7 +197,7 @@ def connected_groups(pairs: np.ndarray, count: int) -> list[list[int]]:
 
 
 def duplicate_sheet(pictures: np.ndarray, found: Duplicates) -> np.ndarray:
-    """(H, W, 3) uint8: the least alike, side by side."""
+    """Return a sheet (H, W, 3) uint8 of the least similar pairs, side by side."""
     pairs = pictures[found.pairs[::-1][:SHEET_PAIRS]]  # (P, 2, 3, SIDE, SIDE)
     if not len(pairs):
         return np.full((SIDE, SIDE, 3), 255, np.uint8)

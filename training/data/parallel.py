@@ -1,4 +1,4 @@
-"""Calls in several processes."""
+"""Parallel calls in several processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from joblib import Parallel
 def run_in_processes(
     calls: Iterable[Any], processes: int, together: int, *, ordered: bool = True
 ) -> Generator[Any]:
-    """What joblib's delayed calls return, as soon as it is there.
+    """Run joblib's delayed calls in processes and yield their results as they become available.
 
-    processes: -1 is one a core. together: calls that a process is given at a time. ordered: in the
-    order of the calls.
+    processes: number of processes; -1: one per core. together: calls per task of a process.
+    ordered: yield results in the order of the calls.
     """
     way = "generator" if ordered else "generator_unordered"
     parallel: Any = Parallel(processes, return_as=way, batch_size=together)  # pyright: ignore[reportArgumentType]  (no types of its own)

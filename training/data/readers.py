@@ -1,4 +1,4 @@
-"""Where pictures come from: parquet in the Hub's image format, folders, Hub data sets, LMDB."""
+"""Readers of data sets: parquet in the Hub's image format, image folders, Hub data sets, LMDB."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from PIL import Image
 
 LMDB = "data.mdb"
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-"""How a whole JPEG begins and ends."""
+"""First and last bytes of a complete JPEG file."""
 GREY_CHECK_STRIDE = 8
-"""Every so manieth pixel along either side tells most coloured pictures from grey ones."""
+"""Stride of the quick check for greyscale images, which rules out most colour images."""
 ROWS_PER_READ = 256
-"""Rows of a table that are read at a time."""
+"""Number of rows of a parquet table read at a time."""
 
 
 class DataError(ValueError):
@@ -30,11 +30,11 @@ class DataError(ValueError):
 def read_rows(
     source: str | Path, columns: Set[str] = frozenset()
 ) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """(name, encoded picture, other columns) of every picture.
+    """Yield (name, encoded image, other columns) for every image.
 
-    source: a parquet file, a folder with some, a folder of pictures (searched recursively), an LMDB
-    of encoded pictures as LSUN's, or the name of a Hub data set, which is streamed. Raises
-    DataError, also where one of the columns is missing.
+    source: a parquet file, a folder of parquet files, a folder of images (searched recursively), an
+    LMDB of encoded images like LSUN's, or the name of a Hub data set, which is streamed. columns:
+    columns that must be present. Raises DataError.
     """
     for name, content, row in _rows(source):
         if missing := columns - row.keys():
@@ -54,7 +54,7 @@ def _rows(source: str | Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 
 
 def _tables(source: str | Path) -> list[str] | None:
-    """Parquet files, none of which is a Hub data set; None of a folder or database of pictures."""
+    """Return a source's parquet files: an empty list for a Hub data set, None for other sources."""
     folder = Path(source)
     if folder.is_file() and folder.suffix == ".parquet":
         return [str(folder)]
@@ -69,8 +69,7 @@ def _tables(source: str | Path) -> list[str] | None:
 
 
 def column_types(source: str | Path) -> dict[str, Any]:
-    """The types of the columns that `read_rows` gives beside the picture, as `datasets` names
-    them."""
+    """Return the types of the columns beside the image, as features of the `datasets` library."""
     if (files := _tables(source)) is None:
         return {}
     types = dict(_opened(source, files).features or {})
@@ -79,7 +78,7 @@ def column_types(source: str | Path) -> dict[str, Any]:
 
 
 def find_test_file(folder: str) -> Path:
-    """The test part of a set, test*.parquet. Raises DataError where there is not exactly one."""
+    """Return a folder's test file, test*.parquet. Raises DataError unless there is exactly one."""
     found = sorted(Path(folder).glob("test*.parquet"))
     if len(found) != 1:
         raise DataError(f"{folder} has {len(found)} files test*.parquet: give one with --test")
@@ -101,7 +100,7 @@ def _database(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 
 
 def _opened(source: str | Path, files: list[str]) -> Any:
-    """Parquet files, or the Hub's data set `source` where there are none, a row at a time."""
+    """Open parquet files, or without any the Hub data set `source`, as a streaming data set."""
     import datasets
 
     options: dict[str, Any] = {"data_files": files} if files else {}
@@ -114,7 +113,7 @@ def _opened(source: str | Path, files: list[str]) -> Any:
 
 
 def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Bytes are empty where the picture is missing."""
+    """Yield the rows of a table; the bytes of a missing image are empty."""
     from fsspec.core import url_to_fs
 
     with _data_errors(source):
@@ -131,7 +130,7 @@ def _table(source: str | Path, files: list[str]) -> Iterator[tuple[str, bytes, d
 
 @contextmanager
 def _data_errors(source: str | Path) -> Iterator[None]:
-    """Whatever goes wrong in it becomes a DataError."""
+    """Map all exceptions to DataError within this context."""
     try:
         yield
     except DataError:
@@ -144,7 +143,10 @@ def _data_errors(source: str | Path) -> Iterator[None]:
 
 
 def decode_image(content: bytes, size: int, channels: int, grey: bool = False) -> np.ndarray | str:
-    """(C, H, W) uint8, or the reason why the picture is left out."""
+    """Decode an image to (C, H, W) uint8, or return the reason for skipping it.
+
+    grey: accept greyscale images also with 3 channels.
+    """
     pixels = _jpeg(content) if channels == 3 else None
     if pixels is None or pixels.shape != (size, size, 3):
         try:
@@ -164,16 +166,16 @@ def decode_image(content: bytes, size: int, channels: int, grey: bool = False) -
 
 
 def _jpeg(content: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint8 of an ordinary JPEG, the same bytes as Pillow's in half the time.
+    """Decode an ordinary JPEG to (H, W, 3) uint8 with OpenCV, in half of Pillow's time.
 
-    None of what Pillow has to look at: other formats, what is cut off or grey, and pictures with
-    Adobe's mark, which may be for print (CMYK).
+    The result equals Pillow's. Returns None for files that Pillow should decode: other formats,
+    truncated or greyscale files, and files with an Adobe marker, which may be CMYK.
     """
     if content[:2] != JPEG_START or content[-2:] != JPEG_END or b"Adobe" in content:
         return None
     try:
         found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # of a size that no picture has
+    except cv2.error:  # the header has an invalid size
         return None
     return found[:, :, ::-1] if found is not None and found.ndim == 3 else None
 

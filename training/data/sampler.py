@@ -1,4 +1,4 @@
-"""What of a set is seen when: batches by the number of the step."""
+"""Batch sampling as a function of the step, prefetching, and random generators."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Made = TypeVar("Made")
 
 
 class BatchSampler:
-    """Minibatches whose content depends on (seed, step) alone, so a step number is their state.
+    """Minibatches that depend on (seed, step) only, so that the step is their whole state.
 
-    Every epoch runs once through all pictures in a new order; the last, incomplete batch of an
-    epoch is dropped. With several processes each takes its own slice of the common batch.
-    Raises DataError from the constructor where the pictures do not fill a batch.
+    Every epoch runs through all images in a new order; its last, incomplete batch is dropped. With
+    several processes each gets its own slice of the common batch. mirror: flip images horizontally
+    with probability 1/2. The constructor raises DataError if the images do not fill a batch.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class BatchSampler:
         self._order = (-1, np.empty(0, np.int64))
 
     def at(self, step: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Batch number `step`: pictures (N, C, H, W) uint8, their labels or None."""
+        """Return batch number `step`: images (N, C, H, W) uint8, and labels (N,) or None."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             order = random_generator(self.seed, "order", epoch).permutation(len(self.images))
@@ -62,15 +62,15 @@ class BatchSampler:
 
 
 class Prefetcher(Generic[Made]):
-    """Makes the next batch in a thread while the one before is learned from."""
+    """Prepares the next batch in a thread while the current one is used."""
 
     def __init__(self, make: Callable[[int], Made]) -> None:
-        """make: of a batch's number; only ever called in the thread."""
+        """make: returns the batch of a number; called in the thread only."""
         self._make, self._thread = make, ThreadPoolExecutor(1, "batches")
         self._made: dict[int, Future[Made]] = {}
 
     def at(self, number: int) -> Made:
-        """Raises what making this batch raised."""
+        """Return batch `number` and start preparing the next one; reraise errors of `make`."""
         self._made = {
             wanted: self._made.get(wanted) or self._thread.submit(self._make, wanted)
             for wanted in (number, number + 1)
@@ -87,13 +87,20 @@ class Prefetcher(Generic[Made]):
 def sample_per_class(
     labels: np.ndarray, classes: int, count: int, chance: np.random.Generator
 ) -> np.ndarray:
-    """Rows of labels (N,), `count` different ones at random of each class, class by class."""
+    """Sample `count` different rows of each class at random; rows are grouped by class.
+
+    labels: class numbers (N,).
+    """
     rows = (np.flatnonzero(labels == label) for label in range(classes))
     return np.concatenate([chance.choice(those, count, replace=False) for those in rows])
 
 
 def random_generator(seed: int, purpose: str, step: int) -> np.random.Generator:
-    """A counter-based generator: training's whole random state is the number of the step."""
+    """Return a random generator for a purpose and a step.
+
+    Philox is counter-based: each (seed, purpose, step) has its own stream, so that random numbers
+    need no state but the step.
+    """
     stream = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
     key = np.array([seed, stream], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, step, 0]))

@@ -1,8 +1,8 @@
-"""A picture in 128 bits, which differ in a few from those of its near-duplicates (section 4.1.1).
+"""Semantic hash: a 128-bit code of an image that is similar for near-duplicates (section 4.1.1).
 
-As in the paper, the code of a 3072-128-3072 de-noising autoencoder with dropout, whose ReLU units
-are on or off. Not said there, and so here: pictures are normalised for brightness and contrast, and
-the noise moves them by a pixel beside what is added to every value.
+As in the paper, the code is given by the active ReLU units of a 3072-128-3072 de-noising
+autoencoder with dropout. Choices that the paper leaves open: images are normalised for brightness
+and contrast, and the noise consists of a shift by a pixel besides additive Gaussian noise.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from training.data.sampler import BatchSampler, random_generator
 
 SIDE, BITS = 32, 128
 MAX_HAMMING_DISTANCE = 10
-"""Bits that the codes of near-duplicates may differ in."""
+"""Largest Hamming distance of the codes of near-duplicates."""
 TRAINING_STEPS, BATCH_SIZE, LEARNING_RATE = 2000, 128, 1e-3
 INPUT_NOISE, MAX_SHIFT, INPUT_DROPOUT = 0.2, 1, 0.2
-"""Standard deviation of what is added, in units of the contrast; pixels; share of the inputs."""
+"""Standard deviation of the additive noise in units of the contrast; largest shift in pixels;
+dropout probability of the inputs."""
 MIN_CONTRAST = 5.0
-"""Added to the contrast (of 255), so that empty pictures are not amplified."""
+"""Offset added to the contrast (of 255), so that empty images are not amplified."""
 HASH_TABLES, NEIGHBOURS_PER_TABLE = 8, 4
+"""Number of sort orders of the approximate search, and of neighbours compared in each."""
 CODES_PER_BATCH = 1024
-"""Pictures hashed at a time."""
+"""Number of images hashed at a time."""
 
 
 class SemanticHash(nn.Module):
-    """mean (3072,) of the normalised pictures, and the autoencoder of what differs from it."""
+    """Autoencoder of normalised images. mean: mean image (3072,), subtracted from the inputs."""
 
     mean: Tensor
 
@@ -41,12 +43,12 @@ class SemanticHash(nn.Module):
         self.register_buffer("mean", torch.zeros(3 * SIDE**2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3072) -> their reconstructions."""
+        """Reconstruct inputs (N, 3072)."""
         return self.decode(F.relu(self.encode(F.dropout(x, INPUT_DROPOUT, self.training))))
 
     @torch.inference_mode()
     def codes(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, 3, SIDE, SIDE) uint8, also a map of a file -> (N, BITS / 8) uint8."""
+        """Return the codes (N, BITS / 8) uint8 of images (N, 3, SIDE, SIDE) uint8."""
         on = [
             np.packbits(self.encode(normalise(part).flatten(1) - self.mean) > 0, axis=1)
             for part in np.split(pictures, range(CODES_PER_BATCH, len(pictures), CODES_PER_BATCH))
@@ -57,10 +59,10 @@ class SemanticHash(nn.Module):
 def train_hash(
     pictures: np.ndarray, seed: int, progress: Callable[[int], None] = lambda step: None
 ) -> SemanticHash:
-    """A hash for pictures (N, 3, SIDE, SIDE) uint8 like these, also a map of a file.
+    """Train a hash on images (N, 3, SIDE, SIDE) uint8, which may be memory-mapped.
 
     progress: called after each of `TRAINING_STEPS` steps. Raises DataError for fewer than
-    `BATCH_SIZE` pictures.
+    `BATCH_SIZE` images.
     """
     batches = BatchSampler(pictures, BATCH_SIZE, seed, mirror=False)
     generator = torch.Generator().manual_seed(seed)
@@ -88,19 +90,19 @@ def train_hash(
 
 
 def normalise(pictures: np.ndarray) -> Tensor:
-    """(N, C, H, W) uint8 -> the same, of mean 0 and contrast 1 each."""
+    """Normalise each image (N, C, H, W) uint8 to mean 0 and a standard deviation of about 1."""
     x = torch.from_numpy(pictures.astype(np.float32))
     deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
     return (x - mean) / (deviation + MIN_CONTRAST)
 
 
 def near_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
-    """Pairs (P, 2) of rows of codes (N, BITS / 8) uint8 that differ in at most `radius` bits.
+    """Find pairs (P, 2) of codes (N, BITS / 8) uint8 that differ in at most `radius` bits.
 
-    Each row is compared with the next `NEIGHBOURS_PER_TABLE` after sorting by half of the bits,
-    drawn at random `HASH_TABLES` times: linear but for the sorting, at the price of some pairs (of
-    pictures that were moved by a pixel 1 in 40, among 400,000 others). Rows of equal codes hang
-    together, but not each with each. In pairs the lower row stands first.
+    Codes are sorted by a random half of their bits, `HASH_TABLES` times, and each is compared with
+    the next `NEIGHBOURS_PER_TABLE`. This is linear apart from the sorting, but misses some pairs (1
+    in 40 of images shifted by a pixel, among 400,000 others). Equal codes form connected groups,
+    but not every pair of them is returned. The lower row of a pair comes first.
     """
     bits = np.ascontiguousarray(np.unpackbits(codes, axis=1).T)
     words = codes.view(np.uint64)

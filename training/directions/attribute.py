@@ -1,22 +1,22 @@
-"""Named directions: steps in z along which pictures come to show one thing, and others little.
+"""Attribute directions: steps in z that change one attribute of an image and others little.
 
-z is drawn from the prior, whose components are independent, and what a classifier says of the
-pictures is regressed on it: linearly, because what is wanted is one vector for all pictures (the
-held-out correlations say how much of it is linear: 0.75 to 0.9). Four ways to find a vector are
+Latents are sampled from the prior, whose components are independent, and an attribute score of
+their images is regressed on them. The regression is linear because one vector is wanted for all
+images (correlations on held-out samples of 0.75 to 0.9 show how far that holds). Four methods are
 compared:
 
-    regression   the weights of a ridge regression of the classifier's score; the L2 is the one that
-                 predicts left-out samples best
-    alone        the same, at right angles to the weights of everything else that is seen: moves
-                 no other score, as far as scores are linear in z
-    labels       as `regression`, of the score of a linear probe on D's features, which was trained
-                 on people's labels of real pictures
-    exemplars    between the means of the exemplars of one of the model's shipped turns
+    regression   weights of a ridge regression of the classifier's score; the penalty is chosen by
+                 cross-validation
+    alone        the same, made orthogonal to the weights of all other attributes: to first order it
+                 changes no other score
+    labels       as `regression`, with the score of a linear probe on D's features that was trained
+                 on labelled photographs
+    exemplars    difference of the mean exemplars at the two ends of one of the model's turns
 
-All are as long as a principal direction's step, one standard deviation of the prior, so that an
-amount means the same of all sliders. Shipped is the way that moves what it is named for furthest
-beyond all else that it moves, as the same classifier sees other samples; another classifier
-measures what is shipped (`python -m training run directions`).
+All directions have the length of a principal direction, one standard deviation of the prior, so
+that an amount means the same on all sliders. For each attribute the method with the largest effect
+size minus off-target effect on new samples is shipped, as measured by the same classifier; an
+independent classifier evaluates the result (`python -m training run directions`).
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ from training.directions.principal import STANDARD_DEVIATION
 
 FIT_SEED, CHOICE_SEED = 31, 32
 SAMPLE_COUNTS = {"faces": (3000, 1000), "rooms": (2500, 2500)}
-"""Samples that a direction is fitted on, and how many of them for what is slow to see."""
+"""Numbers of samples for fitting, in all and for slow scores, by kind of model."""
 CHOICE_SAMPLES, CHOICE_SAMPLES_WITH_LANDMARKS = 60, 20
-"""Samples that ways are compared on, and how many for what is slow to see."""
+"""Numbers of samples for comparing the methods, in all and for slow scores."""
 RIDGE_PENALTIES = np.logspace(-1, 4, 11)
+"""Penalties among which cross-validation chooses."""
 EXEMPLAR_PAIRS = {
     "smile": ("neutral", "smiling"),
     "glasses": ("without glasses", "with glasses"),
@@ -47,22 +48,22 @@ EXEMPLAR_PAIRS = {
     "bangs": ("no bangs", "bangs"),
     YAW: SIDES,
 }
-"""Exemplars from whose mean to whose a direction can go."""
+"""Direction -> names of the exemplars at its start and end, for the method `exemplars`."""
 
 Vectors = dict[str, np.ndarray]
 
 
 class DirectionError(ValueError):
-    """Samples that show nothing of what a direction is to be named for; a sentence."""
+    """An attribute that does not vary over the samples; the message says which."""
 
 
 @dataclass(frozen=True)
 class FittedDirections:
-    """ways: {way: {name: step in z (z_size,)}}, where a way has no name for all of them.
+    """Directions fitted by all methods.
 
-    score_std: {name: standard deviation of the score over samples}. linear: {name: correlation of
-    left-out samples' scores with what the regression says}. worth: of the probes, by whose features
-    they use.
+    ways: {method: {attribute: step in z (z_size,)}}; a method may lack some attributes. score_std:
+    {attribute: standard deviation of its score over samples}. linear: {attribute: cross-validated
+    correlation of the score and its linear prediction}. worth: AUC of the probes, by features.
     """
 
     ways: dict[str, Vectors]
@@ -72,7 +73,11 @@ class FittedDirections:
 
 
 def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) -> FittedDirections:
-    """Every way to every name. Raises NamedError where a score is the same for all samples."""
+    """Fit the directions of all attributes by all methods.
+
+    count: number of samples; looked: number of those scored by slow scorers. Raises DirectionError
+    if a score is constant or has too few samples.
+    """
     config = model.config
     zs = operations.draw_latents(FIT_SEED, 0, count, config.z_size, config.prior)
     pictures = render_latents(model, zs)
@@ -95,7 +100,7 @@ def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) ->
 
 
 def _ridge_direction(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:
-    """The weights (z_size,), and the correlation of left-out scores with their predictions."""
+    """Return ridge weights (z_size,) and the cross-validated correlation with the score."""
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
 
@@ -112,7 +117,10 @@ def _ridge_direction(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.n
 
 
 def _orthogonalise(weights: Vectors) -> Vectors:
-    """Each at right angles to all others."""
+    """Return for each vector one that is orthogonal to all others.
+
+    These are the columns of the pseudo-inverse (the dual basis).
+    """
     table = np.array([_unit(vector) for vector in weights.values()])
     return dict(zip(weights, np.linalg.pinv(table).T, strict=True))
 
@@ -137,14 +145,17 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def render_latents(model: Model, zs: np.ndarray) -> np.ndarray:
-    """Pictures (N, H, W, 3) uint8 of any z's (N, z_size), to the nearest 1/4096."""
+    """Render any latents (N, z_size), rounded to 1/4096: (N, H, W, 3) uint8."""
     return model.render([model.spec(At(tuple(z))) for z in zs])
 
 
 def score_changes(
     model: Model, seeing: AttributeScorer, step: np.ndarray, seed: int, count: int, looked: int
 ) -> dict[str, np.ndarray]:
-    """By name half of what two steps change, from -1 to 1, of each of `count` draws (count,)."""
+    """Return the change of each score per step, (count,), as a central difference.
+
+    Scores `count` samples one step before and one step after.
+    """
     config = model.config
     zs = operations.draw_latents(seed, 0, count, config.z_size, config.prior)
     less, more = (seeing(render_latents(model, zs + sign * step), looked) for sign in (-1, 1))
@@ -154,19 +165,19 @@ def score_changes(
 def effect_sizes(
     found: Mapping[str, np.ndarray], score_std: Mapping[str, float]
 ) -> dict[str, float]:
-    """Mean changes, in standard deviations of the scores over samples."""
+    """Return the mean changes in standard deviations of the scores over samples."""
     return {name: float(np.nanmean(by)) / score_std[name] for name, by in found.items()}
 
 
 def off_target_effect(name: str, moved: Mapping[str, float]) -> float:
-    """All that is moved beside what is named, in one number: the root of the sum of squares."""
+    """Return the root of the sum of squared effect sizes on all other attributes."""
     return float(np.sqrt(sum(by**2 for other, by in moved.items() if other != name)))
 
 
 def choose_directions(
     model: Model, seeing: ScorerPair, fitted: FittedDirections
 ) -> dict[str, tuple[str, np.ndarray]]:
-    """By name the way that is best on other samples, and its step."""
+    """Return the best method and its step for each attribute, measured on new samples."""
     found: dict[str, tuple[float, str, np.ndarray]] = {}
     for way, steps in fitted.ways.items():
         for name, step in steps.items():

@@ -1,11 +1,11 @@
-"""A small encoder of G's own samples, picture -> z: where the search of inversion.py may start.
+"""Training of a small encoder, image -> z, that provides a starting point for GAN inversion.
 
     python -m training encoder weights/faces
 
-About 40 minutes on 2 cores. It sees no photograph. Of each sample it sees a copy, too, that is
-changed as photographs differ from samples: moved, scaled, in other light, softened, noisy; its z
-stays the one to be found. What it is worth is measured on draws that training never sees and stands
-in encoder.json and in the checkpoint's card.
+Takes about 40 minutes on 2 cores. The encoder is trained on samples of G only. Each sample is also
+used in an augmented version that imitates how photographs differ from samples (shift, scale,
+lighting, blur, noise), with the same target z. The accuracy on samples that training never uses is
+written to encoder.json and to the checkpoint's card.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from training.data.sampler import random_generator
 WIDTHS = (32, 64, 128, 256)
 MINUTES, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 40.0, 64, 1e-3, 0.01
 WARM_UP_SHARE = 0.05
-"""The share of the time in which the learning rate rises; then it falls along a cosine."""
+"""Share of the training time with a rising learning rate; a cosine decay follows."""
 SEED = 7
 TEST_SAMPLES, TEST_SEED = 512, 11
 MAX_SHIFT, MAX_SCALE, MAX_LIGHT, MAX_NOISE = 0.06, 0.06, 0.15, 0.04
-"""How far a changed sample is moved and scaled, in half sides; how much lighter and how noisy it
-gets, in half ranges of its values."""
+"""Strength of the augmentation: shift and scale in half sides of the image; changes of lighting and
+standard deviation of the noise in half ranges of the pixel values."""
 LOG_INTERVAL = 50
 CARD_TITLE = "## Encoder"
 
@@ -50,9 +50,9 @@ CARD_TITLE = "## Encoder"
 def train_encoder(
     folder: Path, say: Callable[[str], None], minutes: float = MINUTES
 ) -> dict[str, Any]:
-    """Train one for a checkpoint and write it there, and its part of the card; its facts.
+    """Train an encoder for a checkpoint; write it and its section of the card to the folder.
 
-    Raises CheckpointError, for a class-conditional G, too.
+    Returns the content of encoder.json. Raises CheckpointError, also for a class-conditional G.
     """
     weights = checkpoint.load(folder)
     if weights.config.classes:
@@ -72,7 +72,10 @@ def train_encoder(
 
 
 def _fit(generator: Generator, network: Encoder, minutes: float, say: Callable[[str], None]) -> int:
-    """Least squares in z; in eval mode afterwards. How many samples it saw."""
+    """Train the network by least squares in z and return the number of samples seen.
+
+    The network is in eval mode afterwards.
+    """
     half = best_precision() == "bf16"
     if half:
         use_matrix_products(generator)
@@ -109,7 +112,7 @@ def _fit(generator: Generator, network: Encoder, minutes: float, say: Callable[[
 
 
 def _draw_batch(config: ModelConfig, step: int) -> np.ndarray:
-    """(BATCH_SIZE, z_size) float32."""
+    """Sample the latents of a step: (BATCH_SIZE, z_size) float32."""
     source, shape = random_generator(SEED, "encoder's z", step), (BATCH_SIZE, config.z_size)
     if config.prior == "uniform":
         return source.uniform(-1, 1, shape).astype(np.float32)
@@ -117,7 +120,7 @@ def _draw_batch(config: ModelConfig, step: int) -> np.ndarray:
 
 
 def simulate_photographs(pictures: Tensor, source: np.random.Generator) -> Tensor:
-    """(N, C, H, W) as they might look if they were photographs."""
+    """Augment samples (N, C, H, W) so that they resemble photographs."""
     count, channels = pictures.shape[:2]
 
     def between(low: float, high: float, *shape: int) -> Tensor:
@@ -140,8 +143,12 @@ def simulate_photographs(pictures: Tensor, source: np.random.Generator) -> Tenso
 
 @torch.inference_mode()
 def measure_encoder(generator: Generator, network: Encoder) -> dict[str, float]:
-    """On draws of its own, unchanged: correlation of found and true values of z, length of the
-    error as a share of z's, and root mean square of what G makes of it (grey levels of 255)."""
+    """Measure the encoder on test samples without augmentation.
+
+    Returns samples, correlation (of predicted and true values of z), relative_error (median length
+    of the error relative to z's) and pixels (median root mean square difference of the
+    reconstruction in grey levels of 255).
+    """
     config = generator.config
     z = operations.draw_latents(TEST_SEED, 0, TEST_SAMPLES, config.z_size, config.prior).astype(
         np.float32
@@ -164,7 +171,7 @@ def measure_encoder(generator: Generator, network: Encoder) -> dict[str, float]:
 
 
 def card_section(network: Encoder, facts: dict[str, Any]) -> str:
-    """The encoder's part of a card."""
+    """Return the encoder's section of a card."""
     held_out = facts["held_out"]
     count = sum(p.numel() for p in network.parameters())
     text = (
@@ -183,6 +190,6 @@ def card_section(network: Encoder, facts: dict[str, Any]) -> str:
 
 
 def replace_card_section(card: str, text: str) -> str:
-    """A card with this as its last section, in place of the one before."""
+    """Replace the encoder's section of a card, or add one, as the last section."""
     rest = re.sub(rf"\n*^{CARD_TITLE}\n.*?(?=^## |\Z)", "\n\n", card, flags=re.S | re.M)
     return f"{rest.rstrip()}\n\n{text}\n".lstrip()

@@ -1,8 +1,8 @@
-"""Draws of a model laid out as a map: a square in which neighbours are alike to the discriminator.
+"""Latent map of a model: samples on a square grid whose neighbours are similar to D.
 
-Features of D (section 5.1; the pixels themselves where D is told a class) are reduced by principal
-components, then laid out in the plane by t-SNE, or by two components alone, whichever brings
-likelier neighbours together, and moved to the cells of a square by optimal assignment.
+Features of D (section 5.1; pixels for a class-conditional D) are reduced by principal components
+and projected to the plane by t-SNE or by the first two components, whichever puts more similar
+samples side by side. An optimal assignment then moves the points to the cells of the grid.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ PCA_COMPONENTS = 50
 
 
 def make_latent_map(model: Model, side: int = MAP_SIDE) -> tuple[LatentMap, dict[str, float]]:
-    """The map of the first side * side draws of SEED, and what the ways to lay it out are worth:
-    the mean distance of neighbours' features, as a part of that of any two draws."""
+    """Lay out the first side * side samples of SEED.
+
+    Returns the map and the `neighbour_distance` of each layout method (pca, tsne).
+    """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
@@ -41,9 +43,10 @@ def make_latent_map(model: Model, side: int = MAP_SIDE) -> tuple[LatentMap, dict
 
 
 def assign_to_cells(places: np.ndarray, side: int) -> np.ndarray:
-    """(N, 2) places -> (side, side): which of them is put in which cell, moved as little as can be.
+    """Assign points (N, 2) to the cells of a grid with the least total squared displacement.
 
-    Places count by their ranks, so that crowds spread.
+    Returns the index of the point in each cell, (side, side). Coordinates are replaced by their
+    ranks first, which spreads dense clusters.
     """
     ranks = places.argsort(axis=0).argsort(axis=0) / (len(places) - 1)
     row, column = np.divmod(np.arange(side * side), side)
@@ -55,14 +58,14 @@ def assign_to_cells(places: np.ndarray, side: int) -> np.ndarray:
 
 
 def neighbour_distance(found: np.ndarray, cells: np.ndarray) -> float:
-    """Mean distance of what lies side by side, as a part of the mean distance of any two."""
+    """Return the mean feature distance of adjacent cells relative to that of all pairs."""
     across = np.linalg.norm(found[cells[:, 1:]] - found[cells[:, :-1]], axis=-1)
     down = np.linalg.norm(found[cells[1:]] - found[cells[:-1]], axis=-1)
     return float(np.concatenate([across.ravel(), down.ravel()]).mean() / pdist(found).mean())
 
 
 def _layout_features(model: Model, pictures: np.ndarray) -> np.ndarray:
-    """(N, ...) numbers of pictures, by which they are alike or not."""
+    """Return the features (N, d) by which the similarity of images is measured."""
     if model.config.classes:
         return pictures[..., 0].reshape(len(pictures), -1) / 255.0
     colours = pictures.transpose(0, 3, 1, 2)[:, : model.config.channels]

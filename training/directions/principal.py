@@ -1,10 +1,10 @@
 """Principal directions of the first layer's output, in closed form.
 
-The first layer is linear in z up to its ReLU: y = s * (W z - mean) + bias, where a unit's s is
-gain / sqrt(variance + eps) of its batch normalisation (of its map's, where that is per map). z has
-independent components of equal variance, so the principal components of y over the prior are the
-left singular vectors of diag(s) W, and the steps in z that move y along them the right ones: along
-the first, y varies most.
+Before its ReLU the first layer is affine in z: y = s * (W z - mean) + bias, where s is
+gain / sqrt(variance + eps) of a unit's batch normalisation (which is per unit or per feature map).
+The components of z are independent with equal variance. The principal components of y over the
+prior are therefore the left singular vectors of diag(s) W, and the right singular vectors are the
+steps in z along them; y varies most along the first.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from dcgan.models.networks import Generator
 
 DEFAULT_COUNT = 8
 STANDARD_DEVIATION = {"uniform": 3**-0.5, "normal": 1.0}
-"""Of one component of z, hence of z along any vector of length one."""
+"""Standard deviation of a component of z, and of z along any unit vector, by prior."""
 
 
 @torch.no_grad()
 def principal_directions(
     generator: Generator, count: int = DEFAULT_COUNT
 ) -> dict[str, list[float]]:
-    """pc1, pc2, ... -> steps in z (z_size,), each one standard deviation of the prior long.
+    """Return the principal directions pc1, pc2, ... as steps in z (z_size,).
 
-    A direction and its opposite are alike; the one whose largest component is positive is taken.
-    Labels are held fixed where the network has classes.
+    Each is one standard deviation of the prior long. Its sign, which is arbitrary, is chosen so
+    that the component of largest magnitude is positive. For a class-conditional network the labels
+    are held fixed.
     """
     config = generator.config
     linear, norm = ("hidden.0", "hidden.1") if config.hidden_dense else ("project", "norms.0")

@@ -1,5 +1,5 @@
-"""The paper's experiments, one figure or table a file: `python -m training run NAME`.
+"""The paper's experiments, one figure or table per file: `python -m training run NAME`.
 
-Each module's `run` is a command: it prints what it measures, and --json keeps it in results/,
-from which docs/RESULTS.md is written.
+Each module's `run` is a command that prints its results; --json saves them to results/, from which
+docs/RESULTS.md is generated together with the module's docstring.
 """

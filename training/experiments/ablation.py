@@ -1,6 +1,6 @@
-"""Variants of a training, compared from several seeds: kernel distance, collapse, divergence.
+"""Ablation studies: train variants from several seeds; compare KID, mode collapse and divergence.
 
-An ablation takes hours: every figure is kept as soon as it is there, and not measured again.
+An ablation takes hours, so that each run's result is saved at once and not measured again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.metrics.evaluation import Evaluator
 from training.recipes import Recipe
 
 CHECKED = 25
-"""Steps between two looks at whether the losses are numbers and G's pictures differ."""
+"""Steps between two checks for divergence and mode collapse."""
 
 Variant = TypeVar("Variant")
 
@@ -42,13 +42,15 @@ def train_and_measure(
     networks: NetworkFactory = make_networks,
     points: int = 1,
 ) -> dict[str, Any]:
-    """Train through `images` pictures, from weights or (init None) from noise.
+    """Train on `images` images, from the weights `init` or (None) from random ones.
 
-    Returns a curve of `points` entries, evenly spaced, the last at the end: images, minutes, kid of
-    what the recipe exports, kid_last of G as the last step left it (where the recipe averages), and
-    spread, the diversity of G's pictures as a share of real ones'. Beside it `collapsed`, where G
-    ends so: the step of the first look from which on it stayed so; or `diverged`, the step at which
-    the losses were found no numbers, which ends the training.
+    Returns a dict with
+
+    - `curve`: `points` evenly spaced entries, the last one at the end. Each has images, minutes,
+      kid (of the exported G), kid_last (of G without averaging, if the recipe averages) and spread
+      (mean pairwise distance of G's samples as a share of real images').
+    - `collapsed`, if G has collapsed at the end: the first step since which every check found so.
+    - `diverged`, if the losses became non-finite: the step of the check, which ends the training.
     """
     started = time.monotonic()
     trainer = Trainer(recipe, pictures, Accelerator(mixed_precision=best_precision()), networks)
@@ -92,10 +94,13 @@ def run_variants(
 ) -> dict[str, Any]:
     """Train every variant from seeds 0 to `seeds` - 1, one seed after the other.
 
-    conditions: what all have in common, kept with the figures in the file `out`; data: see
-    `figures.write_result`. processes: that train at the same time, with an equal share of the
-    cores, where `train` can be given to them. Where the file exists, only what it lacks is trained,
-    and the minutes add up. Raises StateError if it was made under other conditions.
+    conditions: settings shared by all runs, saved with the results in the file `out`. data: see
+    `figures.write_result`. train: maps (variant, seed) to a result. processes: number of parallel
+    processes with an equal share of the cores; more than one requires a `train` that joblib can
+    serialise.
+
+    If the file exists, only missing runs are trained and the minutes are added up. Raises
+    StateError if it was made under other conditions.
     """
     started = time.monotonic()
     facts: dict[str, Any] = {**conditions, "trained": {}}
@@ -127,10 +132,10 @@ def _one(
 
 
 def summary_table(trained: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """Of each variant the mean KID of its seeds after so many images, and how each seed ended.
+    """Return a Markdown table of each variant's mean KID along training and the end of each seed.
 
-    The means are of the seeds that got so far; `last G` is the end's without averaging. Where a
-    seed failed, it says at which step.
+    A mean includes the seeds that reached that point. The column `last G` is the final KID without
+    weight averaging. A seed's column gives its final KID, or the step at which it failed.
     """
     ways = (found["curve"] for runs in trained.values() for found in runs.values())
     longest: list[dict[str, float]] = max(ways, key=len)

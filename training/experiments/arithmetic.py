@@ -50,20 +50,26 @@ from training.data.sampler import random_generator
 from training.experiments import figures
 
 POOL_SEED, BASE_SEED = 4, 5
-"""Of the z's that terms are picked from, and of the random samples."""
+"""Seeds of the samples that exemplars are picked from, and of the random baseline samples."""
 
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo, of faces.")],
+    weights: Annotated[
+        str, typer.Option(help="Checkpoint folder or user/repo of a model of faces.")
+    ],
     classifier_folder: Annotated[
-        str, typer.Option("--classifiers", "--judges", help="Their folder.")
+        str, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
     ] = "weights/judges",
-    triples: Annotated[int, typer.Option(min=1, help="Of three z's each, for each sum.")] = 300,
-    pool: Annotated[int, typer.Option(min=10, help="Samples: to pick from, and random.")] = 2000,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    triples: Annotated[
+        int, typer.Option(min=1, help="Number of random triples of exemplars per sum.")
+    ] = 300,
+    pool: Annotated[
+        int, typer.Option(min=10, help="Number of samples to pick from, and of random samples.")
+    ] = 2000,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
-    """Figure 7: arithmetic on z, for means of three and single z's, and on pixels."""
+    """Figure 7: success rate of latent arithmetic, with means, single latents and pixels."""
     started = time.monotonic()
     model = Model("faces", checkpoint.load(weights))
     (picker, _), (judge, worth) = (
@@ -108,9 +114,9 @@ def run(
 
 
 def draw_triples(samples: Samples, names: Sequence[str], count: int) -> list[list[list[Z]]]:
-    """`count` random choices of three z's for each term: [triple][term][three].
+    """Sample `count` sets of three exemplars per term: [set][term][exemplar].
 
-    Raises ExemplarError where fewer than three samples surely show a term.
+    Raises ExemplarError if the classifier is confident of fewer than three samples of a term.
     """
     chance = random_generator(POOL_SEED, " ".join(names), 0)
     rows = {name: samples.most_confident(SUMMANDS[name]) for name in names}
@@ -127,7 +133,7 @@ def draw_triples(samples: Samples, names: Sequence[str], count: int) -> list[lis
 
 
 def draw_all(model: Model, triples: list[list[list[Z]]]) -> dict[str, np.ndarray]:
-    """What is compared, each (triples, H, W, 3) uint8."""
+    """Render the images that are compared, by method, each (triples, H, W, 3) uint8."""
 
     def draw(zs: Sequence[Z]) -> np.ndarray:
         return model.render([model.spec(z) for z in zs])
@@ -143,7 +149,7 @@ def draw_all(model: Model, triples: list[list[list[Z]]]) -> dict[str, np.ndarray
 
 
 def _sums(triples: list[list[list[Z]]], size: int) -> list[Z]:
-    """A - B + C of the means of the first `size` z's of each term."""
+    """Return A - B + C of the means of the first `size` latents of each term."""
     return [
         add_latents(*(Mean(tuple(term)) if size > 1 else term[0] for term in triple))
         for triple in triples
@@ -151,7 +157,7 @@ def _sums(triples: list[list[list[Z]]], size: int) -> list[Z]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     return "\n\n".join(
         [
             *(part for found in facts["sums"] for part in _parts(found)),
@@ -161,7 +167,7 @@ def report(facts: dict[str, Any]) -> str:
 
 
 def _parts(found: dict[str, Any]) -> tuple[str, str]:
-    """The table of one sum, and the tests below it."""
+    """Return the table of one sum and its significance tests."""
     a, b, c = found["names"]
     wanted = [name if yes else f"not {name}" for name, yes in found["outcome"].items()]
     rows = [

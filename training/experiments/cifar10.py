@@ -60,9 +60,9 @@ KMEANS_CS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-"""By label."""
+"""Class names, indexed by label."""
 CONTROL = 10_000
-"""Training pictures of the control."""
+"""Number of training images of the control experiment."""
 QUOTED = {
     "1-layer K-means": (80.6, 63.7),
     "3-layer K-means Learned RF": (82.0, 70.7),
@@ -70,34 +70,44 @@ QUOTED = {
     "Exemplar CNN": (84.3, 77.4),
     "DCGAN + L2-SVM": (82.8, 73.8),
 }
-"""Accuracies of the paper's table 1, with all labels and with 400 a class; only quoted here."""
+"""Accuracies of the paper's table 1 in percent, with all labels and with 400 per class (quoted)."""
 
 
 def run(
     *,
-    data: Annotated[str, typer.Option(help="Folder of CIFAR-10, with a column `label`.")],
+    data: Annotated[str, typer.Option(help="Folder of CIFAR-10 with a column `label`.")],
     weights: Annotated[
         str | None,
-        typer.Option(help="A checkpoint folder or user/repo with D; by default --along's best."),
+        typer.Option(help="Checkpoint folder or user/repo with D; default: best of --along."),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Parquet; by default the folder's test-*.parquet.")
+        Path | None,
+        typer.Option(help="Parquet file of test images; default: test-*.parquet in --data."),
     ] = None,
     along: Annotated[
-        Path | None, typer.Option(help="A run's folder: accuracy at each of its checkpoints.")
+        Path | None, typer.Option(help="Folder of a run; all of its checkpoints are measured.")
     ] = None,
     centroids: Annotated[
-        int, typer.Option("--kmeans", min=0, help="Centroids of the baseline; 0: leave it out.")
+        int,
+        typer.Option(
+            "--kmeans", min=0, help="Number of centroids of the K-means baseline; 0: no baseline."
+        ),
     ] = 4800,
     tuned: Annotated[
-        int, typer.Option("--fine-tuned", min=0, help="Draws to fine-tune D on; 0: leave it out.")
+        int,
+        typer.Option(
+            "--fine-tuned",
+            min=0,
+            help="Number of label draws to fine-tune D on; 0: no fine-tuning.",
+        ),
     ] = 0,
     kept: Annotated[
-        bool, typer.Option("--probe", help="Write the classifier of all labels to --weights.")
+        bool,
+        typer.Option("--probe", help="Write the all-label classifier to the folder of --weights."),
     ] = False,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
-    """Table 1: accuracy on CIFAR-10 with all labels and with 400 a class."""
+    """Table 1: accuracy on CIFAR-10 with all labels and with 400 per class."""
     started = time.monotonic()
     earlier = checkpoints(along) if along else []
     if not weights and not earlier:
@@ -150,7 +160,7 @@ def run(
             facts |= of_features(opened, network, known, asked, scratch, kept)
     started -= 60 * same.get("run", {}).get("minutes", 0)
     facts = same | facts | {"curve": curve}
-    if "kmeans" in before:  # of no weights
+    if "kmeans" in before:  # the baseline does not depend on the weights
         facts["kmeans"] = before["kmeans"]
     figures.write_result(out, facts, started, pictures)  # the rest takes as long again
     if centroids and facts.get("kmeans", {}).get("centroids") != centroids:
@@ -163,7 +173,7 @@ def run(
 
 
 def checkpoints(run: Path) -> list[Checkpoint]:
-    """A run's, in order. Raises StateError where there are none."""
+    """Load a run's checkpoints in order of images seen. Raises StateError if there are none."""
     found = sorted((run / "checkpoints").glob("[0-9]*"))
     if not found:
         raise StateError(
@@ -177,7 +187,7 @@ def point_of(
     before: dict[str, Any],
     measure: Callable[[Discriminator], dict[str, float]],
 ) -> dict[str, Any]:
-    """Accuracy after so many images: that of an earlier run's facts, or measured."""
+    """Return a checkpoint's point of the curve: from earlier results, or newly measured."""
     for point in before.get("curve", []):
         if point["weights"] == opened.hash:
             return point
@@ -186,7 +196,11 @@ def point_of(
 
 
 def read(data: str, network: Discriminator) -> LabelledImages:
-    """Pictures and labels, in random order. Raises DataError, FeatureError."""
+    """Read images and labels in random order.
+
+    Raises DataError if the labels are not 0 to 9 with enough images each, and FeatureError if the
+    network is class-conditional.
+    """
     config = network.config
     pool = load_attributes(data, config.image_size, config.channels, ["label"], grey=True)
     labels = pool.labels[:, 0].astype(np.int64)
@@ -209,9 +223,9 @@ def read(data: str, network: Discriminator) -> LabelledImages:
 def seen(
     network: Discriminator, known: LabelledImages, asked: LabelledImages, scratch: Path
 ) -> tuple[Discriminator, LabelledFeatures, LabelledFeatures]:
-    """D with the statistics of the known pictures, and the features that it gives for both parts.
+    """Return D with statistics of the training images, and its features of both parts.
 
-    The features are maps of files in `scratch`, which the next call writes anew.
+    The features are memory-mapped files in `scratch`, which the next call overwrites.
     """
     with autocast():
         used = features.reestimate_statistics(channels_last(network), known.pictures)
@@ -233,7 +247,7 @@ def of_features(
     scratch: Path,
     kept: bool,
 ) -> dict[str, Any]:
-    """The two accuracies of D's features. kept: all labels' classifier goes beside the weights."""
+    """Measure both accuracies of D's features. kept: save the all-label classifier as a probe."""
     used, rows, aside = seen(network, known, asked, scratch)
     found, fitted = linear_evaluation.accuracy_all_labels(rows, aside, CS)
     if kept:
@@ -247,7 +261,7 @@ def of_features(
 
 
 def baseline(known: LabelledImages, asked: LabelledImages, centroids: int) -> dict[str, Any]:
-    """The two accuracies of one layer of K-means that is learned from the training pictures."""
+    """Measure both accuracies of one layer of K-means features trained on the same images."""
     layer = kmeans.train_layer(known.pictures, centroids, linear_evaluation.SEED)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{part}.npy" for part in ("training", "test")]
@@ -266,7 +280,7 @@ def baseline(known: LabelledImages, asked: LabelledImages, centroids: int) -> di
 def _written(
     of: Callable[[np.ndarray], torch.Tensor], numbers: int, part: LabelledImages, file: Path
 ) -> LabelledFeatures:
-    """`features.write_in_batches`, with its progress on the terminal."""
+    """Write features to a file with `features.write_in_batches` and show a progress bar."""
     with typer.progressbar(length=len(part.labels), label=f"features, {file.stem}") as shown:
         found = features.write_in_batches(
             of, numbers, part.pictures, file, lambda done: shown.update(done - shown.pos)
@@ -275,7 +289,7 @@ def _written(
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     control, pictures, tuned = facts["control"], facts["pictures"], facts.get("fine_tuned")
     measured = {"1-layer K-means": facts.get("kmeans"), "DCGAN + L2-SVM": facts}
     rows = []

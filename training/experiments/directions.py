@@ -68,26 +68,30 @@ from training.experiments import figures
 
 SEED, RANDOM_SEED = 33, 34
 POSITIONS = (-2, -1, 0, 1, 2)
+"""Numbers of steps at which mean attribute scores are reported."""
 RANDOM = 8
+"""Number of random directions of the control."""
 SAME = 0.999
-"""Cosine, from which a shipped direction is the one that a way gives."""
+"""Cosine similarity above which a shipped direction counts as a method's; lengths are equal."""
 
 
 def run(
     *,
-    weights: Annotated[list[str], typer.Option(help="Checkpoint folders, once for each.")],
+    weights: Annotated[list[str], typer.Option(help="Checkpoint folder or user/repo; repeatable.")],
     classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
     ] = Path("weights/judges"),
-    data: Annotated[str | None, typer.Option(help="Labelled faces: without them no age.")] = None,
-    heads: Annotated[int, typer.Option(min=2, help="Samples that are moved.")] = 100,
-    few: Annotated[int, typer.Option(min=2, help="Of them, where seeing is slow.")] = 30,
-    samples: Annotated[
-        int | None, typer.Option(min=500, help="That directions are fitted on again.")
+    data: Annotated[
+        str | None, typer.Option(help="Data set of labelled faces, needed for age.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    heads: Annotated[int, typer.Option(min=2, help="Number of samples per direction.")] = 100,
+    few: Annotated[int, typer.Option(min=2, help="Number of samples for slow scores.")] = 30,
+    samples: Annotated[
+        int | None, typer.Option(min=500, help="Number of samples for fitting directions.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
-    """What a step along each direction changes, and what else."""
+    """Measure the effect size and the off-target effect of a step along each direction."""
     started = time.monotonic()
     facts: dict[str, Any] = {"seed": SEED, "models": {}}
     for source in weights:
@@ -110,7 +114,10 @@ def run(
 def measure(
     model: Model, seeing: ScorerPair, fitted: FittedDirections, heads: int, few: int
 ) -> dict[str, Any]:
-    """What is stated of a model's directions."""
+    """Return the measurements of a model's directions.
+
+    heads: number of samples that are moved; few: number of those scored by slow scorers.
+    """
     sees = seeing.measuring
     zs = operations.draw_latents(SEED, 0, heads, model.config.z_size, model.config.prior)
     of = discriminator_features(model.checkpoint.discriminator())
@@ -164,7 +171,7 @@ def measure(
 def _stated(
     model: Model, sees: AttributeScorer, name: str, zs: np.ndarray, few: int
 ) -> list[float]:
-    """The mean of what people are told, at each of `POSITIONS`."""
+    """Return the mean displayed score at each of `POSITIONS` along a direction."""
     means = []
     for place in POSITIONS:
         score = sees(render_latents(model, zs + place * model.directions[name]), few)[name]
@@ -187,7 +194,7 @@ def _of_a_way(name: str, moved: dict[str, float]) -> dict[str, float]:
 
 
 def _way(ways: dict[str, dict[str, np.ndarray]], name: str, vector: np.ndarray) -> str | None:
-    """By which a shipped direction was found; None for none of these."""
+    """Return the method that gives a shipped direction, or None."""
     for way, steps in ways.items():
         if name in steps and vector @ steps[name] > SAME * (vector @ vector):
             return way
@@ -199,7 +206,7 @@ def _rounded(found: dict[str, float]) -> dict[str, float]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     return "\n\n".join(_of_a_model(name, found) for name, found in facts["models"].items())
 
 

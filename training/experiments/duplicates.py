@@ -52,12 +52,13 @@ SIZE = 64
 PICTURES = 20_000
 PRECISION = 0.99
 RADII = range(25)
-"""Bits of 128 that near codes may differ in."""
+"""Hamming distances of 128-bit codes that are tried as thresholds."""
 PERCEPTUAL = range(0, 21, 2)
-"""Bits of 64 of the perceptual hash; it always has an even number of differences from another."""
+"""Hamming distances of 64-bit perceptual hashes that are tried; they are always even."""
 CORRELATIONS = [round(1 - step / 200, 3) for step in range(61)]
+"""Pixel correlations that are tried as thresholds."""
 TOGETHER = 256
-"""Pictures whose hashes are compared with all others' at a time."""
+"""Number of perceptual hashes compared with all others at a time."""
 
 ROWS: list[tuple[str, str, Sequence[float]]] = [
     ("near codes, confirmed by pixels", "pixels", CORRELATIONS),
@@ -66,35 +67,39 @@ ROWS: list[tuple[str, str, Sequence[float]]] = [
     ("equal codes, as in the paper", "codes", [0]),
     ("perceptual hash", "perceptual", [-bits for bits in PERCEPTUAL]),
 ]
-"""What is tried: a way of `hashed` or `perceptual`, and its settings."""
+"""Methods that are compared: label, key in the result of `hashed` or `perceptual`, thresholds."""
 
 Altered = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 def encoded_anew(picture: Image.Image, chance: np.random.Generator) -> Image.Image:
+    """Encode as JPEG of quality 50 to 90."""
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=int(chance.integers(50, 91)))
     return Image.open(content).convert("RGB")
 
 
 def rescaled(picture: Image.Image, chance: np.random.Generator) -> Image.Image:
+    """Scale to a side of 40 to 56 pixels and back."""
     side = int(chance.integers(40, 57))
     small = picture.resize((side, side), Image.Resampling.BICUBIC)
     return small.resize(picture.size, Image.Resampling.BICUBIC)
 
 
 def shifted(picture: Image.Image, chance: np.random.Generator) -> Image.Image:
-    """By a pixel to one of four sides; the edge is repeated."""
+    """Shift by one pixel in one of four directions; the edge is repeated."""
     wider = np.pad(np.asarray(picture), ((1, 1), (1, 1), (0, 0)), "edge")
     down, right = ((1, 0), (1, 2), (0, 1), (2, 1))[chance.integers(4)]
     return Image.fromarray(wider[down : down + picture.height, right : right + picture.width])
 
 
 def brightened(picture: Image.Image, chance: np.random.Generator) -> Image.Image:
+    """Change the brightness by up to 15%."""
     return ImageEnhance.Brightness(picture).enhance(float(chance.uniform(0.85, 1.15)))
 
 
 def mirrored(picture: Image.Image, chance: np.random.Generator) -> Image.Image:
+    """Flip horizontally."""
     return ImageOps.mirror(picture)
 
 
@@ -109,8 +114,11 @@ KINDS: dict[str, Altered] = {
 
 @dataclass(frozen=True)
 class Planted:
-    """Files of pictures and, behind them, of copies; origins (N,): whose copy each is, or itself;
-    kinds (N,): what was done to it, by number, -1: nothing."""
+    """Encoded originals followed by their copies.
+
+    origins (N,): index of the original, for an original its own. kinds (N,): index in `KINDS` of a
+    copy's alteration, -1 for an original.
+    """
 
     files: list[bytes]
     origins: np.ndarray
@@ -119,13 +127,13 @@ class Planted:
 
 @dataclass(frozen=True)
 class Found:
-    """Pairs (P, 2) of rows, the lower first, none twice, and how alike (P,) they are."""
+    """Unique pairs (P, 2) of rows, the lower row first, and their similarity (P,)."""
 
     pairs: np.ndarray
     alike: np.ndarray
 
     def figures(self, planted: Planted, setting: float) -> dict[str, Any]:
-        """Of the pairs at least that alike: how many there are, precision, recall by kind."""
+        """Return number, precision and recall by kind of the pairs with similarity >= setting."""
         pairs = self.pairs[self.alike >= setting]
         right = pairs[planted.origins[pairs[:, 0]] == planted.origins[pairs[:, 1]]]
         found = np.bincount(planted.kinds[right[:, 1]], minlength=len(KINDS))
@@ -139,8 +147,8 @@ class Found:
 
 def run(
     *,
-    data: Annotated[list[str], typer.Option(help="64x64 pictures; may be repeated.")],
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    data: Annotated[list[str], typer.Option(help="Data set of 64x64 images; repeatable.")],
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
     """Section 4.1.1: precision and recall of `dedup` on planted near-duplicates."""
     started = time.monotonic()
@@ -160,13 +168,13 @@ def run(
 
 
 def worth(figures: dict[str, Any]) -> float:
-    """Of a setting: the harmonic mean of precision and recall, 0 where the precision is too low."""
+    """Return the F1 score of a setting, or 0 if its precision is below `PRECISION`."""
     precision, recall = figures["precision"], mean(figures["recall"].values())
     return harmonic_mean([precision, recall]) if precision >= PRECISION else 0.0
 
 
 def read_sets(sources: Sequence[str]) -> list[Image.Image]:
-    """`PICTURES` in all, as many of each set. Raises DataError where one has too few."""
+    """Read `PICTURES` images, equally many per data set. Raises DataError if one has too few."""
     each, chosen = PICTURES // len(sources), []
     for source in sources:
         found = load_images(source, SIZE, 3, held_out=0.0).train
@@ -178,7 +186,7 @@ def read_sets(sources: Sequence[str]) -> list[Image.Image]:
 
 
 def planted(pictures: Sequence[Image.Image], half: int) -> Planted:
-    """The first half of the pictures have a copy, the kinds by turns."""
+    """Add a copy of each image in the first half, with the kinds of alteration in rotation."""
     chance, count = random_generator(SEED, "copies", half), len(pictures) // 2
     kinds = np.arange(count) % len(KINDS)
     altered = list(KINDS.values())
@@ -191,7 +199,7 @@ def planted(pictures: Sequence[Image.Image], half: int) -> Planted:
 
 
 def hashed(planted: Planted) -> dict[str, Found]:
-    """By the autoencoder's codes, with mirror images: confirmed by the pixels, and not."""
+    """Find pairs by semantic hash, mirror images included, with and without pixel confirmation."""
     thumbnails = (dedup.make_thumbnail(content) for content in planted.files)
     pictures = np.stack([thumbnail for thumbnail in thumbnails if thumbnail is not None])
     codes = dedup.hash_images(
@@ -210,7 +218,7 @@ def hashed(planted: Planted) -> dict[str, Found]:
 
 
 def perceptual(planted: Planted) -> dict[str, Found]:
-    """By ImageHash's phash of the pictures, and of their mirror images, each with each."""
+    """Find pairs by ImageHash's phash, mirror images included."""
     shown = [picture for content in planted.files if (picture := read_image(content))]
     both = [*shown, *map(ImageOps.mirror, shown)]
     bits = np.stack([imagehash.phash(picture).hash.ravel() for picture in both])
@@ -228,7 +236,7 @@ def perceptual(planted: Planted) -> dict[str, Found]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     counts = facts["pictures"]
     rows = [
         [name, f"{abs(found['setting']):g}", f"{found['precision']:.1%}"]

@@ -1,4 +1,4 @@
-"""How figures are stated and kept: rates, paired tests, tables, and the file of --json."""
+"""Statistics and output of experiments: rates, paired tests, tables, JSON results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training import records
 
 
 def wilson_rate(hits: np.ndarray) -> dict[str, float]:
-    """Of booleans (N,): how many, of how many, and the 95% interval of the share (Wilson)."""
+    """Return count, total, rate and 95% Wilson interval (low, high) of booleans (N,)."""
     from scipy.stats import binomtest
 
     count, of = int(hits.sum()), len(hits)
@@ -29,9 +29,9 @@ def wilson_rate(hits: np.ndarray) -> dict[str, float]:
 
 
 def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """McNemar's exact test of booleans (N,) and (N,): are both true equally often?
+    """Return McNemar's exact test of paired booleans (N,): are both true equally often?
 
-    Its p is that of the cases in which they differ, which would go either way alike.
+    p is the two-sided binomial p-value of the pairs that differ.
     """
     from scipy.stats import binomtest
 
@@ -42,17 +42,17 @@ def mcnemar(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
 
 
 def rate_text(found: Mapping[str, float]) -> str:
-    """A rate as it is printed."""
+    """Format a rate, such as "34.0% (102 of 300)"."""
     return f"{found['rate']:.1%} ({found['count']} of {found['of']})"
 
 
 def interval_text(found: Mapping[str, float]) -> str:
-    """A rate's 95% interval as it is printed."""
+    """Format a rate's 95% interval, such as "28.9% to 39.5%"."""
     return f"{found['low']:.1%} to {found['high']:.1%}"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
-    """Markdown, in columns on a terminal too: the first to the left, all others to the right."""
+    """Return an aligned Markdown table; the first column is left-aligned, all others right."""
     aligned = ["left"] + ["right"] * (len(head) - 1)
     return tabulate(rows, head, tablefmt="pipe", disable_numparse=True, colalign=aligned)
 
@@ -63,10 +63,10 @@ def write_result(
     started: float,
     data: Mapping[str, int] | None = None,
 ) -> None:
-    """Write what was measured, and how it came about, to the file of --json, where one was given.
+    """Write an experiment's results and their provenance to a JSON file; do nothing if out is None.
 
-    started: time.monotonic() at the command's beginning. data: how many pictures it was run on, by
-    what they were there for.
+    started: time.monotonic() at the start of the command. data: number of images by purpose, such
+    as {"training": 28000}.
     """
     if out:
         facts["run"] = {

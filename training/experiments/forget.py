@@ -54,22 +54,23 @@ from training.metrics.distances import kernel_distance
 SET = "windows"
 SEED = 9
 KS = (0, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
-"""How many maps are dropped, as far as there are so many."""
+"""Numbers of ablated maps that are measured, up to the length of an order."""
 GOAL = 0.85
+"""Relative loss of window pixels that the chosen number of ablated maps must reach."""
 NEAREST = 4
-"""A matched map is one of the so many that fit best."""
+"""Number of best-matching maps that each matched map is chosen from at random."""
 ACTIVITY = 256
-"""Samples that the mean activation of maps is taken over."""
+"""Number of samples over which the mean activation of maps is measured."""
 PAIRS, COLUMNS = 16, 8
-"""Of the sheet: those with the most window, and as many of any."""
+"""Number of samples with the most window, and of arbitrary ones, on the sheet; its columns."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A curve at one k: means over its orders, and the standard errors of these means.
+    """A point of a curve: means over its orders after ablating k maps, and their standard errors.
 
-    found: share of pixels that the window judge finds to be window. share: mean of its coverage.
-    activation: mean of the maps that were dropped.
+    found: share of pixels that the segmenter classifies as window. share: mean coverage.
+    activation: mean activation of the ablated maps.
     """
 
     k: int
@@ -84,22 +85,33 @@ class Point:
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo, of rooms.")],
-    data: Annotated[str, typer.Option(help="What it was trained on.")],
+    weights: Annotated[
+        str, typer.Option(help="Checkpoint folder or user/repo of a model of rooms.")
+    ],
+    data: Annotated[str, typer.Option(help="Training data of the weights.")],
     file: Annotated[
-        Path | None, typer.Option("--boxes", help="Instead of the weights' boxes-windows.json.")
+        Path | None,
+        typer.Option(
+            "--boxes", help="File of boxes; default: the checkpoint's boxes-windows.json."
+        ),
     ] = None,
     classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Their folder.")
+        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
     ] = Path("weights/judges"),
     recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
-    samples: Annotated[int, typer.Option(min=20, help="Without each set of maps.")] = 1000,
-    orders: Annotated[int, typer.Option(min=2, help="Random ones, of either kind.")] = 20,
-    part: Annotated[int, typer.Option(min=10, help="Samples that a random order sees.")] = 200,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="PNG of samples with and without.")] = None,
+    samples: Annotated[
+        int, typer.Option(min=20, help="Number of samples for the fitted order.")
+    ] = 1000,
+    orders: Annotated[
+        int, typer.Option(min=2, help="Number of orders per kind (matched, random).")
+    ] = 20,
+    part: Annotated[int, typer.Option(min=10, help="Number of samples per order.")] = 200,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="PNG of samples before and after ablation.")
+    ] = None,
 ) -> None:
-    """Figure 6: window share and KID as fitted, matched and random maps are dropped."""
+    """Figure 6: window share and KID as fitted, matched and random maps are ablated."""
     started = time.monotonic()
     model = Model("rooms", checkpoint.load(weights))
     trained_with = trained_recipe.trained_recipe(model.checkpoint, recipe)
@@ -137,7 +149,7 @@ def run(
 
 
 def read_boxes(model: Model, file: Path | None) -> BoxSet:
-    """From a file, or those shipped with the weights. Raises BoxesError."""
+    """Read boxes from a file, or those shipped with the weights. Raises BoxesError."""
     if file:
         boxes = parse_boxes(file.read_bytes())
         boxes.check(model.config)
@@ -151,16 +163,16 @@ def read_boxes(model: Model, file: Path | None) -> BoxSet:
 
 
 class AblationStudy:
-    """Samples of a model without some maps of one layer, and what is measured of them.
+    """Renders samples with ablated maps of one layer and measures window share and KID.
 
-    activation (C,): the mean of each map over positions and samples. coverage (N, 64, 64), features
-    (N, 1280): of the whole samples.
+    activation (C,): mean of each map over positions and samples. coverage (N, 64, 64), features
+    (N, 1280): segmentation and features of the samples without ablation.
     """
 
     def __init__(
         self, model: Model, layer: int, judge: WindowSegmenter, real: Tensor, count: int
     ) -> None:
-        """real: features of held-out pictures (n, 1280)."""
+        """real: features of held-out images (n, 1280). count: number of samples N."""
         self._model, self._layer, self._judge, self._real = model, layer, judge, real
         self._specs = [model.sample(SEED, index) for index in range(count)]
         maps = model.activations(self._specs[:ACTIVITY], layer)
@@ -168,13 +180,14 @@ class AblationStudy:
         self.coverage, self.features = judge(self.draw([], range(count)))
 
     def draw(self, maps: Sequence[int], rows: Iterable[int]) -> np.ndarray:
-        """Samples `rows` without the maps, (N, H, W, 3) uint8."""
+        """Render the samples `rows` without the maps: (N, H, W, 3) uint8."""
         return self._model.render([ablate(self._specs[row], self._layer, maps) for row in rows])
 
     def curve(self, orders: Sequence[Sequence[int]], part: int) -> list[Point]:
-        """Means over orders, of which number i sees `part` samples from number i * part on.
+        """Measure a curve of means over orders.
 
-        Samples and held-out pictures come round again after the last.
+        Order i is measured on `part` samples and held-out images from index i * part on, with
+        wrap-around, so that all orders together use every sample about equally often.
         """
         longest = max(map(len, orders))
         ks = [k for k in KS if k < longest] + [longest]
@@ -204,7 +217,7 @@ class AblationStudy:
 
 
 def ablate(spec: PictureSpec, layer: int, maps: Sequence[int]) -> PictureSpec:
-    """The picture without these maps of a layer."""
+    """Return the spec with these maps of a layer set to zero."""
     gains = (Gain(layer, 0.0, tuple(maps)),) if len(maps) else ()
     return dataclasses.replace(spec, gains=(*spec.gains, *gains))
 
@@ -212,10 +225,10 @@ def ablate(spec: PictureSpec, layer: int, maps: Sequence[int]) -> PictureSpec:
 def draw_orders(
     fitted: Sequence[int], activation: np.ndarray, count: int
 ) -> dict[str, list[list[int]]]:
-    """`count` orders of maps that were not fitted, matched to the fitted ones, and of all maps.
+    """Sample `count` matched orders (of maps that were not fitted) and random ones (of all maps).
 
-    The first k of a matched order are together about as active as the first k fitted maps. Where
-    there are fewer other maps than fitted ones, it ends with them.
+    The first k maps of a matched order have about the same total activation as the first k fitted
+    maps. A matched order is shorter than the fitted one if there are fewer other maps.
     """
     found: dict[str, list[list[int]]] = {"matched": [], "random": []}
     others = np.setdiff1d(np.arange(len(activation)), fitted)
@@ -237,9 +250,9 @@ def draw_orders(
 def in_boxes(
     model: Model, judge: WindowSegmenter, boxes: BoxSet, maps: Sequence[int]
 ) -> dict[str, Any]:
-    """The judge's mean coverage inside and outside the boxes, and without all fitted maps.
+    """Return the mean coverage inside and outside the boxes, before and after ablation.
 
-    Outside is taken over the pictures with boxes; pictures without any stand apart.
+    "outside" covers the images with boxes only; images without boxes are reported separately.
     """
     specs = [picture.spec for picture in boxes.pictures]
     inside = np.stack(
@@ -265,9 +278,9 @@ def in_boxes(
 
 
 def goal(curves: dict[str, list[Point]]) -> dict[str, Any]:
-    """What windows lose at the chosen k, and what they lose to other orders at the same KID.
+    """Return the loss of windows at the chosen k, and of other orders at the same KID.
 
-    Of an order whose KID never gets so high, the largest fall is given, and `reached` is false.
+    For an order whose KID never rises that far, its largest loss is given and `reached` is false.
     """
     fitted = curves["fitted"]
     falls = _falls(fitted)
@@ -289,7 +302,10 @@ def goal(curves: dict[str, list[Point]]) -> dict[str, Any]:
 
 
 def fall_at(curve: Sequence[Point], kid: float) -> float | None:
-    """By how much windows have fallen where a curve first comes to a KID; None if it never does."""
+    """Return the loss of windows where a curve first reaches a KID, or None if it never does.
+
+    Interpolates linearly between the measured points.
+    """
     falls = _falls(curve)
     if kid <= curve[0].kid:
         return 0.0
@@ -317,7 +333,7 @@ def _rounded(point: Point) -> dict[str, float]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     judged, boxes, reached = facts["judge"]["held_out"], facts["boxes"], facts["goal"]
     points = {
         name: {point["k"]: point for point in curve} for name, curve in facts["curves"].items()
@@ -360,7 +376,7 @@ def _taken(order: dict[str, Any]) -> str:
 
 
 def pairs(measured: AblationStudy, maps: Sequence[int]) -> np.ndarray:
-    """Rows of samples, each over the row of the same without the maps."""
+    """Return a sheet of samples, each row above the same samples without the maps."""
     most = np.argsort(-measured.coverage.mean((1, 2)), kind="stable")[:PAIRS]
     rows = np.concatenate([most, np.arange(min(PAIRS, len(measured.coverage)))])
     blocks = [

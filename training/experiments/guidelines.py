@@ -52,17 +52,18 @@ RECIPE = dataclasses.replace(
     FACES, model=dataclasses.replace(FACES.model, image_size=32), average=0.0
 )
 HIDDEN = 1024
-"""Width of the hidden dense layers: that of the authors' MNIST network, which has some."""
+"""Width of the hidden dense layers, as in the authors' MNIST network."""
 COMPARED = 1000
-"""Pictures on either side of a KID, of which there are 120; each takes 25 seconds."""
+"""Number of images on either side of a KID; the 120 KIDs take 25 seconds each."""
 POINTS = 4
+"""Number of KIDs per run."""
 
 
 def pooled(config: ModelConfig) -> tuple[Generator, Discriminator]:
-    """Max-pooling after D's convolutions, nearest neighbours before G's, all of stride 1.
+    """Replace strides: max-pooling after D's convolutions, nearest upsampling before G's.
 
-    The weights, 4x4, are the full net's; what an even kernel yields is a row and a column too few
-    in D, where pooling goes on to the edge, and too many in G, where they are cut off.
+    The 4x4 weights are unchanged. At stride 1 an even kernel yields one row and column too few in
+    D, where the pooling rounds up, and one too many in G, which are cropped.
     """
     generator, discriminator = make_networks(config)
     for i, layer in enumerate(discriminator.convolutions):
@@ -77,7 +78,7 @@ def pooled(config: ModelConfig) -> tuple[Generator, Discriminator]:
 def not_normalised(
     config: ModelConfig, in_g: bool = False, in_d: bool = False
 ) -> tuple[Generator, Discriminator]:
-    """Batch normalisation in G, in D or in neither; elsewhere its gains and biases remain."""
+    """Remove batch normalisation, except in G (in_g) or D (in_d); keep its gains and biases."""
     generator, discriminator = make_networks(config)
     for network, normalised in ((generator, in_g), (discriminator, in_d)):
         for i, norm in enumerate([] if normalised else network.norms):
@@ -87,7 +88,7 @@ def not_normalised(
 
 
 def all_normalised(config: ModelConfig) -> tuple[Generator, Discriminator]:
-    """Batch normalisation also of G's last convolution, before tanh, and of D's first."""
+    """Add batch normalisation after G's last convolution, before tanh, and after D's first."""
     generator, discriminator = make_networks(config)
     generator.norms.append(_norm(config, config.channels))
     discriminator.norms[0] = _norm(config, config.discriminator_widths[0])
@@ -95,12 +96,12 @@ def all_normalised(config: ModelConfig) -> tuple[Generator, Discriminator]:
 
 
 def with_hidden_dense(config: ModelConfig) -> tuple[Generator, Discriminator]:
-    """A normalised dense layer between z and G's projection, and one after D's convolutions."""
+    """Add a normalised dense layer before G's projection and one after D's convolutions."""
     return make_networks(dataclasses.replace(config, hidden_dense=HIDDEN))
 
 
 def rectified(config: ModelConfig) -> tuple[Generator, Discriminator]:
-    """ReLU in D: what it leaves, the LeakyReLU behind it leaves alone."""
+    """Use ReLU in D, inserted before LeakyReLU, which is the identity on its output."""
     generator, discriminator = make_networks(config)
     for i, norm in enumerate(discriminator.norms):
         discriminator.norms[i] = nn.Sequential(norm, nn.ReLU())
@@ -110,7 +111,7 @@ def rectified(config: ModelConfig) -> tuple[Generator, Discriminator]:
 def bounded(
     config: ModelConfig, activation: Callable[[Tensor], Tensor]
 ) -> tuple[Generator, Discriminator]:
-    """A bounded activation in place of G's ReLU; its output keeps tanh."""
+    """Replace G's ReLU by a bounded activation; the output stays tanh."""
     return _Activated(config, activation), Discriminator(config)
 
 
@@ -130,15 +131,20 @@ ROWS: dict[str, NetworkFactory] = {
 
 def run(
     *,
-    data: Annotated[str, typer.Option(help="64x64 pictures, such as faces.")],
-    images: Annotated[int, typer.Option(min=128, help="Seen by each net.")] = 115_200,
-    seeds: Annotated[int, typer.Option(min=1, help="Of each row.")] = 3,
-    processes: Annotated[int, typer.Option(help="Nets at the same time; -1: one a core.")] = -1,
+    data: Annotated[str, typer.Option(help="Data set of 64x64 images, such as faces.")],
+    images: Annotated[
+        int, typer.Option(min=128, help="Number of images seen by each network.")
+    ] = 115_200,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds per row.")] = 3,
+    processes: Annotated[
+        int, typer.Option(help="Number of parallel processes; -1: one per core.")
+    ] = -1,
     out: Annotated[
-        Path, typer.Option("--json", help="File for the figures; what it lacks is trained.")
+        Path,
+        typer.Option("--json", help="JSON file for the results; only missing runs are trained."),
     ] = Path("results/guidelines.json"),
 ) -> None:
-    """The paper's architecture guidelines, one changed at a time."""
+    """Section 3: ablate the paper's architecture guidelines one at a time."""
     found = FACES.pictures(data)
     pictures = Images(_halved(found.train), _halved(found.held_out[:COMPARED]))
     distance = Evaluator(pictures.held_out)
@@ -163,7 +169,7 @@ def run(
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     seeds = {len(runs) for runs in facts["trained"].values()}
     partly = " Not every row has all of its seeds yet." if len(seeds) > 1 else ""
     return (
@@ -174,7 +180,7 @@ def report(facts: dict[str, Any]) -> str:
 
 
 class _GainAndBias(nn.Module):
-    """What is left of a batch normalisation that does not normalise; the same parameters."""
+    """Per-channel affine transform with the parameters of a batch normalisation layer."""
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()
@@ -182,11 +188,11 @@ class _GainAndBias(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         changed = maps * self.weight[:, None, None] + self.bias[:, None, None]
-        return changed.to(maps.dtype)  # of mixed precision, as batch normalisation does
+        return changed.to(maps.dtype)  # keep bfloat16 under autocast, as batch normalisation does
 
 
 class _Activated(Generator):
-    """G, of pictures without classes, with another activation than ReLU between its layers."""
+    """Unconditional G with another activation than ReLU between its layers."""
 
     def __init__(self, config: ModelConfig, activation: Callable[[Tensor], Tensor]) -> None:
         super().__init__(config)
@@ -211,14 +217,14 @@ def _norm(config: ModelConfig, maps: int) -> nn.BatchNorm2d:
 
 
 def _unstrided(layer: nn.Module) -> nn.Module:
-    """The same convolution, of either kind, at every place of its input."""
+    """Set the stride of a convolution, transposed or not, to 1 and return it."""
     assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     layer.stride = (1, 1)
     return layer
 
 
 def _halved(pictures: np.ndarray) -> np.ndarray:
-    """(N, C, 2H, 2W) uint8 -> (N, C, H, W), of each 2x2 pixels the mean."""
+    """Downscale by averaging blocks of 2x2 pixels: (N, C, 2H, 2W) uint8 -> (N, C, H, W) uint8."""
     count, channels, height, width = pictures.shape
     blocks = pictures.reshape(count, channels, height // 2, 2, width // 2, 2)
     return ((blocks.sum((3, 5), dtype=np.uint16) + 2) // 4).astype(np.uint8)

@@ -1,6 +1,7 @@
-"""How well CIFAR-10's classes are told apart: from all labels, and from 400 a class (section 5.1).
+"""Linear evaluation on CIFAR-10 with all labels and with 400 labels per class (section 5.1).
 
-Accuracies are shares of the pictures aside. With 400 a class it is the mean of ten draws.
+Accuracies are measured on separate test images; with 400 labels per class, as the mean over ten
+draws of the labelled images.
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ from training.metrics.linear_svm import LabelledFeatures, LinearSVM
 
 SEED = 12
 CLASSES, PER_CLASS, DRAWS, CHOOSING = 10, 400, 10, 2
+"""Number of classes, labels per class in a draw, reported draws, and draws to choose settings."""
 VALIDATION = 0.2
+"""Share of the training images held out for choosing C."""
 RATES, TUNING_EPOCHS = (1e-4, 3e-4), 12
+"""Learning rates that are tried for fine-tuning, and its epochs."""
 
 
 def accuracy_all_labels(
     rows: LabelledFeatures, aside: LabelledFeatures, cs: Sequence[float]
 ) -> tuple[dict[str, float], LinearSVM]:
-    """C by a part of the rows, then all of them: accuracy on those aside, and what was fitted."""
+    """Fit an SVM on all labels and measure its accuracy.
+
+    C is chosen on a validation part of `rows`; the final SVM is fitted on all of them. Returns c,
+    validation accuracy and accuracy on `aside`, and the SVM.
+    """
     kept = len(rows.labels) - int(VALIDATION * len(rows.labels))
     part, rest = rows[:kept], rows[kept:]
     fitted: list[LinearSVM] = []
@@ -49,7 +57,11 @@ def accuracy_all_labels(
 def accuracy_few_labels(
     rows: LabelledFeatures, aside: LabelledFeatures, cs: Sequence[float]
 ) -> dict[str, float]:
-    """From 400 pictures a class, C by pictures that are in none of the draws it is chosen over."""
+    """Measure the accuracy of SVMs fitted on 400 labels per class, over ten draws.
+
+    C is chosen over separate draws, on images that are in none of these. Returns c, accuracy,
+    deviation and draws.
+    """
     choosing, other = validation_draws(rows.labels)
     validation, parts = rows[other], [rows[drawn] for drawn in choosing]
     c, _ = linear_svm.choose_c(
@@ -62,8 +74,10 @@ def accuracy_few_labels(
 def accuracy_fine_tuned(
     network: Discriminator, known: LabelledImages, asked: LabelledImages, draws: int
 ) -> dict[str, Any]:
-    """Accuracy from 400 pictures a class of D with all its weights trained on, and of the same
-    network from random weights, which sees only the first of the draws."""
+    """Measure the accuracy of D fine-tuned on 400 labels per class, over `draws` draws.
+
+    "untrained" holds the same for random initial weights, on the first draw only.
+    """
     torch.manual_seed(SEED)
     (choosing, *_), other = validation_draws(known.labels)
     parts = reported_draws(known.labels, draws)
@@ -94,26 +108,26 @@ def accuracy_fine_tuned(
 
 
 def validation_draws(labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """The draws that settings are chosen over, and as many rows that are in none of them."""
+    """Return the draws for choosing settings, and validation rows that are in none of them."""
     choosing = [draw(labels, number) for number in range(CHOOSING)]
     other = np.setdiff1d(np.arange(len(labels)), np.concatenate(choosing))
     return choosing, other[: CLASSES * PER_CLASS]
 
 
 def reported_draws(labels: np.ndarray, draws: int) -> list[np.ndarray]:
-    """The draws after those."""
+    """Return the draws that are reported; the first ones are those for choosing settings."""
     return [draw(labels, CHOOSING + number) for number in range(draws)]
 
 
 def draw(labels: np.ndarray, number: int) -> np.ndarray:
-    """Sorted rows of draw `number`: `PER_CLASS` of each class."""
+    """Return the sorted rows of draw `number`, with `PER_CLASS` of each class."""
     return np.sort(
         sample_per_class(labels, CLASSES, PER_CLASS, random_generator(SEED, "labels", number))
     )
 
 
 def mean_and_deviation(accuracies: Iterable[float]) -> dict[str, float]:
-    """Of some draws the mean and, of more than one, the standard deviation."""
+    """Return mean and number of accuracies and, for more than one, their standard deviation."""
     found = list(accuracies)
     deviation = {"deviation": round(stdev(found), 4)} if len(found) > 1 else {}
     return {"accuracy": round(mean(found), 4), **deviation, "draws": len(found)}

@@ -58,31 +58,35 @@ from training.metrics.nearest_neighbours import (
 
 SEED = 3
 STEPS = 32
-"""Of a walk from one z to another."""
+"""Number of steps of a walk between two latents."""
 COPIES = 200
+"""Number of altered copies of training images that are searched for."""
 JPEG_QUALITY = 50
 ROWS = 8
-"""Of the figure, samples and held-out pictures each."""
+"""Number of samples, and of held-out images, in the figure."""
 FRAMES = 17
-"""Of a walk in the figure."""
+"""Number of images per walk in the figure."""
 
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo.")],
-    data: Annotated[str, typer.Option(help="What it was trained on.")],
+    weights: Annotated[str, typer.Option(help="Checkpoint folder or user/repo.")],
+    data: Annotated[str, typer.Option(help="Training data of the weights.")],
     recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
-    samples: Annotated[int, typer.Option(min=10, help="And as many held-out pictures.")] = 500,
+    samples: Annotated[
+        int, typer.Option(min=10, help="Number of samples, and of held-out images.")
+    ] = 500,
     among: Annotated[
-        int | None, typer.Option(min=NEIGHBOURS, help="Training pictures searched; all by default.")
+        int | None,
+        typer.Option(min=NEIGHBOURS, help="Number of training images to search; default: all."),
     ] = None,
-    walks: Annotated[int, typer.Option(min=1, help="Between random z's.")] = 64,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    walks: Annotated[int, typer.Option(min=1, help="Number of walks between random latents.")] = 64,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="PNG to draw; it shows people: not for publishing.")
+        Path | None, typer.Option(help="PNG file for a figure of real people; not for publishing.")
     ] = None,
 ) -> None:
-    """Has it memorised? Nearest training pictures of samples, and jumps along walks."""
+    """Section 6.1: test for memorisation by nearest training images and jumps along walks."""
     started = time.monotonic()
     opened = checkpoint.load(weights)
     pictures = trained_recipe.trained_recipe(opened, recipe).pictures(data)
@@ -126,7 +130,7 @@ def run(
 
 
 def copies(pictures: np.ndarray) -> np.ndarray:
-    """The same pictures (N, H, W, 3), a pixel to the right, from a JPEG of low quality."""
+    """Return images (N, H, W, 3) uint8 shifted right by a pixel and saved as low-quality JPEG."""
     copied = []
     for picture in np.roll(pictures, 1, axis=2):
         with Image.open(io.BytesIO(images.encode_jpeg(picture, JPEG_QUALITY))) as image:
@@ -137,7 +141,7 @@ def copies(pictures: np.ndarray) -> np.ndarray:
 def distances(
     found: Comparison, near_copies: dict[str, NearestImages], space: str
 ) -> dict[str, Any]:
-    """What is stated of the distances to the nearest training picture in one space."""
+    """Summarise the distances to the nearest training image in one feature space."""
     ours = found.near_samples[space].distances[:, 0]
     theirs = found.near_held_out[space].distances[:, 0]
     copied = near_copies[space]
@@ -145,9 +149,9 @@ def distances(
         "samples": _quartiles(ours),
         "held_out": _quartiles(theirs),
         "copies": _quartiles(copied.distances[:, 0]),
-        # chance that a sample lies nearer than a held-out picture: 0.5 where they are alike
+        # probability that a sample is nearer than a held-out image: 0.5 without memorisation
         "sample_nearer": round(probability_nearer(ours, theirs), 4),
-        # of the samples, nearer than all but 1 in 100 held-out pictures: 0.01 where alike
+        # share of samples below the 1% quantile of held-out images: 0.01 without memorisation
         "suspicious": round(float((ours < np.quantile(theirs, 0.01)).mean()), 4),
         "copies_found": round(float((copied.rows[:, 0] == np.arange(len(copied.rows))).mean()), 4),
     }
@@ -162,7 +166,7 @@ def _quartiles(values: np.ndarray) -> dict[str, float]:
 
 
 def walk(weights: Checkpoint, count: int) -> np.ndarray:
-    """Spherical walks between random z's: (count, STEPS + 1, H, W, 3) uint8."""
+    """Render spherical walks between random latents: (count, STEPS + 1, H, W, 3) uint8."""
     model = Model("walked", weights)
     label = 0 if weights.config.classes else None
     legs = [(Draw(SEED, 2 * leg), Draw(SEED, 2 * leg + 1)) for leg in range(count)]
@@ -174,7 +178,7 @@ def walk(weights: Checkpoint, count: int) -> np.ndarray:
 
 
 def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
-    """How evenly walks change; changes: (walks, STEPS)."""
+    """Summarise how evenly walks change. changes: mean pixel difference per step (walks, STEPS)."""
     ends = np.array([images.frame_differences(frames[[0, -1]])[0] for frames in walked])
     ratios = changes.max(axis=1) / changes.mean(axis=1)
     return {
@@ -183,13 +187,13 @@ def jumps(walked: np.ndarray, changes: np.ndarray) -> dict[str, Any]:
         "mean_change": round(float(changes.mean()), 3),
         "largest_change": round(float(changes.max()), 3),
         "largest_to_mean": _quartiles(ratios),
-        # the largest step as a part of the way between the ends: 1 would be a cut
+        # largest step relative to the difference between the ends: 1 would be a cut
         "largest_to_ends": _quartiles(changes.max(axis=1) / ends),
     }
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     compared = {
         "samples": f"{facts['samples']} samples",
         "held_out": f"{facts['held_out']} held-out pictures",
@@ -230,7 +234,7 @@ def report(facts: dict[str, Any]) -> str:
 
 
 def draw(found: Comparison, walked: np.ndarray, changes: np.ndarray) -> np.ndarray:
-    """Neighbours, and below them the walks of largest, median and smallest unevenness."""
+    """Return the figure: nearest neighbours, then the least, median and most even walk."""
     order = (changes.max(axis=1) / changes.mean(axis=1)).argsort()
     neighbours = found.figure(ROWS)
     strips = [
@@ -246,7 +250,7 @@ def draw(found: Comparison, walked: np.ndarray, changes: np.ndarray) -> np.ndarr
 
 
 def _strip(frames: np.ndarray, changes: np.ndarray) -> np.ndarray:
-    """A walk's pictures in a row, each over the largest of the steps that led to it."""
+    """Return a walk's images in a row, labelled with the largest step between neighbours."""
     font = ImageFont.load_default(11)
     places = np.linspace(0, STEPS, FRAMES).round().astype(int)
     row = images.make_grid(frames[places], FRAMES)

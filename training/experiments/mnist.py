@@ -38,12 +38,13 @@ from training.data.readers import DataError, find_test_file
 from training.experiments import figures
 
 SEED = 13
-"""Of the first block of samples; each block has a seed of its own."""
+"""Seed of the first block of samples; block i uses SEED + i."""
 BLOCK = 1000
-"""Compared at a time: 40 MB of distances to 10,000 test digits."""
+"""Number of digits compared at a time: 40 MB of distances to 10,000 test digits."""
 COUNTS = (10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000)
-"""Samples after which the error is measured; the last is the paper's, where it ends."""
+"""Numbers of samples after which the error is measured; the last is the paper's maximum."""
 REAL = (10_000, 50_000, 60_000)
+"""Numbers of real digits for which the error is measured."""
 QUOTED = {
     "DCGAN": {50_000: 2.98, 10_000_000: 1.48},
     "real data": {50_000: 3.1},
@@ -51,28 +52,31 @@ QUOTED = {
     "InfiMNIST": {10_000_000: 2.6},
     "AlignMNIST": {10_000_000: 1.4},
 }
-"""Test errors of the paper's appendix in percent, from so many digits; only quoted here."""
+"""Test errors of the paper's appendix in percent, by number of digits (quoted)."""
 
 
 class Nearest:
-    """The label of the nearest of all pictures added so far, for each of some others."""
+    """Incremental 1-nearest-neighbour classifier of a fixed set of test images.
+
+    Keeps only each test image's best match so far, so that memory does not grow.
+    """
 
     def __init__(self, pictures: np.ndarray, device: torch.device) -> None:
-        """pictures: (N, H, W) uint8."""
+        """pictures: test images (N, H, W) uint8."""
         self._asked = _flat(pictures, device)
         self._score = torch.full((len(pictures),), -torch.inf, device=device)
         self._label = torch.full((len(pictures),), -1, device=device)
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,); -1 before anything is added."""
+        """Predicted labels (N,); -1 before any image is added."""
         return self._label.cpu().numpy()
 
     def add(self, pictures: np.ndarray, labels: np.ndarray) -> None:
-        """pictures (M, H, W) uint8, labels (M,). Of two equally near ones the first counts."""
+        """Add labelled images (M, H, W) uint8, labels (M,). Ties go to the image added first."""
         for start in range(0, len(pictures), BLOCK):
             others = _flat(pictures[start : start + BLOCK], self._asked.device)
-            # -|a - b|^2 / 2, less what is the same for every b
+            # -|a - b|^2 / 2 without the term |a|^2, which is the same for every b
             score, row = (self._asked @ others.T - others.square().sum(1) / 2).max(1)
             label = torch.from_numpy(labels[start : start + BLOCK]).to(row.device)[row]
             self._label = torch.where(score > self._score, label, self._label)
@@ -81,13 +85,14 @@ class Nearest:
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A class-conditional checkpoint.")],
-    data: Annotated[str, typer.Option(help="Folder of MNIST, with a column `label`.")],
+    weights: Annotated[str, typer.Option(help="Class-conditional checkpoint.")],
+    data: Annotated[str, typer.Option(help="Folder of MNIST with a column `label`.")],
     test: Annotated[
-        Path | None, typer.Option(help="Parquet; by default the folder's test-*.parquet.")
+        Path | None,
+        typer.Option(help="Parquet file of test images; default: test-*.parquet in --data."),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Draw digits for so long.")] = 60,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Time limit for generating digits.")] = 60,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
     """Appendix: nearest-neighbour error on MNIST's test digits from generated digits."""
     started = time.monotonic()
@@ -114,7 +119,7 @@ def run(
 
 
 def read(data: str, generator: Generator) -> AttributeDataset:
-    """Digits as large as G's. Raises DataError where a label is none of G's classes."""
+    """Read digits at G's resolution. Raises DataError if a label is not one of G's classes."""
     config = generator.config
     found = load_attributes(data, config.image_size, config.channels, ["label"])
     if not 0 <= found.labels.min() <= found.labels.max() < config.classes:
@@ -128,7 +133,10 @@ def read(data: str, generator: Generator) -> AttributeDataset:
 def from_real(
     real: AttributeDataset, tested: AttributeDataset, device: torch.device
 ) -> list[dict[str, Any]]:
-    """The error from so many real digits, those that the recipe does not hold out first."""
+    """Measure the error with each number of real digits in `REAL`.
+
+    Digits are added by descending hash, so that those the recipe trains on come first.
+    """
     order = np.argsort(-real.places)
     nearest, found, start = Nearest(tested.pictures[:, 0], device), [], 0
     for end in sorted({min(number, len(order)) for number in REAL}):
@@ -142,7 +150,7 @@ def from_real(
 def from_generated(
     generator: Generator, tested: AttributeDataset, minutes: float, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """The error after each of COUNTS, and when the time is up."""
+    """Measure the error after each of `COUNTS` generated digits, and at the time limit."""
     nearest = Nearest(tested.pictures[:, 0], next(generator.parameters()).device)
     labels = np.arange(BLOCK) % generator.config.classes
     found, began = [], time.monotonic()
@@ -164,12 +172,12 @@ def _error(nearest: Nearest, tested: AttributeDataset) -> dict[str, float]:
 
 
 def _flat(pictures: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Grey levels: their sums of products stay whole numbers, which float32 holds."""
+    """Flatten to grey levels (N, H W) float32; sums of their products are exact integers."""
     return torch.from_numpy(pictures.reshape(len(pictures), -1)).to(device, torch.float32)
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     ours = {
         name: {
             row["digits"]: f"{row['rate']:.2%} ({figures.interval_text(row)})"

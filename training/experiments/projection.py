@@ -44,15 +44,17 @@ from training.data.sampler import random_generator
 from training.experiments import figures, trained_recipe
 
 SEED = 21
-"""Of the samples that are drawn again, and of the choice of photographs."""
+"""Seed of the samples that are inverted and of the choice of photographs."""
 BASE_SEED = 22
-"""Of the samples among which the nearest is taken as the base line."""
+"""Seed of the samples of the nearest-neighbour baseline."""
 AMONG = 10_000
+"""Number of samples of the nearest-neighbour baseline."""
 NEAR, EXACT = 4.0, 0.2
-"""Grey levels, and share of z's length, within which a sample counts as found again."""
+"""Largest pixel error (grey levels) and relative error in z of a recovered sample."""
 PART = 4
-"""Pictures that a process is given at a time."""
+"""Number of images per task of a process."""
 ROWS = 8
+"""Number of images per row of the figure."""
 WAYS = {
     "search": "the search",
     "alone": "the same without the encoder, the first of them",
@@ -63,18 +65,22 @@ WAYS = {
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo.")],
-    data: Annotated[str, typer.Option(help="With pictures that it was not trained on.")],
+    weights: Annotated[str, typer.Option(help="Checkpoint folder or user/repo.")],
+    data: Annotated[str, typer.Option(help="Data set with held-out images.")],
     recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
-    count: Annotated[int, typer.Option(min=2, help="Photographs, and as many samples.")] = 200,
-    alone: Annotated[int, typer.Option(min=2, help="Searched without the encoder, too.")] = 50,
-    processes: Annotated[int, typer.Option(help="That search; -1: one a core.")] = -1,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    count: Annotated[int, typer.Option(min=2, help="Number of photographs, and of samples.")] = 200,
+    alone: Annotated[
+        int, typer.Option(min=2, help="Number of images also inverted without the encoder.")
+    ] = 50,
+    processes: Annotated[
+        int, typer.Option(help="Number of parallel processes; -1: one per core.")
+    ] = -1,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="PNG to draw; it shows people: not for publishing.")
+        Path | None, typer.Option(help="PNG file for a figure of real people; not for publishing.")
     ] = None,
 ) -> None:
-    """How near a search for z comes to photographs, and to samples whose z is known."""
+    """Measure GAN inversion on held-out photographs and on samples whose latent is known."""
     started = time.monotonic()
     model = _model(weights)
     encoder.load_encoder(model.checkpoint)  # a search goes on without a damaged one
@@ -134,7 +140,7 @@ def _searched(
 
 
 def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str, Any]]:
-    """In a process of its own, on one thread."""
+    """Invert images on one thread; runs in a worker process."""
     torch.set_num_threads(inversion.TORCH_THREADS)
     model = _model(weights)
     rows = []
@@ -156,7 +162,7 @@ def _search(weights: str, pictures: np.ndarray, guessed: bool) -> list[dict[str,
 
 @functools.cache
 def _model(weights: str) -> Model:
-    """Read once in each process."""
+    """Load the model, once per process."""
     return Model("projected", checkpoint.load(weights))
 
 
@@ -165,7 +171,7 @@ def _row(model: Model, found: Inversion | StartingPoint) -> dict[str, Any]:
 
 
 def _nearest(pictures: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """(N,): which of the others lies nearest to each, in pixels."""
+    """Return the index of the nearest of `among` in pixels for each image, (N,)."""
     others = among.reshape(len(among), -1).astype(np.float32)
     norms = np.square(others).sum(1)
     return np.array(
@@ -174,7 +180,10 @@ def _nearest(pictures: np.ndarray, among: np.ndarray) -> np.ndarray:
 
 
 def _summary(found: Sequence[dict[str, Any]], true: np.ndarray | None) -> dict[str, Any]:
-    """Of some pictures, the first of those whose z's are `true`."""
+    """Summarise the inversions of some images.
+
+    true: known latents, of which the first are those of these images; None for photographs.
+    """
     pixels = np.array([row["pixels"] for row in found])
     told: dict[str, Any] = {"count": len(found), "pixels": _quartiles(pixels)}
     for name in ("features", "start", "seconds"):
@@ -200,7 +209,7 @@ def _quartiles(values: np.ndarray) -> dict[str, float]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     parts = []
     bounds = facts["found_again"]
     for kind, ways in facts["kinds"].items():

@@ -44,17 +44,18 @@ VARIANTS = {
 
 def run(
     *,
-    data: Annotated[str, typer.Option(help="Rooms, with a column `room`.")],
-    init: Annotated[str, typer.Option(help="Weights that every run goes on from.")] = (
-        "weights/rooms"
-    ),
-    images: Annotated[int, typer.Option(min=128, help="Seen by each run.")] = 51_200,
-    seeds: Annotated[int, typer.Option(min=2, help="Of each variant.")] = 3,
+    data: Annotated[str, typer.Option(help="Data set of rooms with a column `room`.")],
+    init: Annotated[str, typer.Option(help="Initial weights of every run.")] = ("weights/rooms"),
+    images: Annotated[
+        int, typer.Option(min=128, help="Number of images seen by each run.")
+    ] = 51_200,
+    seeds: Annotated[int, typer.Option(min=2, help="Number of seeds per variant.")] = 3,
     out: Annotated[
-        Path, typer.Option("--json", help="File for the figures; what it lacks is trained.")
+        Path,
+        typer.Option("--json", help="JSON file for the results; only missing runs are trained."),
     ] = Path("results/rooms.json"),
 ) -> None:
-    """Variants of the recipe `rooms`, all from the same weights on, several seeds of each."""
+    """Compare variants of the recipe `rooms` from the same initial weights, over several seeds."""
     weights = checkpoint.load(init)
     kinds = {str(recipe.keep): recipe.pictures(data) for recipe in (ROOMS, _with(keep={}))}
     distance = Evaluator(kinds[str(ROOMS.keep)].held_out)
@@ -81,7 +82,7 @@ def run(
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     return (
         f"KID after {facts['images']:,} more pictures (n = {facts['kid_n']:,}). The paper compares "
         f"no recipes.\n\n{ablation.summary_table(facts['trained'])}"

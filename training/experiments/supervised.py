@@ -1,11 +1,12 @@
-"""D's architecture as a supervised network, by random search (section 5.2).
+"""D's architecture as a supervised classifier, tuned by random search (section 5.2).
 
 The paper trains it on the same labels, tries 64 settings and gives the lowest validation error. It
-does not say what was drawn; here it is the rate, the weight decay, the batch and the share of units
-dropped before the last layer. Settings that are behind the median of those before them after a
-third or two thirds of the epochs are hopeless and stop, as in Golovin et al. 2017 (Vizier).
+does not say which hyperparameters were searched; here these are learning rate, weight decay, batch
+size and dropout before the last layer. A setting whose validation error is above the median of the
+previous ones after a third or two thirds of the epochs is stopped (median stopping rule of Golovin
+et al. 2017, Vizier).
 
-The same network may begin with the weights that D learned as a discriminator (fine-tuning).
+The same code fine-tunes a discriminator: the classifier then starts from D's weights.
 """
 
 from __future__ import annotations
@@ -28,15 +29,19 @@ from training.core.trainer import best_precision
 from training.data.sampler import random_generator
 
 BATCH = 128
-"""Of pictures that are only looked at."""
+"""Batch size of inference."""
 EPOCHS = 45
 CHECKS = (15, 30)
-"""Epochs after which the hopeless stop."""
+"""Epochs after which the median stopping rule is applied."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What is drawn at random: rate and decay evenly on a logarithmic scale."""
+    """Hyperparameters of the search.
+
+    rate: learning rate of AdamW. decay: its weight decay. batch: batch size. dropped: dropout
+    probability before the last layer.
+    """
 
     rate: float
     decay: float
@@ -45,11 +50,13 @@ class Hyperparameters:
 
 
 class Classifier(nn.Module):
-    """D's convolutions, as they are given, and a new linear layer of logits (N, classes) in place
-    of its score. Pictures (N, C, H, W) in G's range."""
+    """Classifier with D's convolutions and a new linear layer in place of D's score.
+
+    Maps images (N, C, H, W) in G's output range to logits (N, classes).
+    """
 
     def __init__(self, network: Discriminator, classes: int, dropped: float) -> None:
-        """network: changed in place."""
+        """network: D, modified in place. dropped: dropout probability."""
         super().__init__()
         self.config = network.config
         self.dropout = nn.Dropout(dropped)
@@ -65,7 +72,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Pictures (N, C, H, W) uint8 and their classes (N,)."""
+    """Images (N, C, H, W) uint8 and their class numbers (N,)."""
 
     pictures: np.ndarray
     labels: np.ndarray
@@ -75,7 +82,7 @@ class LabelledImages:
 
 
 def draw_hyperparameters(seed: int, number: int) -> Hyperparameters:
-    """Setting `number` of a search."""
+    """Sample setting `number` of a search; rate and decay are log-uniform."""
     chance = random_generator(seed, "supervised setting", number)
     return Hyperparameters(
         rate=float(10 ** chance.uniform(-4, -2)),
@@ -92,7 +99,7 @@ def train_epochs(
     seed: int,
     count: int = EPOCHS,
 ) -> Iterator[int]:
-    """Train for `count` epochs, and yield the number of each, from 1, when it has ended."""
+    """Train for `count` epochs and yield the number of each, from 1, at its end."""
     optimizer = torch.optim.AdamW(
         network.parameters(), setting.rate, betas=(0.5, 0.999), weight_decay=setting.decay
     )
@@ -114,7 +121,7 @@ def train_epochs(
 
 @torch.inference_mode()
 def error_rate(network: Classifier, part: LabelledImages) -> float:
-    """The share that it gets wrong, on fixed statistics."""
+    """Return the classification error in eval mode (fixed batch normalisation statistics)."""
     network.eval()
     with autocast():
         said = [network(x).argmax(dim=1) for x in _inputs(network, part).split(BATCH)]
@@ -130,7 +137,7 @@ def fine_tune(
     aside: LabelledImages,
     after: Callable[[], None],
 ) -> float:
-    """The error on those aside of what begins with D's weights, changed in place, and learns.
+    """Fine-tune D, in place, as a classifier and return its error on `aside`.
 
     after: called after each of `count` epochs.
     """
@@ -148,10 +155,10 @@ def random_search(
     seed: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Train random settings on parts["train"], and choose by parts["validation"].
+    """Train random settings on parts["train"] and choose one by its error on parts["validation"].
 
-    Returns the best one's validation error and its error on parts["test"], its setting, and how
-    many were tried and stopped.
+    Returns validation and test error and setting of the best one (validation, error, setting), and
+    how many settings were tried and stopped early (tried, stopped).
     """
     before: dict[int, list[float]] = {epoch: [] for epoch in (*CHECKS, EPOCHS)}
     best: dict[str, Any] = {"validation": 1.0}
@@ -175,7 +182,7 @@ def random_search(
 
 
 def channels_last(network: Discriminator) -> Discriminator:
-    """The same, in the layout that convolutions of a CPU are fastest in."""
+    """Convert to the memory format channels_last, in which convolutions on a CPU are fastest."""
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
 
 
@@ -184,5 +191,5 @@ def _inputs(network: Classifier, part: LabelledImages) -> Tensor:
 
 
 def autocast() -> torch.autocast:
-    """bfloat16 for convolutions and matrix products, where the processor has it."""
+    """Return an autocast context: bfloat16 on a CPU that supports it, else disabled."""
     return torch.autocast("cpu", torch.bfloat16, enabled=best_precision() == "bf16")

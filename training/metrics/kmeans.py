@@ -1,13 +1,12 @@
-"""One layer of K-means, a baseline of the CIFAR-10 table ("1-layer K-means").
+"""One layer of K-means features, a baseline of the CIFAR-10 table ("1-layer K-means").
 
-Coates, Lee and Ng (2011): random 6x6 patches, normalised for contrast and whitened (ZCA), are
-clustered; then every patch of a picture answers to each centroid by how much nearer it is than to
-the centroids on average ("triangle"), and the answers are summed over the picture's quadrants and
-standardised. They report 79.6% from 4,000 centroids, the paper's table 80.6% from 4,800.
+After Coates, Lee and Ng (2011): random 6x6 patches are normalised for contrast, whitened (ZCA) and
+clustered. The activation of a centroid on a patch is max(0, mean distance to all centroids -
+distance to this one) ("triangle"); activations are summed over an image's quadrants and
+standardised. They report 79.6% with 4,000 centroids; the paper's table has 80.6% with 4,800.
 
-The centroids are those of scikit-learn's MiniBatchKMeans. The spherical K-means of Coates and Ng's
-later guide would be a second implementation of what a library does here, which also gives empty
-clusters new members.
+Centroids come from scikit-learn's MiniBatchKMeans, which also reassigns empty clusters. The
+spherical K-means of Coates and Ng's later guide would need an implementation of its own.
 """
 
 from __future__ import annotations
@@ -26,16 +25,19 @@ from training.data.sampler import random_generator
 PATCH_SIDE = 6
 PATCHES = 400_000
 ROWS_PER_BATCH = 2048
-"""Features standardised at a time."""
+"""Number of rows standardised at a time."""
 CLUSTERING_PASSES, PATCHES_PER_PASS = 10, 10_000
-"""Times through the patches, and patches a step."""
+"""Largest number of epochs of the clustering, and its batch size."""
 CONTRAST_EPSILON, WHITENING_EPSILON, STANDARDISE_EPSILON = 10.0, 0.1, 0.01
-"""Added to variances, of grey levels of 255, before dividing by them: the authors' values."""
+"""Offsets added to variances before division, for grey levels of 255, as in the authors' code."""
 
 
 @dataclass(frozen=True)
 class KMeansLayer:
-    """mean (P,), whitening (P, P) and centroids (K, P) float32 of patches of P numbers."""
+    """K-means feature extractor for patches of P values.
+
+    mean (P,), whitening (P, P) and centroids (K, P) are float32.
+    """
 
     mean: Tensor
     whitening: Tensor
@@ -43,13 +45,13 @@ class KMeansLayer:
 
     @property
     def length(self) -> int:
-        """How many numbers a picture gives: K for each quadrant."""
+        """Number of features of an image: K per quadrant."""
         return 4 * len(self.centroids)
 
     def __call__(self, pictures: np.ndarray) -> Tensor:
-        """(N, C, H, W) uint8 -> (N, `length`), ordered by quadrant, row by row, and centroid.
+        """Extract features: (N, C, H, W) uint8 -> (N, `length`), by quadrant (row-major), centroid.
 
-        The middle of an odd number of places belongs to the first of two quadrants.
+        If the number of patch positions is odd, the middle one belongs to the first quadrant.
         """
         return torch.stack([self._of_one(picture) for picture in torch.from_numpy(pictures)])
 
@@ -57,7 +59,7 @@ class KMeansLayer:
         rows, columns = (size - PATCH_SIDE + 1 for size in picture.shape[1:])
         patches = self.whitened(F.unfold(picture[None].float(), PATCH_SIDE)[0].T)
         places = patches.view(rows, columns, -1)
-        quadrants = [  # one at a time: its distances fit into a processor's cache
+        quadrants = [  # one at a time, so that the distances fit into the processor's cache
             self._sum_of_answers(part.flatten(0, 1))
             for half in places.split((rows + 1) // 2, 0)
             for part in half.split((columns + 1) // 2, 1)
@@ -69,12 +71,12 @@ class KMeansLayer:
         return (distances.mean(1, keepdim=True) - distances).relu_().sum(0)
 
     def whitened(self, patches: Tensor) -> Tensor:
-        """(N, P) grey levels -> (N, P): normalised for contrast, then whitened."""
+        """Normalise the contrast of patches (N, P) of grey levels and whiten them."""
         return (_normalise_contrast(patches) - self.mean) @ self.whitening
 
 
 def train_layer(pictures: np.ndarray, centroids: int, seed: int) -> KMeansLayer:
-    """A layer for pictures (N, C, H, W) uint8, from patches at random places of random ones."""
+    """Train a layer on random patches of images (N, C, H, W) uint8."""
     from sklearn.cluster import MiniBatchKMeans
 
     chance = random_generator(seed, "patches", 0)
@@ -94,19 +96,19 @@ def train_layer(pictures: np.ndarray, centroids: int, seed: int) -> KMeansLayer:
     layer = KMeansLayer(found.mean(0), whitening, torch.empty(0))
     clustered = MiniBatchKMeans(
         centroids,
-        init="random",  # no worse here than k-means++, which takes minutes for thousands
+        init="random",  # no worse here than k-means++, which takes minutes for so many clusters
         batch_size=min(PATCHES_PER_PASS, PATCHES),
         max_iter=CLUSTERING_PASSES,
-        max_no_improvement=40,  # steps without, about once through the patches: it ends earlier
+        max_no_improvement=40,  # early stopping after about one epoch without improvement
         random_state=seed,
     ).fit(((found - layer.mean) @ whitening).numpy())
     return KMeansLayer(layer.mean, whitening, torch.from_numpy(clustered.cluster_centers_))
 
 
 def standardise(files: Sequence[Path]) -> list[np.ndarray]:
-    """Give .npy files of rows (N, length) the mean 0 and the variance 1 of the first, in place.
+    """Standardise .npy files of rows (N, length) in place, by mean and variance of the first file.
 
-    Returns read-only maps of them.
+    Returns read-only memory maps of the files.
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -123,6 +125,6 @@ def standardise(files: Sequence[Path]) -> list[np.ndarray]:
 
 
 def _normalise_contrast(patches: Tensor) -> Tensor:
-    """(N, P): each patch's mean is 0, and its variance about 1 where there is something in it."""
+    """Normalise patches (N, P) to mean 0 and, unless nearly uniform, a variance of about 1."""
     variance, mean = torch.var_mean(patches, dim=1, keepdim=True)
     return (patches - mean) / (variance + CONTRAST_EPSILON).sqrt()

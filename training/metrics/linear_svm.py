@@ -1,19 +1,19 @@
-"""A linear L2-SVM on features that do not fit into memory (sections 5.1 and 5.2 of the paper).
+"""Linear L2-SVM on features that do not fit into memory (sections 5.1 and 5.2 of the paper).
 
-scikit-learn's LinearSVC (liblinear) wants all rows in memory in double precision: 11 GB and more
-for CIFAR-10. This minimises the same function, over all classes at once, by L-BFGS, which needs one
-pass over the rows a step:
+scikit-learn's LinearSVC (liblinear) needs all rows in memory in double precision, 11 GB and more
+for CIFAR-10. This module minimises the same objective for all classes at once by L-BFGS, with one
+pass over the rows per step:
 
-    |w|^2 / 2 + C sum_i max(0, 1 - y_i (w x_i + b))^2     for each class against all others,
+    |w|^2 / 2 + C sum_i max(0, 1 - y_i (w x_i + b))^2     for each class against all others
 
-with b penalised as one more weight, as liblinear does (its `intercept_scaling` is 1). Rows that are
-fewer than their features are first written in axes that they span: the same function of fewer
-numbers, as w gains nothing by what is at right angles to all rows.
+The intercept b is penalised like a weight, as in liblinear (with `intercept_scaling` 1). If there
+are fewer rows than features, the rows are first expressed in an orthonormal basis of their span:
+the optimal w lies in that span, so that the problem is the same with fewer variables.
 
-The function is steep along what all rows share and flat elsewhere, which makes L-BFGS slow; along
-the directions that some of the rows are longest in, it steps in units of the curvature there
-(preconditioning). For 8,000 of CIFAR-10's rows that took 39 steps instead of 238 at C 1e-4, and 126
-at 1e-3, where it had not arrived after 500.
+The objective is steep along the directions that all rows share and flat elsewhere, which makes
+L-BFGS slow. It is therefore preconditioned by the curvature along the leading directions of a
+subset of the rows. For 8,000 rows of CIFAR-10 this took 39 steps instead of 238 at C = 1e-4, and
+126 steps at 1e-3, where the plain method had not converged after 500.
 """
 
 from __future__ import annotations
@@ -28,18 +28,22 @@ from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
 NUMBERS_IN_MEMORY = 2**20
-"""Read at a time: so few stay in a processor's cache, which doubles the speed."""
+"""Number of values read at a time; they fit into the processor's cache, which doubles the speed."""
 COLUMNS = 2048
-"""Read at a time, of all rows."""
+"""Number of columns read at a time for the Gram matrix."""
 PRECONDITIONER_ROWS, PRECONDITIONER_DIRECTIONS = 2000, 500
-"""Rows that the steep directions are found from, and how many are kept."""
+"""Number of rows from which the preconditioner is computed, and of directions that it keeps."""
 RIDGE = 1e-5
-"""Added to the rows' squared lengths, as a share of their mean: repeated rows span no more axes."""
+"""Ridge added to a Gram matrix, relative to its mean diagonal, and relative threshold of its
+eigenvalues; repeated rows make it singular."""
 
 
 @dataclass(frozen=True)
 class LinearSVM:
-    """weights (classes, features) and intercepts (classes,) float32; value: of the function."""
+    """A fitted classifier: weights (classes, features) and intercepts (classes,) float32.
+
+    value: minimum of the objective. steps: number of L-BFGS steps.
+    """
 
     weights: np.ndarray
     intercepts: np.ndarray
@@ -47,28 +51,32 @@ class LinearSVM:
     steps: int
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        """(N, features) -> (N, classes)."""
+        """Return the decision values of rows: (N, features) -> (N, classes)."""
         weights, intercepts = torch.from_numpy(self.weights), torch.from_numpy(self.intercepts)
         return torch.cat([part @ weights.T + intercepts for part in _parts(rows)]).numpy()
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """(N, features) -> classes (N,)."""
+        """Return the predicted classes of rows: (N, features) -> (N,)."""
         return self.scores(rows).argmax(axis=1)
 
 
 @dataclass(frozen=True)
 class LabelledFeatures:
-    """Features (N, length), also a map of a file, and labels (N,), all classes among them."""
+    """Features (N, length), possibly memory-mapped, and labels (N,) that include all classes."""
 
     features: np.ndarray
     labels: np.ndarray
 
     def __getitem__(self, rows: np.ndarray | slice) -> LabelledFeatures:
-        """Some of them, in memory; of a slice as much as is read."""
+        """Return a subset; index arrays copy it into memory, slices do not."""
         return LabelledFeatures(self.features[rows], self.labels[rows])
 
     def fit(self, c: float, start: LinearSVM | None = None) -> LinearSVM:
-        """As `fit_svm`; of few rows every C but the first takes a fraction of its time."""
+        """Fit an SVM as `fit_svm` does.
+
+        With fewer rows than features it is fitted in the span of the rows, whose basis is cached:
+        further values of C take a fraction of the first one's time.
+        """
         classes = int(self.labels.max()) + 1
         if len(self.labels) >= self.features.shape[1]:
             return fit_svm(self.features, self.labels, c, classes=classes, start=start)
@@ -87,7 +95,10 @@ class LabelledFeatures:
 
     @cached_property
     def _axes(self) -> Tensor:
-        """(N, N) lower triangular, float64: rows with the same inner products as the features."""
+        """Cholesky factor (N, N) float64 of the Gram matrix.
+
+        Its rows have the same inner products as the features.
+        """
         products = torch.zeros(len(self.labels), len(self.labels))
         for first in range(0, self.features.shape[1], COLUMNS):
             part = torch.tensor(self.features[:, first : first + COLUMNS], dtype=torch.float32)
@@ -97,13 +108,14 @@ class LabelledFeatures:
         return torch.linalg.cholesky(products.double())
 
     def accuracy(self, fitted: LinearSVM) -> float:
+        """Return a classifier's accuracy on these rows."""
         return round(float((fitted.predict(self.features) == self.labels).mean()), 4)
 
 
 def choose_c(cs: Sequence[float], accuracy: Callable[[float], float]) -> tuple[float, float]:
-    """Of rising C's that of the highest accuracy, with it.
+    """Return the C of highest validation accuracy, and that accuracy. cs: in ascending order.
 
-    The first fall ends the search: accuracy rises to one peak, and fits beyond it are the slowest.
+    The search ends at the first decrease: accuracy has a single peak, and larger C fit slowest.
     """
     best = cs[0], accuracy(cs[0])
     for c in cs[1:]:
@@ -125,10 +137,12 @@ def fit_svm(
     tolerance: float = 1e-5,
     progress: Callable[[int, float], None] = lambda step, value: None,
 ) -> LinearSVM:
-    """rows (N, features) of any float type, also a map of a file; labels (N,) 0 to classes - 1.
+    """Fit a one-against-rest L2-SVM.
 
-    start: where to begin, as the solution of a smaller C. It ends when a step gains less than
-    `tolerance` of the function's value, relative to it. progress: called after each step.
+    rows: (N, features) of any float type, possibly memory-mapped. labels: (N,) of 0 to classes - 1.
+    start: initial solution, such as that of a smaller C. steps: maximum number of steps. tolerance:
+    relative decrease of the objective below which the fit ends. progress: called after each step
+    with its number and the objective.
     """
     wanted = torch.from_numpy(np.where(labels[:, None] == np.arange(classes), 1, -1)).float()
     preconditioner = _Preconditioner.of(rows, c)
@@ -138,9 +152,9 @@ def fit_svm(
     step = 0
 
     def value_and_slope(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        # The squared hinge has a continuous gradient, so a quasi-Newton method may be used (Chang,
-        # Hsieh and Lin 2008). A pass over the rows, part by part, gives value and gradient: memory
-        # holds one part, and all one-against-rest classes share the product that a pass costs.
+        # The squared hinge has a continuous gradient, so that a quasi-Newton method applies (Chang,
+        # Hsieh and Lin 2008). One pass over the rows gives value and gradient of all one-against-
+        # rest classes; memory holds one part of the rows at a time.
         weights = preconditioner.apply(torch.from_numpy(flat).view(first.shape).float())
         value, slope = 0.5 * float(weights.double().square().sum()), weights.clone()
         for part, y in zip(_parts(rows), wanted.split(_together(rows)), strict=True):
@@ -151,13 +165,13 @@ def fit_svm(
             slope[:, -1] += pull.sum(dim=1)
         return value, preconditioner.apply(slope).double().flatten().numpy()
 
-    def after(intermediate_result: OptimizeResult) -> None:  # scipy looks for this very name
+    def after(intermediate_result: OptimizeResult) -> None:  # scipy requires this parameter name
         nonlocal step
         step += 1
         progress(step, float(intermediate_result.fun))
 
-    # Features of neighbouring places are so correlated that L-BFGS alone takes hundreds of passes.
-    # It works in coordinates in which the curvature is near 1 (_Preconditioner).
+    # Features of neighbouring positions are so correlated that plain L-BFGS takes hundreds of
+    # passes. It works in coordinates in which the curvature is near 1 (_Preconditioner).
     found = minimize(
         value_and_slope,
         preconditioner.invert(first).double().flatten().numpy(),
@@ -172,19 +186,22 @@ def fit_svm(
 
 @dataclass(frozen=True)
 class _Preconditioner:
-    """directions (K, features + 1), orthonormal, and the square roots of the function's curvature
-    along them (K,), were all rows within the margin."""
+    """Linear change of variables that makes the curvature of the objective nearly uniform.
+
+    directions: orthonormal, (K, features + 1). curvature: square root of the objective's curvature
+    along them (K,), assuming that all rows are within the margin.
+    """
 
     directions: Tensor
     curvature: Tensor
 
     @classmethod
     def of(cls, rows: np.ndarray, c: float) -> _Preconditioner:
-        """By some rows, evenly spread: as if all were like them."""
+        """Compute the preconditioner from evenly spaced rows, which stand for all rows."""
         some = torch.tensor(rows[:: -(-len(rows) // PRECONDITIONER_ROWS)], dtype=torch.float32)
         some = torch.cat([some, torch.ones(len(some), 1)], dim=1)
-        # The eigenvectors of the Gram matrix of a few rows give the right singular vectors of the
-        # features at the cost of rows cubed, where their covariance would cost features cubed.
+        # The eigenvectors of the Gram matrix of few rows give the right singular vectors of the
+        # features at a cost of rows cubed; their covariance would cost features cubed.
         squares, ways = torch.linalg.eigh((some @ some.T).double())
         kept = squares > RIDGE * squares.mean()
         squares, ways = (
@@ -192,18 +209,18 @@ class _Preconditioner:
             ways[:, kept][:, -PRECONDITIONER_DIRECTIONS:],
         )
         directions = (ways / squares.sqrt()).T.float() @ some
-        # The Hessian of a row within the margin is 2 C x x^T, and the regularisation adds the
+        # The Hessian of a row x within the margin is 2 C x x^T; the regularisation adds the
         # identity.
         return cls(directions, (1 + 2 * c * squares * len(rows) / len(some)).sqrt().float())
 
     def apply(self, weights: Tensor) -> Tensor:
-        """(classes, features + 1): what one unit of curvature is a unit of, as weights."""
+        """Map preconditioned variables to weights (classes, features + 1)."""
         return (
             weights + ((weights @ self.directions.T) * (1 / self.curvature - 1)) @ self.directions
         )
 
     def invert(self, weights: Tensor) -> Tensor:
-        """The inverse of `apply`."""
+        """Map weights to preconditioned variables; the inverse of `apply`."""
         return weights + ((weights @ self.directions.T) * (self.curvature - 1)) @ self.directions
 
 

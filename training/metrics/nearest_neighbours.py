@@ -1,8 +1,9 @@
-"""Is it memorising? The training pictures nearest to samples, and to photographs never trained on.
+"""Test for memorisation: nearest training images of samples and of held-out images.
 
-A copied picture would lie much nearer to its original than a held-out photograph to anything. Two
-spaces: features (euclidean distance) see what is shown, pixels (root mean square difference in
-bytes) see copies. Recipes may mirror pictures, so in pixels the mirror images count too.
+A copied image would be much nearer to its original than a held-out image is to any training image.
+Two distances are used: Euclidean distance of features, which compares content, and root mean square
+difference of pixels, which detects copies. Recipes may mirror images, so that the pixel distance
+includes mirror images.
 """
 
 from __future__ import annotations
@@ -19,31 +20,32 @@ from dcgan.media import images
 NEIGHBOURS = 3
 SPACES = ("features", "pixels")
 CHUNK = 1000
-"""Pictures at a time: 12,288 float64 each at 64x64."""
+"""Number of images compared at a time; each takes 12,288 float64 at 64x64."""
 TILE, GAP, BREAK, TEXT = 64, 4, 16, 11
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures (N, H, W, 3) uint8 and their features (N, d)."""
+    """Images (N, H, W, 3) uint8 and their features (N, d)."""
 
     pixels: np.ndarray
     features: Tensor
 
     def first(self, count: int) -> ImageSet:
+        """Return the first `count` images."""
         return ImageSet(self.pixels[:count], self.features[:count])
 
 
 @dataclass(frozen=True)
 class NearestImages:
-    """For each of N pictures the nearest others, nearest first; both arrays (N, NEIGHBOURS)."""
+    """Rows and distances of the nearest neighbours of N images, nearest first: (N, NEIGHBOURS)."""
 
     rows: np.ndarray
     distances: np.ndarray
 
 
 def find_nearest(pictures: ImageSet, others: ImageSet) -> dict[str, NearestImages]:
-    """The nearest others in each of `SPACES`; there must be at least `NEIGHBOURS` of them."""
+    """Find the nearest others by each distance in `SPACES`; needs at least `NEIGHBOURS` others."""
     spaces = (
         feature_distances(pictures.features, others.features),
         pixel_distances(pictures.pixels, others.pixels),
@@ -56,17 +58,23 @@ def find_nearest(pictures: ImageSet, others: ImageSet) -> dict[str, NearestImage
 
 
 def feature_distances(features: Tensor, others: Tensor) -> np.ndarray:
-    """(N, d) and (M, d) -> euclidean distances (N, M)."""
+    """Return the Euclidean distances (N, M) of features (N, d) and (M, d)."""
     return torch.cdist(features.double(), others.double()).numpy()
 
 
 def probability_nearer(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Of distances (N,) and (M,) the chance that one of ours is the shorter: 0.5 where alike."""
+    """Return the probability that one of our distances (N,) is below one of theirs (M,).
+
+    It is 0.5 for equal distributions.
+    """
     return float((ours[:, None] < theirs).mean())
 
 
 def pixel_distances(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) and (M, H, W, C) uint8 -> (N, M): 0 to 255, to the other or its mirror image."""
+    """Return the root mean square differences (N, M) of images (N, H, W, C) and (M, H, W, C) uint8.
+
+    Each is the smaller of the differences to the other image and to its mirror image, in 0 to 255.
+    """
     flat = torch.from_numpy(pictures).flatten(1).double()
     parts = []
     for part in torch.from_numpy(others).split(CHUNK):
@@ -79,7 +87,7 @@ def pixel_distances(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Samples and held-out pictures beside the same training pictures."""
+    """Samples and held-out images with their nearest neighbours among the same training images."""
 
     samples: ImageSet
     held_out: ImageSet
@@ -88,9 +96,10 @@ class Comparison:
     near_held_out: dict[str, NearestImages]
 
     def figure(self, rows: int) -> np.ndarray:
-        """The first samples and held-out pictures, each with its nearest and their distances.
+        """Return a figure (H, W, 3) uint8 of the first samples and held-out images.
 
-        (H, W, 3) uint8; small pictures are enlarged to about `TILE`.
+        Each is shown with its nearest neighbours and their distances; small images are enlarged to
+        about `TILE` pixels.
         """
         sheet = _Sheet(self.trained.pixels, rows)
         sheet.group("sample", self.samples.pixels[:rows], self.near_samples)
@@ -99,12 +108,13 @@ class Comparison:
 
 
 def compare_to_training(samples: ImageSet, held_out: ImageSet, trained: ImageSet) -> Comparison:
+    """Find the nearest training images of samples and of held-out images."""
     near_samples, near_held_out = find_nearest(samples, trained), find_nearest(held_out, trained)
     return Comparison(samples, held_out, trained, near_samples, near_held_out)
 
 
 class _Sheet:
-    """Two groups of rows, side by side: a picture, its nearest in each space, their distances."""
+    """Figure of two groups side by side; a row has an image and its nearest by each distance."""
 
     def __init__(self, others: np.ndarray, rows: int) -> None:
         self.others = others

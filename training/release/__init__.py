@@ -1,1 +1,1 @@
-"""From a training run, or somebody else's weights, to a published checkpoint."""
+"""Release of checkpoints: from a training run, or imported from the authors' weights."""

@@ -1,6 +1,6 @@
-"""The text of a shipped checkpoint's card: every number is measured or read from the run.
+"""Model card of a released checkpoint; all numbers are measured or read from the run.
 
-What is said of data sets stands in `SOURCES`.
+Descriptions of data sets are in `SOURCES`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ GRID_SAMPLES, GRID_SEED, GRID_FILE = 64, 0, "grid.png"
 
 
 class ShipError(ValueError):
-    """A run or a baseline that no card can be written from; the message says why."""
+    """No card can be written from a run or a baseline; the message says why."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a card says about a set of pictures; `labels` are its columns of 1 and 0."""
+    """Description of a data set in a card. labels: its columns of 1 and 0."""
 
     name: str
     address: str
@@ -85,19 +85,19 @@ SOURCES = {
         "SVHN", "http://ufldl.stanford.edu/housenumbers", "digits of house numbers, from streets"
     ),
 }
-"""By the name in a data set's `source` column or, without one, of its folder."""
+"""Descriptions by value of the column `source` or, without one, by name of the folder."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Another recipe's run on the same data, to compare with; `entry` as in a run's curve."""
+    """Run of another recipe on the same data, for comparison. entry: as in a run's curve."""
 
     recipe: str
     entry: dict[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> Baseline:
-        """Raises ShipError for anything but JSON with recipe, minutes, images_seen and kid."""
+        """Read JSON with recipe, minutes, images_seen and kid. Raises ShipError."""
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             entry = {
@@ -115,9 +115,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class ChosenByFeatures:
-    """The checkpoint whose D gives the best features, as `run cifar10 --along` has found it.
+    """The checkpoint whose D has the best features, according to `run cifar10 --along`.
 
-    validation, test: accuracies of a linear classifier that was taught `labels` pictures.
+    images: images seen by it. validation, test: accuracies of a linear classifier trained on
+    `labels` images.
     """
 
     images: int
@@ -127,7 +128,7 @@ class ChosenByFeatures:
 
     @classmethod
     def read(cls, path: Path) -> ChosenByFeatures:
-        """Of the curve in the file of --json. Raises ShipError for anything else."""
+        """Read the best entry of the curve in a file of --json. Raises ShipError."""
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             found = max(facts["curve"], key=lambda point: point["validation"])
@@ -146,7 +147,11 @@ class ChosenByFeatures:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the card says beside the run's own numbers."""
+    """Measurements for the card beside the run's own numbers.
+
+    kid_real: KID of training and held-out images, with kid_real_count of each. neighbours: nearest
+    training images of samples and held-out images.
+    """
 
     kid_real: float
     kid_real_count: int
@@ -167,12 +172,11 @@ def write_card(
     baseline: Baseline | None,
     weaknesses: str,
 ) -> str:
-    """The card of weights/`name`.
+    """Return the card of weights/`name`.
 
-    recipe: as the run was trained. data: where `pictures` were loaded from. record: what else the
-    run has noted down. curve, chosen: the run's checkpoints and the entry of the one that is
-    shipped; picked: None where that is the one of lowest KID. weaknesses: Markdown; empty: no such
-    section.
+    recipe: as the run was trained. data: source of `pictures`. record: the run's run.json. curve,
+    chosen: the run's checkpoints, and the entry of the released one. picked: how it was chosen;
+    None: by lowest KID. weaknesses: Markdown of a section; empty: no such section.
     """
     sections = {
         "What it is": _what(name, recipe),
@@ -189,7 +193,7 @@ def write_card(
 
 
 def count_sources(pictures: Images, data: str) -> dict[str, int]:
-    """Pictures by the name of their source; those of a set that names none are the folder's."""
+    """Count the training images by source; without a column `source`, by the folder's name."""
     return pictures.sources or {Path(data).resolve().name: len(pictures.train)}
 
 
@@ -276,8 +280,10 @@ def _recipe(name: str, recipe: Recipe) -> str:
 
 
 def _changed(name: str, recipe: Recipe) -> list[tuple[str, str, str]]:
-    """Fields whose values are not those of the recipe of this name: set for the run, or changed
-    since."""
+    """Return the fields that differ from the current recipe of this name.
+
+    They were set for the run, or the recipe has been changed since.
+    """
     if name not in RECIPES:
         return []
     now = flatten(RECIPES[name])
@@ -307,7 +313,7 @@ def _training(
 
 
 def _machines(parts: Sequence[run_log.Part]) -> str:
-    """Where a run was trained; of a run that did not note it down: this machine."""
+    """Return the machines on which a run was trained; this machine if none is recorded."""
     if not parts:
         return f"{os.cpu_count()} CPU cores ({platform.machine()})"
     found = dict.fromkeys(
@@ -388,7 +394,7 @@ def _memorised(found: Comparison, pictures: Images) -> str:
 
 
 def _section(*parts: str) -> str:
-    """Parts that are not empty, a blank line between; prose (no table, figure, code) is wrapped."""
+    """Join non-empty parts with blank lines; wrap prose, but not tables, figures and code."""
     prose = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False)
     return "\n\n".join(
         part if part.startswith(("|", "!", " ")) else prose.fill(" ".join(part.split()))
@@ -398,7 +404,7 @@ def _section(*parts: str) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Markdown; no rows, no table."""
+    """Return a Markdown table, or "" without rows."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) if rows else ""
 

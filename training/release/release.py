@@ -1,10 +1,10 @@
-"""A run becomes a shipped checkpoint: best weights, directions, stages, grid and a full card.
+"""Release of a training run as a checkpoint: weights, directions, stages, sample grid, model card.
 
     python -m training ship runs/faces weights/faces --data ../shared/data/faces
 
-The recipe, the curve and the machines that the card names are those in the run's run.json. About 5
-minutes of CPU time, most of it the features of training pictures. Ship runs of earlier versions, of
-which run.json does not tell the machine, where they were trained.
+The card's recipe, curve and machines come from the run's run.json. Takes about 5 minutes of CPU
+time, mostly for features of training images. Release runs of earlier versions, whose run.json lacks
+the machine, on the machine where they were trained.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ from training.release.model_card import (
 )
 
 MAX_STAGES = 5
+"""Default maximum number of stages, earlier checkpoints of the run, in a release."""
 NEIGHBOURS_SEARCHED = 5000
-"""Training pictures searched for neighbours: their features take 3 minutes of CPU time."""
+"""Default number of training images to search; their features take 3 minutes of CPU time."""
 NEIGHBOUR_QUERIES = 500
-"""Samples, and held-out pictures, whose neighbours are searched."""
+"""Number of samples, and of held-out images, whose nearest neighbours are searched."""
 FIGURE_ROWS = 8
-"""Of them in the figure."""
+"""Number of samples, and of held-out images, in the figure of neighbours."""
 NEIGHBOURS_FILE = "neighbours.png"
 
 
@@ -66,16 +67,16 @@ def release_run(
     earlier: int = MAX_STAGES,
     among: int = NEIGHBOURS_SEARCHED,
 ) -> Checkpoint:
-    """Write the run's checkpoint of lowest KID to the new folder `out`, with all that goes with it.
+    """Write the run's checkpoint of lowest KID and its side files to the new folder `out`.
 
-    recipe: the name of the run's recipe; needed for runs of earlier versions only, see
-    `recipe_of_run`.
-    by: JSON of `run cifar10 --along RUN`, to ship its checkpoint of highest validation accuracy
-    instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses: Markdown for the
-    card. earlier: at most so many stages of the run, each as large as G. among: how many training
-    pictures are searched for neighbours.
-    Raises ShipError, RecordError, StateError, DataError, CheckpointError, and OSError (`out` not
-    empty, too).
+    recipe: name of the run's recipe, needed for runs of earlier versions only (see
+    `recipe_of_run`). by: JSON of `run cifar10 --along RUN`; release its checkpoint of highest
+    validation accuracy instead. baseline: JSON with recipe, minutes, images_seen, kid. weaknesses:
+    Markdown file for the card. earlier: maximum number of stages, each as large as G. among: number
+    of training images searched for neighbours.
+
+    Raises ShipError, RecordError, StateError, DataError, CheckpointError, and OSError (also if
+    `out` is not empty).
     """
     record = run_log.read_record(run)
     picked = ChosenByFeatures.read(by) if by else None
@@ -139,11 +140,11 @@ def release_run(
 
 
 def recipe_of_run(run: Path, model: ModelConfig, given: str | None = None) -> tuple[str, Recipe]:
-    """Name and content of the recipe that a run was trained with, as far as its folder has them.
+    """Return name and content of the recipe that a run was trained with, from its folder.
 
-    model: the network of the run's checkpoints. given: the name, where run.json has none; without
-    it the recipe is the only one that has this network.
-    Raises ShipError where the name is missing or another one, RecordError.
+    model: architecture of the run's checkpoints. given: name of the recipe, for a run.json without
+    one; by default the only recipe with this architecture. Raises ShipError if the name is missing
+    or does not match the run, and RecordError for a damaged run.json.
     """
     record = run_log.read_record(run)
     kept = record.recipe_name
@@ -193,8 +194,10 @@ def _only_recipe(run: Path, model: ModelConfig) -> str:
 
 
 def _recipe_of_state(run: Path, name: str) -> Recipe:
-    """The recipe of a run without run.json: its newest state has all that decides what is learned,
-    and none of the words."""
+    """Return the recipe of a run without run.json, from its newest state.
+
+    The state has all fields that affect training; description and reasons come from `RECIPES`.
+    """
     if name not in RECIPES:
         raise RecipeError(
             f"{run_log.RECORD_FILE} has its name {name!r} only, and there is no such recipe"
@@ -216,7 +219,7 @@ def _recipe_of_state(run: Path, name: str) -> Recipe:
 
 
 def _described_alike(recipe: Recipe) -> list[str]:
-    """The names of the recipes with its description, which no option changes."""
+    """Return the names of the recipes with the same description, which no option can change."""
     return [name for name, each in RECIPES.items() if each.description == recipe.description]
 
 
@@ -227,11 +230,11 @@ def choose_stages(
     batch_size: int,
     count: int = MAX_STAGES,
 ) -> dict[str, dict[str, Any]]:
-    """Up to `count` entries of the curve before the chosen one, by name, in order.
+    """Choose up to `count` entries of the curve before the released one; return them by name.
 
-    Those at the end of an epoch that runs mark and the first entry, then whichever lies deepest in
-    a gap on a logarithmic scale. An epoch may have had one step more than now, from pictures that
-    the loader has learned to skip since.
+    The ends of the epochs in `Budget.checkpoint_epochs` and the first entry come first, then the
+    entries in the largest gaps on a logarithmic scale. pictures: number of training images. An
+    epoch may have had one step more than now, if the loader skips more images since.
     """
     earlier = {e["images"]: e for e in curve if e["images"] < chosen["images"]}
     steps = pictures // batch_size

@@ -1,8 +1,8 @@
-"""The authors' own SVHN networks of 2015 (section 5.2) as a checkpoint: an independent source.
+"""Importer of the authors' SVHN networks of 2015 (section 5.2).
 
-Their code (Newmu/dcgan_code) stores one .npy file a parameter, numbered in the order of its
-formulae, in Theano's orientation: dense weights are (inputs, outputs), and kernels belong to true
-convolutions, so that torch's, which do not flip them, need them rotated by 180 degrees.
+Their code (Newmu/dcgan_code) stores each parameter in a numbered .npy file in Theano's layout:
+dense weights are (inputs, outputs), and kernels are those of true convolutions. torch computes
+cross-correlations, so that kernels are rotated by 180 degrees.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def import_theano(source: Path, out: Path) -> Checkpoint:
 
 
 def read_networks(source: Path) -> tuple[Generator, Discriminator]:
-    """G and D as the authors have them: in float32, in training mode, without statistics."""
+    """Read the authors' G and D: float32, in training mode, without running statistics."""
     generator, discriminator = Generator(SVHN), Discriminator(SVHN)
     _read(source, generator, *_GENERATOR)
     _read(source, discriminator, *_DISCRIMINATOR)
@@ -109,7 +109,10 @@ def _read(folder: Path, network: nn.Module, file_name: str, names: tuple[str, ..
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A parameter in torch's orientation, where it has that shape."""
+    """Read a parameter and convert it to torch's layout. Raises CheckpointError.
+
+    shape: its shape in torch.
+    """
     try:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
@@ -136,7 +139,7 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 @torch.no_grad()
 def _fix_discriminator(discriminator: Discriminator, generator: Generator) -> None:
-    """D's running statistics over the pictures of the z's that G's were estimated on."""
+    """Estimate D's running statistics on the samples used for G's."""
     z = operations.draw_latents(
         STATISTICS_SEED, 0, STATISTICS_SAMPLES, SVHN.z_size, SVHN.prior
     ).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Pages written from what was measured: a run's report, the results, the recipes."""
+"""Generated pages: the report of a run, the results, the recipes."""

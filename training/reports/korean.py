@@ -1,7 +1,7 @@
-"""The page of results in Korean: every sentence, table cell and heading by a table.
+"""Korean version of the results page, translated sentence by sentence with a table.
 
-report.ko.json has the English, in which {1}, {2} ... stand for what differs from one measurement to
-the next, and its Korean, which may have them in another order.
+report.ko.json maps English templates of sentences, table cells and headings to Korean ones. {1},
+{2} ... stand for values that differ between measurements; a translation may reorder them.
 """
 
 from __future__ import annotations
@@ -35,19 +35,20 @@ SUMMARY = re.compile(r"(<details>\n<summary>)(.+)(</summary>)")
 
 
 class KoreanError(ValueError):
-    """Sentences without Korean; the message quotes them."""
+    """Sentences that have no translation; the message quotes them."""
 
 
 @functools.cache
 def table() -> dict[str, str]:
-    """Korean by English."""
+    """Return the translations: English template -> Korean template."""
     return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
 def korean(english: str, by: Mapping[str, str] | None = None) -> str:
-    """Markdown like that of `results_page` in Korean, one sentence a line. by: instead of `table`.
+    """Translate Markdown like that of `results_page`; the result has one sentence per line.
 
-    Raises KoreanError where it has sentences that are not in the table.
+    by: translations to use instead of `table`. Raises KoreanError for sentences that are not in
+    the table.
     """
     known = table() if by is None else by
     missing: dict[str, None] = {}
@@ -72,19 +73,19 @@ def korean(english: str, by: Mapping[str, str] | None = None) -> str:
 
 
 def template(text: str) -> str:
-    """A sentence as the table has it."""
+    """Replace the values in a sentence by {1}, {2} ..., as in the table's keys."""
     parts = PLACE.split(text)
     return parts[0] + "".join(f"{{{n}}}{part}" for n, part in enumerate(parts[1:], start=1))
 
 
 def _place(text: str) -> str:
-    """What stands for {1}: as it is in English, but in Korean one counts by ten thousands."""
+    """Format a value for Korean, which counts by ten thousands: "3 million" becomes "300만"."""
     number, million, _ = text.partition(" million")
     return f"{float(number) * 100:,.0f}만" if million else text
 
 
 def _block(block: str, say: Callable[[str], str]) -> str:
-    """What stands between empty lines."""
+    """Translate a Markdown block, the text between two empty lines."""
     if block.startswith("    ") or block == "</details>":
         return block
     if block.startswith("|"):
@@ -93,7 +94,7 @@ def _block(block: str, say: Callable[[str], str]) -> str:
         return found[1] + " ".join(map(say, SENTENCE.split(found[2])))
     if found := SUMMARY.fullmatch(block):
         return found[1] + say(found[2]) + found[3]
-    if block.startswith("*") and not block.startswith("**"):  # when, where and of what weights
+    if block.startswith("*") and not block.startswith("**"):  # date, machine, data, weights
         return "*" + "; ".join(map(say, block.strip("*").split("; "))) + "*"
     if block.startswith("- "):
         items = block.removeprefix("- ").split("\n- ")
@@ -106,7 +107,7 @@ def _sentences(text: str, say: Callable[[str], str]) -> list[str]:
 
 
 def _table(block: str, say: Callable[[str], str]) -> str:
-    """In columns on a terminal too, where Hangul is as wide as two letters."""
+    """Translate a table and align its columns; Hangul characters are two columns wide."""
     rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in block.splitlines()]
     right = [rule.endswith(":") for rule in rows.pop(1)]
     rows = [[say(cell) for cell in row] for row in rows]

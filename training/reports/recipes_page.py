@@ -1,10 +1,10 @@
-"""docs/RECIPES.md: what each recipe trains on, what it takes and gives, and where it deviates.
+"""Generator of docs/RECIPES.md: data, cost, results and deviations of each recipe.
 
     python -m training recipes --timed
     python -m training recipes
 
-Operations and bytes are counted in real steps of the game on the CPU, in float32, and scaled to the
-recipe's batch. What a GPU would need is computed from them alone: no recipe has been run on one.
+Operations and bytes are counted in actual training steps on the CPU, in float32, and scaled to the
+recipe's batch size. The figures for a GPU are computed from these: no recipe has been run on one.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from training.recipes import Recipe
 
 WEIGHTS = REPOSITORY / "weights"
 SPEEDS = REPOSITORY / "docs" / "recipes.json"
-"""What --timed measured: the machine, and images a second by recipe."""
+"""Output of --timed: the machine, and images per second by recipe."""
 TIMED_STEPS = 5
-"""Steps, or pairs of them where the networks take turns, behind a first one that is not timed."""
+"""Number of timed steps (pairs of steps for alternating updates), after an untimed first one."""
 COUNTED_BATCHES = (8, 16)
-"""Batches that are counted: the difference is what pictures take, the rest what a step takes."""
+"""Batch sizes that are counted, to separate the cost per image from the cost per step."""
 GPU, OPERATIONS, BANDWIDTH = "A100 (80 GB)", 312e12, 2.0e12
-"""Its operations a second in bfloat16 and bytes a second of its memory, as its maker states."""
+"""Name of the GPU, its bfloat16 operations per second and its memory bandwidth in bytes per second,
+as stated by its manufacturer."""
 
 HEAD = f"""# Recipes
 
@@ -116,7 +117,7 @@ NOT_SHIPPED = {
     "faces-common": ["102,272 (not shipped)", "20", "2.032 (2,000)"],
     "svhn": ["156,480 (not shipped)", "35", "0.167 (2,000)"],
 }
-"""Images seen, minutes and KID of recipes that were trained here all the same."""
+"""Images seen, minutes and KID of runs whose weights are not shipped."""
 
 DATA = {
     "faces": "aligned faces of 64x64 (`prepare faces --aligned`); here 28,000",
@@ -133,8 +134,11 @@ DATA = {
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of a step with so many pictures: operations; bytes in and out of memory, and kept for the
-    gradients, in float32; parameters of G and of D."""
+    """Cost of a training step in float32.
+
+    operations: floating point operations. moved: bytes read and written. kept: bytes saved for the
+    backward pass. parameters: numbers of parameters of G and D.
+    """
 
     operations: float
     moved: float
@@ -143,7 +147,7 @@ class Cost:
 
 
 class _Moved(TorchDispatchMode):
-    """Counts the bytes of what operations take and give, views apart."""
+    """Counts the bytes of the inputs and outputs of all operations except views."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +164,7 @@ class _Moved(TorchDispatchMode):
 
 
 def count_operations(recipe: Recipe, batch: int) -> Cost:
-    """A step of both networks with so many pictures; where they alternate, a step of each."""
+    """Count the cost of updating both networks once with a batch of this size."""
     model = recipe.model
     size = (batch, model.channels, model.image_size, model.image_size)
     labels = np.arange(batch) % model.classes if model.classes else None
@@ -179,7 +183,7 @@ def count_operations(recipe: Recipe, batch: int) -> Cost:
 
     def read(x: Tensor) -> Tensor:
         nonlocal reading
-        reading = True  # D's first gradient: from here on what was kept is let go
+        reading = True  # the backward pass of D has begun and frees saved tensors from here on
         return x
 
     moved, operations = _Moved(), FlopCounterMode(display=False)
@@ -194,7 +198,10 @@ def count_operations(recipe: Recipe, batch: int) -> Cost:
 
 
 def step_cost(recipe: Recipe) -> Cost:
-    """Of a step with the recipe's batch."""
+    """Return the cost of a step at the recipe's batch size.
+
+    Extrapolates linearly from two small batches, which takes less time and memory.
+    """
     few, more = (count_operations(recipe, batch) for batch in COUNTED_BATCHES)
     times = (recipe.batch_size - COUNTED_BATCHES[0]) / (COUNTED_BATCHES[1] - COUNTED_BATCHES[0])
 
@@ -205,7 +212,7 @@ def step_cost(recipe: Recipe) -> Cost:
 
 
 def recipes_page(recipes: Mapping[str, Recipe]) -> str:
-    """docs/RECIPES.md."""
+    """Return the content of docs/RECIPES.md."""
     rows = [table_row(name, recipe) for name, recipe in recipes.items()]
     sections = [recipe_section(name, recipe) for name, recipe in recipes.items()]
     return "\n\n".join([HEAD, figures.markdown_table(COLUMNS, rows), MANY, *sections]) + "\n"
@@ -227,8 +234,7 @@ COLUMNS = (
 
 
 def images_per_second(recipe: Recipe) -> float:
-    """Images a second on this machine: the median of TIMED_STEPS steps, in the best precision it
-    has."""
+    """Measure images per second on this machine: median of TIMED_STEPS steps, best precision."""
     model = recipe.model
     size = (4 * recipe.batch_size, model.channels, model.image_size, model.image_size)
     pictures = np.random.default_rng(0).integers(0, 256, size, np.uint8)
@@ -245,13 +251,13 @@ def images_per_second(recipe: Recipe) -> float:
 
 
 def write_speeds(recipes: Mapping[str, Recipe]) -> None:
-    """Write SPEEDS."""
+    """Time all recipes on this machine and write the file SPEEDS."""
     found = {name: images_per_second(recipe) for name, recipe in recipes.items()}
     records.write(SPEEDS, {"machine": records.machine(), "images_per_second": found})
 
 
 def table_row(name: str, recipe: Recipe) -> list[str]:
-    """Of the table."""
+    """Return a recipe's row of the table."""
     speed = records.read(SPEEDS, dict[str, Any])["images_per_second"][name]
     found = step_cost(recipe)
     g, d = found.parameters
@@ -271,7 +277,7 @@ def table_row(name: str, recipe: Recipe) -> list[str]:
 
 
 def _trained(name: str) -> list[str]:
-    """Images seen, minutes and KID."""
+    """Return the cells images seen, minutes and KID of a recipe."""
     if not (WEIGHTS / name).is_dir():
         return NOT_SHIPPED.get(name, ["not trained", "", ""])
     facts = checkpoint.load(WEIGHTS / name).metadata
@@ -280,7 +286,7 @@ def _trained(name: str) -> list[str]:
 
 
 def recipe_section(name: str, recipe: Recipe) -> str:
-    """What is trained, on what, and how it differs from the paper."""
+    """Return a recipe's section: data, network and deviations from the paper."""
     model = recipe.model
     network = (
         f"{model.image_size}x{model.image_size}, z of {model.z_size} ({model.prior}), G "

@@ -1,4 +1,4 @@
-"""docs/RESULTS.md, which is the page's Results tab too: what experiments have kept in results/.
+"""Generator of docs/RESULTS.md, also shown on the page's Results tab, from the files in results/.
 
 python -m training results
 """
@@ -23,8 +23,11 @@ is marked as quoted, or stands under "the paper", is the paper's and was not mea
 
 
 def results_page(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) -> str:
-    """Markdown. Of each experiment with a file NAME.json in `folder`: what `report(facts)` makes of
-    the file, and what its module says of it, folded."""
+    """Return the results page as Markdown.
+
+    Each experiment with a file NAME.json in `folder` gets a section with its `report(facts)` and,
+    folded, its module's docstring.
+    """
     sections = [HEAD]
     for name, module in experiments.items():
         if facts := records.read(folder / f"{name}.json", dict[str, Any]):
@@ -41,7 +44,7 @@ def results_page(experiments: Mapping[str, ModuleType], folder: Path = RESULTS) 
 
 
 def _made(facts: dict[str, Any]) -> list[str]:
-    """When, where, on what and of which weights, as far as a file says so."""
+    """Return a line with date, machine, data and weights of a result, as far as recorded."""
     said = []
     if run := facts.get("run"):
         parts = (f"{count:,} {part}" for part, count in run["data"].items())
@@ -49,7 +52,7 @@ def _made(facts: dict[str, Any]) -> list[str]:
         on = f", on {data} pictures" if data else ""
         said.append(f"{run['date']}, {run['minutes']:g} minutes on {run['machine']}{on}")
     if "weights" in facts:
-        seen = facts["images_seen"]  # None of weights from elsewhere
+        seen = facts["images_seen"]  # None for weights that were not trained here
         trained = f", {seen:,} images seen" if seen else ""
         said.append(f"weights {facts['weights']}{trained}")
     return [f"*{'; '.join(said)}*"] if said else []

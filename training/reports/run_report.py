@@ -1,6 +1,6 @@
-"""The report of a run: one HTML file with its curves, its grids as a film, and what made them.
+"""Report of a training run: an HTML file with its curves, its sample grids as a film, its settings.
 
-It asks for nothing but itself: pictures, styles and the chart.js of the page are within the file.
+The file is self-contained: images, styles and the page's chart.js are embedded.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from training.recipes import TEXT_FIELDS
 HERE = Path(__file__).parent
 CHART = WEB / "widgets" / "chart.js"
 MAX_FRAMES, MAX_POINTS = 120, 150
-"""Of the film and of a line of the log, at most."""
+"""Largest numbers of frames of the film and of points of a line of the log."""
 EPOCHS = (1, 5)
-"""Of which the paper shows samples (figures 2 and 3)."""
+"""Epochs after which the paper shows samples (figures 2 and 3)."""
 PNG_END = b"IEND\xaeB`\x82"
 
 Entry = dict[str, Any]
 Line = tuple[str, str]
-"""Key of the log or of the curve, and what people call it."""
+"""Key in the log or the curve, and its label."""
 OF_LOG: dict[str, list[Line]] = {
     "Losses": [("loss_d", "D"), ("loss_g", "G")],
     "D's answers (1: it takes a picture for real)": [
@@ -59,8 +59,11 @@ NAMES = {
 
 @dataclass
 class Chart:
-    """What chart.js draws. lines: {name, points: [{x, y, said}]}, at most three; marks: {x, y,
-    words}; x, y: where the axes begin (None: with the data), and whether they are logarithmic."""
+    """Input of chart.js.
+
+    lines: at most three of {name, points: [{x, y, said}]}. marks: {x, y, words}. x, y: "from", the
+    start of the axis (None: at the data), with "label" (x) or "log", whether it is logarithmic (y).
+    """
 
     title: str
     lines: list[dict[str, Any]]
@@ -68,14 +71,14 @@ class Chart:
     x: dict[str, Any]
     y: dict[str, Any]
     dense: bool
-    """So many points that their marks would hide the line."""
+    """Whether the points are so many that their marks would hide the line."""
 
 
 def run_report(run: Path) -> str:
-    """The HTML of a run's report, of what its folder holds by now.
+    """Return the HTML report of a run from the current content of its folder.
 
-    A run without run.json, grids or checkpoints gets a report that says what is missing. Raises
-    RecordError for a damaged run.json, StateError for a folder without a log, a state or a curve.
+    A report without run.json, grids or checkpoints says what is missing. Raises RecordError for a
+    damaged run.json, and StateError for a folder with neither a log, a state nor a curve.
     """
     numbers, events = _log(run)
     record = run_log.read_record(run)
@@ -130,10 +133,10 @@ def run_report(run: Path) -> str:
 
 
 def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
-    """Lines with numbers, and events once each, as written.
+    """Read the log: lines of numbers, and events without duplicates.
 
-    After a kill and --resume, and after a roll back, steps are taken again: of the numbers those
-    that were written last remain. Of the events all do: the one that says so comes before.
+    After a kill and --resume, and after a rollback, the log has some steps twice. The numbers that
+    were written last are kept. All events are kept, because a rollback's own event comes first.
     """
     path = run / run_log.LOG_FILE
     numbers: list[Entry] = []
@@ -141,7 +144,7 @@ def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:  # what was being written when the process was killed
+        except json.JSONDecodeError:  # a line cut off when the process was killed
             continue
         if "event" in entry:
             events[entry["step"], entry["event"]] = entry
@@ -153,8 +156,8 @@ def _log(run: Path) -> tuple[list[Entry], list[Entry]]:
 
 
 def _seen(facts: dict[str, Any]) -> int:
-    """Images seen when the state was saved: the last line of the log is some steps before."""
-    if "recipe" not in facts:  # the first states had none
+    """Return the images seen when the state was saved, which may be after the log's last line."""
+    if "recipe" not in facts:  # early versions saved states without the recipe
         return 0
     recipe = facts["recipe"]
     batches = facts["step"] // (2 if recipe["updates"] == "alternating" else 1)
@@ -162,8 +165,11 @@ def _seen(facts: dict[str, Any]) -> int:
 
 
 def _grids(run: Path, seen: int) -> dict[int, Path]:
-    """By images seen, those that are whole: a kill may leave half a file, and whole ones of what
-    the run has not come to again since."""
+    """Return the sample grids by images seen.
+
+    Leaves out files that a kill has truncated, and files of steps beyond the state that the run
+    was resumed from.
+    """
     paths = sorted((run / "samples").glob("[0-9]*.png"))
     return {
         int(path.stem): path
@@ -176,7 +182,7 @@ def _grids(run: Path, seen: int) -> dict[int, Path]:
 
 
 def _evenly_spaced(grids: dict[int, Path]) -> list[int]:
-    """At most MAX_FRAMES of them, evenly, the first and the last among them."""
+    """Select at most MAX_FRAMES grids at even distances, including the first and the last."""
     all_of_them = list(grids)
     last = len(all_of_them) - 1
     count = min(MAX_FRAMES, len(all_of_them))
@@ -184,7 +190,7 @@ def _evenly_spaced(grids: dict[int, Path]) -> list[int]:
 
 
 def _source(path: Path) -> str:
-    """A grid as a data URI: WebP takes an eighth of the PNG."""
+    """Return a grid as a data URI; WebP takes an eighth of the PNG's size."""
     buffer = io.BytesIO()
     with Image.open(path) as picture:
         picture.convert("RGB").save(buffer, "WEBP", quality=85, method=2)
@@ -192,7 +198,7 @@ def _source(path: Path) -> str:
 
 
 def _size(grids: dict[int, Path]) -> tuple[int, int]:
-    """(width, height) of the last grid in pixels."""
+    """Return (width, height) of the last grid in pixels."""
     if not grids:
         return (0, 0)
     with Image.open(grids[max(grids)]) as picture:
@@ -202,8 +208,11 @@ def _size(grids: dict[int, Path]) -> tuple[int, int]:
 def _epochs(
     made: dict[str, Any], recipe: Entry, before: int, grids: dict[int, Path]
 ) -> list[dict[str, Any]]:
-    """Of each of EPOCHS the images seen after it, and the first grid not before (None: there is
-    none); nothing where run.json does not say how many pictures an epoch has."""
+    """Return for each of EPOCHS the images seen at its end and the first grid from there on.
+
+    A grid is None if there is none yet. The list is empty if run.json does not give the size of an
+    epoch.
+    """
     if "pictures" not in made:
         return []
     epoch = made["pictures"]["train"] // recipe["batch_size"] * recipe["batch_size"]
@@ -220,7 +229,7 @@ def _epochs(
 
 
 def _columns(curve: Sequence[Entry]) -> list[str]:
-    """Whatever was measured at any checkpoint, the number of pictures compared last."""
+    """Return the columns of the table of checkpoints: all metrics, and n last."""
     keys = dict.fromkeys(key for entry in curve for key in entry if _is_number(entry[key]))
     measured = [key for key in keys if key not in ("images", "minutes", "n")]
     return ["images", "minutes", *measured, *(["n"] if "n" in keys else [])]
@@ -231,7 +240,7 @@ def _is_number(value: object) -> bool:
 
 
 def _parts(parts: Sequence[Entry], numbers: Sequence[Entry]) -> list[Entry]:
-    """With the pictures a second of each part's lines in the log: the median, None without any."""
+    """Add to each part of the run its median of images per second (None: no lines in the log)."""
     ends = [*(part["from_step"] for part in parts[1:]), math.inf]
     found = []
     for part, end in zip(parts, ends, strict=False):
@@ -245,7 +254,7 @@ def _parts(parts: Sequence[Entry], numbers: Sequence[Entry]) -> list[Entry]:
 
 
 def _settings(recipe: Entry) -> list[tuple[str, str, str]]:
-    """(field, value, why it is not the paper's) of the recipe and its model."""
+    """Return (field, value, reason for deviating from the paper) of the recipe and its model."""
     reasons = recipe.get("deviations", {})
     fields = {k: v for k, v in recipe.items() if k not in (*TEXT_FIELDS, "model")}
     fields |= {f"model.{name}": value for name, value in recipe.get("model", {}).items()}
@@ -267,7 +276,7 @@ def _words(value: object) -> str:
 
 
 def _charts(numbers: Sequence[Entry], curve: Sequence[Entry], before: int) -> list[Chart]:
-    """Of what was measured at checkpoints, then of the log."""
+    """Return the charts of the checkpoints' metrics, then those of the log."""
     alone = [
         [(key, _name(key))]
         for key in _columns(curve)[2:]
@@ -282,8 +291,11 @@ def _charts(numbers: Sequence[Entry], curve: Sequence[Entry], before: int) -> li
 def _chart(
     title: str, lines: Iterable[Line], entries: Sequence[Entry], before: int, most: int = 0
 ) -> Chart:
-    """most: of points a line, each the mean over an equal span of images seen; 0: as they are, on
-    a logarithmic axis where they span more than a decade."""
+    """Build a chart of some keys of the entries.
+
+    most: maximum number of points per line, each a mean over an equal span of images seen. With 0
+    all points are shown, on a logarithmic axis if they span more than a decade.
+    """
     drawn, marks = [], []
     for key, name in lines:
         pairs = [(entry["images"], entry[key]) for entry in entries if _is_number(entry.get(key))]

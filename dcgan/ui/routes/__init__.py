@@ -1,1 +1,1 @@
-"""HTTP routes, one file a tab or subject. May import serving."""
+"""HTTP routes, one file per tab or subject. May import serving."""

@@ -1,11 +1,11 @@
-"""Routes of what a visitor's browser needs to draw by itself; a static site has the same files.
+"""Routes for rendering in the browser; a static site has the same files at the same addresses.
 
-    GET /dcgan/generators/HASH.BACKEND.onnx   the generator whose weights have this hash
+    GET /dcgan/generators/HASH.BACKEND.onnx   graph of the generator with this hash of its weights
     GET /dcgan/generators/HASH.tensors        its tensors
-    GET /dcgan/directions/HASH.json           the directions, by name, that have this hash
-    GET /dcgan/runtime/VERSION/FILE           onnxruntime-web, where `make setup` has brought it
+    GET /dcgan/directions/HASH.json           directions by name, with this hash
+    GET /dcgan/runtime/VERSION/FILE           onnxruntime-web, if `make setup` has installed it
 
-All of it never changes, and is to be kept by whoever gets it.
+All addresses name their content, so that responses are cached for good.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MEDIA_TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     def named(request: Request) -> Model:
         digest = request.path_params["digest"]
@@ -74,7 +74,7 @@ def _forever() -> dict[str, str]:
 
 
 def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
-    """Stages have those of their models."""
+    """Return the directions with this hash. Stages share those of their model."""
     for model in engine.models.values():
         if model.checkpoint.directions_hash == digest:
             return {name: step.tolist() for name, step in model.directions.items()}
@@ -83,7 +83,7 @@ def _directions(engine: Engine, digest: str) -> dict[str, list[float]]:
 
 @functools.lru_cache(maxsize=4)
 def _generator(model: Model, backend: str) -> bytes:
-    """Kept for the next visitor: an audience comes all at once, for the same model."""
+    """Build a browser graph; cached, as an audience requests the same model at the same time."""
     from dcgan.rendering import onnx_export
 
     return onnx_export.build_browser_graph(model.checkpoint, backend)

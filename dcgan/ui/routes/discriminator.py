@@ -1,15 +1,15 @@
-"""Routes of the Discriminator tab (figure 5): what D makes of a picture, what its features seek.
+"""Routes of the Discriminator tab (figure 5): D's logit, saliency of its features, linear probes.
 
-    GET  /dcgan/look?spec=TEXT&feature=N       D looks at a picture by its text
-    POST /dcgan/look?model=NAME&feature=N      D looks at an uploaded file: the request's body
-    GET  /dcgan/features?model=NAME&first=N    the draws that some features respond to most
-    GET  /dcgan/probes                         what the models' probes are worth (table 1)
-    GET  /dcgan/probe?spec=TEXT                what the probe calls a picture; null without one
+    GET  /dcgan/look?spec=TEXT&feature=N       D's analysis of an image given by its spec
+    POST /dcgan/look?model=NAME&feature=N      D's analysis of an uploaded file (the request's body)
+    GET  /dcgan/features?model=NAME&first=N    top-activating samples of a page of features
+    GET  /dcgan/probes                         accuracy of the models' probes (table 1)
+    GET  /dcgan/probe?spec=TEXT                a probe's classification; null without a probe
     POST /dcgan/probe?model=NAME               the same for an uploaded file
 
-The first three answer in lines, see streaming: before a model's first one, its survey takes
-seconds. A probe needs none, and does not wait for it. An upload is decoded in memory, answered and
-forgotten: nothing of it is kept or written to a file.
+The first three stream their progress (see serving/streaming.py), because the first request for a
+model computes a survey of its features, which takes seconds. Probes do not need the survey. Uploads
+are decoded in memory and never stored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MAX_UPLOAD = 10 * 2**20
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     async def by_text(request: Request) -> Response:
         spec = read_spec(request.query_params.get("spec"), engine)
@@ -91,16 +91,17 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def explain(engine: Engine, spec: PictureSpec, feature: int) -> Work[dict[str, Any]]:
-    """What D makes of a picture, and what one feature and those that stand out look at."""
+    """Analyse an image: D's logit, and the saliency of one feature and of the strongest ones."""
     model = engine.model(spec.model)
     [picture] = model.render([spec])
     return (yield from _explain(model, picture, feature, spec.label))
 
 
 def explain_file(model: Model, content: bytes, feature: int) -> Work[dict[str, Any]]:
-    """The same for a file, with `notes`: what had to be done to it.
+    """Analyse an uploaded file as `explain` does; "notes" says how it was converted.
 
-    The file is decoded before this returns: in a worker thread, not in the one of all such work.
+    The file is decoded before this returns, so that the caller can do it in a worker thread rather
+    than in the single thread that runs background tasks.
     """
     from dcgan.analysis import saliency
 
@@ -115,7 +116,7 @@ def explain_file(model: Model, content: bytes, feature: int) -> Work[dict[str, A
 
 
 def feature_page(model: Model, first: int) -> Work[dict[str, Any]]:
-    """The draws that features from `first` on respond to most, each above its guided gradient."""
+    """Return the top-activating samples of features from `first` on, with guided gradients."""
     from dcgan.analysis.saliency import FEATURES_SHOWN
 
     survey = yield from _survey(model, first)
@@ -139,7 +140,7 @@ def feature_page(model: Model, first: int) -> Work[dict[str, Any]]:
 
 
 def describe_probes(engine: Engine) -> dict[str, Any]:
-    """The classes of models' probes and what these are worth, by model."""
+    """Return the classes and the accuracy of each model's probe, by model."""
     import torch  # noqa: F401  (without it no probe answers: that is said before one is asked)
 
     found = {name: model.checkpoint.readable.probe for name, model in engine.models.items()}
@@ -151,14 +152,14 @@ def describe_probes(engine: Engine) -> dict[str, Any]:
 
 
 def classify(engine: Engine, spec: PictureSpec) -> dict[str, Any] | None:
-    """What the probe of its model calls a picture (`probe.answer_json`); None without a probe."""
+    """Classify an image with its model's probe (`probe.answer_json`); return None without one."""
     model = engine.model(spec.model)
     [picture] = model.render([spec])
     return _classify(model, picture)
 
 
 def classify_file(model: Model, content: bytes) -> dict[str, Any] | None:
-    """The same for a file."""
+    """Classify an uploaded file as `classify` does."""
     picture, _ = _read_image(model, content)
     return _classify(model, picture)
 
@@ -179,7 +180,7 @@ def _probe(model: Model) -> tuple[Probe, Discriminator] | None:
 
 
 def _read_image(model: Model, content: bytes) -> tuple[np.ndarray, list[str]]:
-    """A file as the model's D sees it, and what had to be done to it."""
+    """Decode an upload to the model's input size; also return notes on the conversion."""
     with upload_errors(content):
         return read_square_upload(content, model.config.image_size, model.config.channels)
 
@@ -206,7 +207,7 @@ def _attribution_json(seen: FeatureAttribution) -> dict[str, Any]:
 
 
 def _survey(model: Model, feature: int) -> Work[Survey]:
-    """Of a model whose D has this feature."""
+    """Return the survey of a model's D, after checking that D has this feature."""
     from dcgan.analysis import saliency
 
     saliency.check_feature(model, feature)

@@ -1,14 +1,14 @@
-"""Routes of the Forget tab (section 6.3.1): sets of boxes, the maps they speak of, where maps fire.
+"""Routes of the Forget tab (section 6.3.1): boxes, fitted feature maps, top activations, overlays.
 
-GET  /dcgan/boxes?model=NAME&set=NAME     a set that is shipped with the model
-POST /dcgan/boxes                         a set, checked: the same, in its canonical form
-POST /dcgan/units                         a set -> the maps to drop, see units.Fit
-GET  /dcgan/exciting?model=NAME&layer=N   for each map of G the draws that excite it most; of
-                                          D with &network=discriminator
-POST /dcgan/activation?layer=N&map=M      a sheet's body -> where the map is active on each
-                                          picture, as one transparent PNG
+GET  /dcgan/boxes?model=NAME&set=NAME     a set of boxes that is shipped with the model
+POST /dcgan/boxes                         validates a set of boxes and returns its canonical form
+POST /dcgan/units                         a set of boxes -> the maps to ablate, see units.UnitFit
+GET  /dcgan/exciting?model=NAME&layer=N   top-activating samples of each map of G; of D with
+                                          &network=discriminator
+POST /dcgan/activation?layer=N&map=M      a sheet's body -> the map's activation on each image, as
+                                          a transparent PNG
 
-Fits and searches are answered in lines, see serving/streaming.py.
+Fits and searches stream their progress, see serving/streaming.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OVERLAY_OPACITY = 0.85
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     async def shipped(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
@@ -71,6 +71,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def shipped_boxes(model: Model, name: str) -> BoxSet:
+    """Return a set of boxes that comes with a model. Raises RequestError (404)."""
     boxes = model.checkpoint.readable.boxes.get(name)
     if boxes is None:
         raise RequestError(f"{model.name} has no set of boxes called {name!r}.", 404)
@@ -78,7 +79,7 @@ def shipped_boxes(model: Model, name: str) -> BoxSet:
 
 
 def fit_units(engine: Engine, boxes: str | bytes) -> Work[dict[str, Any]]:
-    """The maps that a set of boxes speaks of, from its JSON."""
+    """Fit the feature maps to a set of boxes given as JSON; return `UnitFit.table`."""
     drawn, model = _read(boxes, engine)
     if known := units.load_unit_fit(model, drawn):
         return known.table()
@@ -86,7 +87,7 @@ def fit_units(engine: Engine, boxes: str | bytes) -> Work[dict[str, Any]]:
 
 
 def top_activations(model: Model, layer: int, network: str) -> Work[dict[str, Any]]:
-    """For each map of a layer the draws that excite it most, and in which cell."""
+    """Return the top-activating samples of each map of a layer, and the cells of the maxima."""
     if network not in (units.GENERATOR, units.DISCRIMINATOR):
         raise RequestError("The network must be generator or discriminator.")
     try:
@@ -100,7 +101,7 @@ def top_activations(model: Model, layer: int, network: str) -> Work[dict[str, An
 def activation_overlay(
     inputs: Sequence[RenderInputs], columns: int, layer: int, number: int
 ) -> bytes:
-    """A transparent PNG over a sheet of pictures, more opaque the more active a map is."""
+    """Return a transparent PNG to lay over a sheet of images; opacity shows a map's activation."""
     model, *others = {one.model for one in inputs}
     if others:
         raise RequestError("The pictures must be of one model.")

@@ -1,10 +1,10 @@
-"""Route of the tab Yours: the picture of a G that comes nearest to a photograph.
+"""Route of the tab "Your photo": GAN inversion of an uploaded photograph.
 
 POST /dcgan/project?model=NAME&cut=face    the request's body is the file; cut: face or middle
 
-Answered in lines, see streaming; on the way there is to see {"crop", "notes"}, and then the text of
-the picture that it is at. 422 where a face is asked for and none is found. The photograph is
-decoded in memory, answered and forgotten: nothing of it is kept or written to a file.
+Streams its progress, see serving/streaming.py. The first preview is {"crop", "notes"}; later ones
+are specs of the current image. The status is 422 if a face is requested and none is found. The
+photograph is decoded in memory and never stored.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CROPS = "face", "middle"
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     async def of_file(request: Request) -> Response:
         model = engine.model(request.query_params.get("model", ""))
@@ -53,9 +53,12 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def invert_file(model: Model, content: bytes, cut: object) -> Work[dict[str, Any]]:
-    """{"spec", "distance", "starts", "samples", "crop", "notes"} of a file's picture.
+    """Invert an uploaded file's image.
 
-    The file is decoded before this returns: in a worker thread, not in the one of all such work.
+    The result has "spec", "distance", "starts", "samples", "crop" and "notes".
+
+    The file is decoded before this returns, so that the caller can do it in a worker thread rather
+    than in the single thread that runs background tasks.
     """
     from dcgan.analysis import inversion
     from dcgan.analysis.discriminator import load_discriminator

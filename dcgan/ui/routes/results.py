@@ -1,7 +1,7 @@
-"""What was measured (`python -m training run`), for the Results tab and the tabs' charts.
+"""Routes of the experiments' results (`python -m training run`), for the Results tab and charts.
 
 GET /dcgan/results?name=NAME              the file results/NAME.json as it is
-GET /dcgan/report?language=CODE           docs/RESULTS.md in a language, as HTML; empty without one
+GET /dcgan/report?language=CODE           docs/RESULTS.md in a language, as HTML; empty if missing
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ REPORTS = {
     "en": REPOSITORY / "docs" / "RESULTS.md",
     "ko": REPOSITORY / "docs" / "RESULTS.ko.md",
 }
-"""By language."""
+"""Results page by language code."""
 
 
 def routes(folder: Path, reports: Mapping[str, Path]) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`, over what is like RESULTS and REPORTS."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`.
+
+    folder, reports: replacements of RESULTS and REPORTS.
+    """
 
     async def result(request: Request) -> Response:
         name = request.query_params.get("name", "")
@@ -50,7 +53,7 @@ def routes(folder: Path, reports: Mapping[str, Path]) -> list[BaseRoute]:
 
 
 def results_html(report: Path) -> str:
-    """The sections of a file like those of REPORTS, each from its h2 on; "" where there is none."""
+    """Return a report's sections, from the first h2 on, as HTML; "" if the file is missing."""
     text = report.read_text(encoding="utf-8") if report.is_file() else ""
     _, heading, sections = text.partition("\n## ")
     return MarkdownIt().enable("table").render(heading + sections)

@@ -1,8 +1,8 @@
-"""Route of the shelf: all that is on it, as a zip.
+"""Route of the shelf: its images as a zip.
 
 POST /dcgan/shelf    {"specs": [TEXT, ...]}
 
-Answered in lines, see serving/streaming.py.
+Streams its progress, see serving/streaming.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_IMAGES = 99
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     async def packed(request: Request) -> Response:
         asked = read_json(await read_body(request), '{"specs": [...]}')
@@ -40,7 +40,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def pack(engine: Engine, specs: object) -> Work[dict[str, Any]]:
-    """{"zip": data URI}, see `shelf.pack`."""
+    """Render the specs and return {"zip": data URI}, see `archive.pack_shelf`."""
     if not isinstance(specs, list) or not 1 <= len(specs) <= MAX_IMAGES:
         raise RequestError(f'"specs" must be a list of 1 to {MAX_IMAGES} picture texts.')
     content = yield from archive.pack_shelf(engine, [read_spec(text, engine) for text in specs])

@@ -1,8 +1,8 @@
-"""Route of films: pictures that the tabs compose (figures 4, 6, 7, 8) as a file, to be kept.
+"""Route of the video export: a sequence of images (figures 4, 6, 7, 8) as a video file.
 
 POST /dcgan/film    {"specs": [TEXT, ...], "seconds": S, "format": F, "size": N, "scaling": H}
 
-Answered in lines, see serving/streaming.py.
+Streams its progress, see serving/streaming.py.
 """
 
 from __future__ import annotations
@@ -47,11 +47,14 @@ MAX_SECONDS = 20
 MAX_FRAMES = MAX_SECONDS * interpolation.FRAMES_PER_SECOND
 MAX_BODY = MAX_FRAMES * (MAX_TEXT + 4)
 MAX_MEGAPIXELS = {"mp4": 160, "webp": 160, "gif": 40, "png": 16}
-"""Of all frames together, in millions: half a minute of one processor, or a file of some 15 MB."""
+"""Limit of pixels of all frames in millions, by format.
+
+It corresponds to half a minute on one processor, or to a file of some 15 MB.
+"""
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`."""
 
     async def moving(request: Request) -> Response:
         body = await read_body(request, MAX_BODY)
@@ -66,7 +69,7 @@ def routes(engine: Engine) -> list[BaseRoute]:
 def make_video(
     engine: Engine, specs: object, seconds: object, format: object, size: object, scaling: object
 ) -> Work[dict[str, Any]]:
-    """{FORMAT: data URI, "specs": the texts of its frames}."""
+    """Encode images as a video; the result is {FORMAT: data URI, "specs": texts of the frames}."""
     if not isinstance(specs, list) or not 2 <= len(specs) <= MAX_FRAMES:
         raise RequestError(f'"specs" must be a list of 2 to {MAX_FRAMES} picture texts.')
     wanted = _read_film(seconds, format, size, scaling)
@@ -83,7 +86,7 @@ def make_walk_video(
     size: object,
     scaling: object,
 ) -> Work[dict[str, Any]]:
-    """A `make_video` of a walk, `interpolation.FRAMES_PER_SECOND` frames a second."""
+    """Encode a walk with `interpolation.FRAMES_PER_SECOND`; the result is as of `make_video`."""
     if not isinstance(stations, list) or not 2 <= len(stations) <= MAX_KEYFRAMES:
         raise RequestError(f'"stations" must be a list of 2 to {MAX_KEYFRAMES} picture texts.')
     if not isinstance(closed, bool) or not isinstance(spherical, bool):

@@ -1,15 +1,15 @@
-"""Our own routes beside Gradio's: pictures by their text, without queue, file or state.
+"""Routes for rendering images by their spec, and helpers shared by all routes.
 
-    GET  /dcgan/models                 what there is to draw from
-    GET  /dcgan/picture?spec=TEXT      one picture, as PNG with its text
-    GET  /dcgan/pixels?spec=TEXT       the same bare, H * W * 4 bytes of RGBA, |z| in a header
-    POST /dcgan/sheet                  {"specs": [TEXT, ...], "columns": N}: many, as one JPEG
+    GET  /dcgan/models                 the models
+    GET  /dcgan/picture?spec=TEXT      one image, as PNG with its spec in the metadata
+    GET  /dcgan/pixels?spec=TEXT       one image as H * W * 4 bytes of RGBA, with |z| in a header
+    POST /dcgan/sheet                  {"specs": [TEXT, ...], "columns": N}: a grid, as JPEG
     GET  /dcgan/web/...                the page's modules
 
-Every field is checked here; what is wrong with a request is a sentence in {"error": ...} with
-status 400 (the request), 404 (no such model), 413 (too much at once), 422 (no face) or 501 (a
-package is not installed here). Images and sheets are rendered by micro_batching.py; where too
-many wait already, the answer is 429 with Retry-After, in seconds.
+These routes bypass Gradio's queue and keep neither files nor state. All fields are validated here;
+an error is a sentence in {"error": ...} with status 400 (invalid request), 404 (unknown model), 413
+(too large), 422 (no face) or 501 (package not installed). Images and sheets are rendered by
+micro_batching.py; if its queue is full, the status is 429 with Retry-After in seconds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from dcgan.ui.serving.micro_batching import MicroBatcher, QueueFullError
 MAX_SHEET_IMAGES = 128
 MAX_BODY = MAX_SHEET_IMAGES * (MAX_TEXT + 4)
 CACHE_FOREVER = (
-    "public, max-age=31536000, immutable"  # a text with its hash never changes its picture
+    "public, max-age=31536000, immutable"  # a spec names its weights, so its image never changes
 )
 RETRY_AFTER = "1"
 _STATUS = {TooLargeError: 413, NoFaceError: 422}
@@ -53,7 +53,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class RequestError(ValueError):
-    """What is wrong with a request, as a sentence, and its status."""
+    """An invalid request; the message is a sentence for the client. status: HTTP status."""
 
     def __init__(self, sentence: str, status: int = 400) -> None:
         super().__init__(sentence)
@@ -61,7 +61,7 @@ class RequestError(ValueError):
 
 
 def routes(engine: Engine) -> list[BaseRoute]:
-    """Routes for `launch(app_kwargs={"routes": ...})`, which come before the page's own."""
+    """Return the routes for `launch(app_kwargs={"routes": ...})`, which precede Gradio's."""
     batcher = MicroBatcher()
 
     async def models(request: Request) -> Response:
@@ -99,14 +99,13 @@ def routes(engine: Engine) -> list[BaseRoute]:
 
 
 def render_sheet(pictures: Sequence[np.ndarray], columns: int) -> tuple[bytes, float, float]:
-    """Many pictures in one, and the `step_sizes` between them."""
+    """Return images as a JPEG grid, with their `step_sizes`."""
     stack = np.stack(pictures)
     return images.encode_jpeg(images.make_grid(stack, columns)), *step_sizes(stack)
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """A file for <img>, and for those who are sent JSON only; by its ending an image, if not in
-    MEDIA_TYPES."""
+    """Encode a file as a data URI. kind: its extension, an image's unless in MEDIA_TYPES."""
     return (
         f"data:{MEDIA_TYPES.get(kind, f'image/{kind}')};base64,"
         + base64.b64encode(content).decode()
@@ -114,7 +113,10 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def step_sizes(pictures: np.ndarray) -> tuple[float, float]:
-    """Mean and largest difference between neighbours (root mean square, in grey levels of 255)."""
+    """Return mean and maximum of the differences between neighbours.
+
+    Differences are root mean squares in grey levels of 255.
+    """
     if len(pictures) < 2:
         return 0.0, 0.0
     sizes = images.frame_differences(pictures)
@@ -143,7 +145,7 @@ def error_responses(handler: Handler) -> Handler:
 
 
 async def unless_disconnected(request: Request, drawing: asyncio.Future[T]) -> T:
-    """What is being drawn; cancelled, with a ClientDisconnect, when who asked for it goes away."""
+    """Await a rendering. If the client disconnects, cancel it and raise ClientDisconnect."""
     watching = asyncio.ensure_future(_disconnected(request))
     watching.add_done_callback(lambda _: drawing.cancel())
     try:
@@ -162,14 +164,14 @@ async def _disconnected(request: Request) -> None:
 
 
 def read_spec(text: object, engine: Engine) -> PictureSpec:
-    """The spec of an image that can be rendered. Raises RequestError or SpecError."""
+    """Parse and check the spec of an image. Raises RequestError or SpecError."""
     spec, model = _parse_spec(text, engine)
     model.check(spec)
     return spec
 
 
 def read_inputs(text: object, engine: Engine) -> RenderInputs:
-    """A text, checked and evaluated for rendering. Raises RequestError or SpecError."""
+    """Parse, check and evaluate a spec for rendering. Raises RequestError or SpecError."""
     spec, model = _parse_spec(text, engine)
     return model.resolve(spec)
 
@@ -189,12 +191,13 @@ def _parse_spec(text: object, engine: Engine) -> tuple[PictureSpec, Model]:
 
 
 def read_sheet(body: bytes, engine: Engine) -> tuple[list[RenderInputs], int]:
+    """Parse the body of a sheet request; return its inputs and columns. Raises RequestError."""
     asked = read_json(body, '{"specs": [...], "columns": 8}')
     return check_sheet(asked.get("specs"), asked.get("columns", 8), engine)
 
 
 def read_json(body: bytes, example: str) -> dict[str, Any]:
-    """An object; any other JSON is an empty one."""
+    """Parse a JSON object; any other JSON value counts as an empty object. Raises RequestError."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -203,6 +206,7 @@ def read_json(body: bytes, example: str) -> dict[str, Any]:
 
 
 def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[RenderInputs], int]:
+    """Validate the specs and columns of a sheet. Raises RequestError or SpecError."""
     if not isinstance(texts, list):
         raise RequestError('"specs" must be a list of picture texts.')
     if not 1 <= len(texts) <= MAX_SHEET_IMAGES:
@@ -215,11 +219,12 @@ def check_sheet(texts: object, columns: object, engine: Engine) -> tuple[list[Re
 
 
 def read_int(request: Request, name: str, otherwise: str = "") -> int:
-    """A whole number of the query, below 100,000."""
+    """Read a query parameter that is an integer from 0 to 99,999. Raises RequestError."""
     return check_int(request.query_params.get(name, otherwise), name)
 
 
 def check_int(value: object, name: str) -> int:
+    """Return a value as an integer from 0 to 99,999. Raises RequestError."""
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise RequestError(f"Give {name} as a whole number, not {text[:40]!r}.")
@@ -227,7 +232,10 @@ def check_int(value: object, name: str) -> int:
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The request's body; refused as soon as it is too long, whatever its header says."""
+    """Read the request's body. Raises RequestError (413) as soon as it exceeds the limit.
+
+    Counts the bytes received, because Content-Length may be missing or wrong.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -238,7 +246,7 @@ async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
 
 @contextmanager
 def upload_errors(content: bytes) -> Iterator[None]:
-    """Within it an uploaded file is read; what is wrong with it is a RequestError."""
+    """Map upload errors to RequestError and QueueFullError within this context."""
     if not content:
         raise RequestError(f"This file is empty: give a picture ({READABLE_FORMATS}).")
     try:
@@ -251,7 +259,7 @@ def upload_errors(content: bytes) -> Iterator[None]:
 
 @contextmanager
 def checkpoint_errors(what: str = "These weights") -> Iterator[None]:
-    """Within it files of a checkpoint are read; what is wrong with them is the server's fault."""
+    """Map CheckpointError to RequestError with status 500 within this context."""
     try:
         yield
     except CheckpointError as error:
@@ -259,6 +267,6 @@ def checkpoint_errors(what: str = "These weights") -> Iterator[None]:
 
 
 def error_sentence(error: ValueError | str) -> str:
-    """What a text or a set was refused with, for people."""
+    """Return an error's message as a sentence: capitalised and with a full stop."""
     text = str(error)
     return text[:1].upper() + text[1:] + "."

@@ -1,15 +1,14 @@
-"""Concurrent requests for images are micro-batched.
+"""Micro-batching of concurrent requests for images.
 
-Worker threads render one batch each. Requests that arrive meanwhile wait in a queue, first come
-first served, and form the next batch: a single visitor waits for nobody, and many share forward
-passes. The images of sheets wait in a second queue, of which each batch takes a few, so that a
-sheet of 128 delays an image that is being dragged by a few images at most, and is itself rendered
-however many visitors drag.
+Each worker thread renders one batch at a time. Requests that arrive meanwhile wait in a FIFO queue
+and form the next batch, so that a single client never waits and many clients share forward passes.
+The images of sheets have their own queue, from which each batch takes a few: a sheet of 128 delays
+single images only slightly, and sheets make progress under any load of single images.
 
-Both queues are bounded. Above half of its length a queue rejects at random, with a probability that
-grows with its length (random early detection: Floyd and Jacobson 1993). A queue that rejects only
-when it is full stays full of the clients that are in it, which ask again as soon as they are
-served; a client that was rejected then never finds a place.
+Both queues are bounded. When it is more than half full, a queue rejects requests at random with a
+probability that grows with its length (random early detection, Floyd and Jacobson 1993). A queue
+that rejects only when full would stay occupied by the same clients, which send their next request
+as soon as one is served, and rejected clients would starve.
 
 Requests are resolved (`Model.resolve`) before they are queued. An error at rendering, such as a
 damaged checkpoint, reaches the requests for that model and no others.
@@ -28,31 +27,33 @@ import numpy as np
 from dcgan.rendering.engine import RenderInputs
 
 WORKER_THREADS = 2
-"""Batches that are rendered at a time."""
+"""Number of batches rendered at the same time."""
 MAX_SINGLE_PER_BATCH = 8
-"""Single images in a batch; more where sheets leave places free. A larger batch is no cheaper per
-image, and each of its images waits for all."""
+"""Single images per batch, or more if sheets leave room.
+
+A larger batch is no cheaper per image and makes each of its images wait for all others.
+"""
 MAX_SHEET_PER_BATCH = 4
-"""Images of sheets in a batch; more where single images leave places free."""
+"""Images of sheets per batch, or more if single images leave room."""
 MAX_SINGLE_WAITING = 512
-"""Length of the queue of single images."""
+"""Capacity of the queue of single images."""
 MAX_SHEET_WAITING = 4096
-"""Length of the queue of images of sheets."""
+"""Capacity of the queue of images of sheets."""
 NEVER_REJECT_SHARE = 0.5
-"""Share of a queue that is filled before any request is rejected."""
+"""Share of a queue's capacity up to which no request is rejected."""
 
 
 class QueueFullError(Exception):
-    """A request was rejected; the message is a sentence."""
+    """A request was rejected; the message is a sentence for the client."""
 
 
 class MicroBatcher:
-    """Renders for the coroutines of one event loop."""
+    """Renders images in batches for the coroutines of one event loop."""
 
     def __init__(
         self, workers: int = WORKER_THREADS, chance: Callable[[], float] = random.random
     ) -> None:
-        """chance: a number in [0, 1) for each request; the lower, the sooner it is rejected."""
+        """workers: number of threads. chance: returns a uniform random number in [0, 1)."""
         self._threads, self._idle = ThreadPoolExecutor(workers, "render"), workers
         self._singles, self._sheets = (
             _BoundedQueue(MAX_SINGLE_WAITING, chance),
@@ -60,19 +61,19 @@ class MicroBatcher:
         )
 
     def render_one(self, inputs: RenderInputs) -> asyncio.Future[np.ndarray]:
-        """(H, W, 3) uint8, unless it is cancelled. Raises QueueFullError."""
+        """Queue an image; the future yields it as (H, W, 3) uint8. Raises QueueFullError."""
         [place] = self._singles.join([inputs])
         self._start_batch()
         return place
 
     def render_sheet(self, inputs: Sequence[RenderInputs]) -> asyncio.Future[list[np.ndarray]]:
-        """(H, W, 3) uint8 for each, unless it is cancelled. Raises QueueFullError."""
+        """Queue images; the future yields a list of (H, W, 3) uint8. Raises QueueFullError."""
         places = self._sheets.join(inputs)
         self._start_batch()
         return asyncio.gather(*places)
 
     def _start_batch(self) -> None:
-        """In an idle thread; where none is, the first that becomes idle starts the next batch."""
+        """Start a batch if a thread is idle; otherwise `_deliver` starts one when a thread is."""
         if not self._idle:
             return
         few = MAX_SINGLE_PER_BATCH + MAX_SHEET_PER_BATCH
@@ -87,7 +88,7 @@ class MicroBatcher:
 
     def _deliver(self, places: list[_Ticket], drawn: list[np.ndarray | Exception]) -> None:
         for place, picture in zip(places, drawn, strict=True):
-            if place.done():  # cancelled while it was drawn
+            if place.done():  # cancelled during rendering
                 continue
             if isinstance(picture, Exception):
                 place.set_exception(picture)
@@ -97,7 +98,7 @@ class MicroBatcher:
         self._start_batch()
 
     def _render_batch(self, inputs: list[RenderInputs]) -> list[np.ndarray | Exception]:
-        """In a thread: an image for each, or the error of its model."""
+        """Render a batch, in a worker thread; return an image or an exception for each request."""
         drawn: dict[int, np.ndarray | Exception] = {}
         for model in {one.model for one in inputs}:
             rows = [row for row, one in enumerate(inputs) if one.model is model]
@@ -114,7 +115,7 @@ _Ticket = asyncio.Future[np.ndarray]
 
 
 class _BoundedQueue:
-    """Requests in the order of their arrival."""
+    """Bounded FIFO queue of requests with random early detection."""
 
     def __init__(self, most: int, chance: Callable[[], float]) -> None:
         self._most, self._chance = most, chance
@@ -124,7 +125,7 @@ class _BoundedQueue:
         return len(self._waiting)
 
     def join(self, inputs: Sequence[RenderInputs]) -> list[_Ticket]:
-        """A place for each, or QueueFullError for all of them."""
+        """Queue all inputs and return their futures, or raise QueueFullError and queue none."""
         threshold = NEVER_REJECT_SHARE * self._most
         probability = (len(self) - threshold) / (self._most - threshold)
         if len(self) + len(inputs) > self._most or self._chance() < probability:
@@ -139,10 +140,10 @@ class _BoundedQueue:
         return places
 
     def take(self, count: int) -> dict[_Ticket, RenderInputs]:
-        """Remove the first that still wait, at most `count`."""
+        """Remove and return the first `count` requests that are still waiting."""
         still = (place for place in self._waiting if not place.done())
         return {place: self._waiting.pop(place) for place in list(itertools.islice(still, count))}
 
     def _leave(self, place: _Ticket) -> None:
-        """A request that is cancelled makes room at once."""
+        """Remove a request that was cancelled, which frees its place at once."""
         self._waiting.pop(place, None)

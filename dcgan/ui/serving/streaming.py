@@ -1,12 +1,12 @@
-"""Answers that take seconds, in lines of JSON: how much is done, again and again, and the result.
+"""Background tasks whose progress and result are streamed as lines of JSON.
 
     {"done": 0.25}
-    {"done": 0.3, "seen": ...}      where there is something to see on the way (`work.Sketch`)
+    {"done": 0.3, "seen": ...}      with a preview, if the task yields `tasks.Progress`
     {"result": ...}
 
-What is wrong with a request is said before the first line, with its status. One thread takes the
-steps of all such work, one of each in turn: pictures are drawn beside it, and nobody waits for the
-whole of another's. When whoever asked goes away, no further step is taken.
+Errors in a request are raised before the first line and get their own status. A single thread runs
+the steps of all tasks in turn, so that rendering continues beside them and no task blocks another.
+A task is stopped when its client disconnects.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Result(Generic[T]):
 
 
 async def stream_answer(work: Work[Any]) -> Response:
-    """Lines for a browser, which stops the work by closing the connection."""
+    """Return a streaming response of a task; closing the connection stops the task."""
     steps = _steps(work)
     first = await anext(steps)
 
@@ -42,13 +42,16 @@ async def stream_answer(work: Work[Any]) -> Response:
         async for step in steps:
             yield _encode_line(step)
 
-    # a proxy that collects what passes through it would hide how far the work is
+    # X-Accel-Buffering: a buffering proxy would delay the progress
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
 
 
 async def await_result(work: Work[T], tell: Callable[[float], object]) -> T:
-    """The result; `tell` is called with the fractions. A cancelled task stops the work."""
+    """Run a task and return its result. tell: called with each fraction.
+
+    Cancelling the coroutine stops the task.
+    """
     async for step in _steps(work):
         if isinstance(step, _Result):
             return step.value

@@ -1,1 +1,1 @@
-"""Files of any kind -> shards to train on: parquet in the Hub's image format."""
+"""Preparation of data sets: image files of any kind -> parquet shards in the Hub's image format."""

@@ -1,7 +1,4 @@
-"""The middle of a picture, as the authors' code has it for LSUN and ImageNet.
-
-It is scaled until its shorter side fits, and its centre is cut out.
-"""
+"""Centre crop: the shorter side is scaled to the target size, as in the authors' code."""
 
 from __future__ import annotations
 
@@ -11,7 +8,10 @@ from training.data.prepare.images import UNREADABLE, encode_image, read_image
 
 
 def crop_centre(content: bytes, size: int) -> tuple[list[bytes], str]:
-    """size x size; pictures that are smaller are left out, not enlarged."""
+    """Crop an encoded image to size x size; return it and its outcome.
+
+    Smaller images are left out, not enlarged.
+    """
     picture = read_image(content)
     if picture is None:
         return [], UNREADABLE
@@ -21,5 +21,5 @@ def crop_centre(content: bytes, size: int) -> tuple[list[bytes], str]:
 
 
 def centre_square(picture: Image.Image, size: int) -> Image.Image:
-    """size x size: scaled until the shorter side fits, and cut."""
+    """Scale the shorter side to `size` and crop the centre."""
     return ImageOps.fit(picture, (size, size), Image.Resampling.BOX)

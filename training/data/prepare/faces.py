@@ -1,4 +1,4 @@
-"""The faces of photographs, each a picture to train on (media/face_alignment.py finds them)."""
+"""Face crops of photographs, found by dcgan.media.face_alignment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.data.prepare.images import UNREADABLE, encode_image, read_image
 
 @dataclass(frozen=True)
 class FaceCropper:
-    """A photograph's bytes -> its faces, each size x size, and what became of the photograph.
+    """Crops the faces of an encoded photograph; returns them, each size x size, and the outcome.
 
-    smallest: boxes whose side is less, in pixels of the photograph, are left out. margin: added to
-    each side of a box, as a share of its side. aligned: turned and scaled until the eyes lie at
-    `LEFT_EYE` and `RIGHT_EYE` of media.face_alignment, instead of the box; without eyes a face is
-    left out. largest: at most one face of a photograph.
+    smallest: smallest side of a face's box in pixels of the photograph. margin: added on each side
+    of a box, as a share of its side. aligned: rotate and scale by the eyes, to `LEFT_EYE` and
+    `RIGHT_EYE` of media.face_alignment, instead of cropping the box; faces without detected eyes
+    are left out. largest: crop the largest face of a photograph only.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Bytes -> upright pictures in colour -> small JPEGs."""
+"""Decoding of source images and encoding of the small JPEGs in shards."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import io
 from PIL import Image, ImageOps
 
 JPEG_QUALITY = 95
-"""With full colour resolution: about 3 kB for 64x64 pixels, quick to decode."""
+"""Quality of the JPEGs, without chroma subsampling: about 3 kB for 64x64 pixels."""
 UNREADABLE = "unreadable"
-"""What became of a file that is no picture, or a broken one."""
+"""Outcome of a file that is broken or not an image."""
 
 
 def read_image(content: bytes) -> Image.Image | None:
-    """RGB, or None for what can't be read."""
+    """Decode an upright RGB image; return None if the file can't be read."""
     try:
         with Image.open(io.BytesIO(content)) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")
@@ -22,6 +22,7 @@ def read_image(content: bytes) -> Image.Image | None:
 
 
 def encode_image(picture: Image.Image) -> bytes:
+    """Encode an image as JPEG."""
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return content.getvalue()

@@ -1,4 +1,4 @@
-"""Every picture of a source, cut by several processes, into shards; stopped, it goes on."""
+"""Writing of parquet shards: images are cropped in several processes; a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from training.data.readers import DataError, column_types, read_rows
 
 IMAGES_PER_SHARD = 50_000
 IMAGES_PER_TASK = 16
-"""Files that a process is given at a time."""
+"""Number of files per task of a process."""
 REPORT = "prepared.json"
 
 Cut = Callable[[bytes], tuple[list[bytes], str]]
-"""A file -> the encoded pictures that it gives, and in a word what became of it, to be counted."""
+"""Function from a file's content to its encoded crops and its outcome, a word to be counted."""
 _Row = tuple[str, dict[str, Any], list[bytes], str]
-"""A file's name and its columns beside the picture, and what it was cut to."""
+"""A file's name, its columns beside the image, its crops and its outcome."""
 
 
 @dataclass
 class Progress:
-    """What is in the folder; `REPORT` says the same."""
+    """Progress of a run, saved as `REPORT` in its folder. pictures: number of images written."""
 
     settings: dict[str, Any]
     files: int = 0
-    """Read of the source; the next run goes on behind them."""
+    """Number of files of the source that have been read; a resumed run skips them."""
     pictures: int = 0
     shards: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
-    """How many files became what."""
+    """Number of files by outcome."""
     finished: bool = False
 
 
@@ -54,13 +54,15 @@ def write_shards(
     processes: int = -1,
     say: Callable[[str], None] = print,
 ) -> Progress:
-    """Cut what `readers.read_rows` finds, in its order, until at least `limit` are written.
+    """Crop the images of `readers.read_rows`, in order, until at least `limit` are written.
 
-    cut: a function that other processes can be given. settings: what the pictures depend on beside
-    the files. left_out: what became of files, by number, that are not cut. processes: -1 is one a
-    core. Where `out` holds a part of the same, it goes on behind its last shard. A shard is there
-    whole or not at all, and holds all pictures of its files with the columns of theirs; memory
-    holds one. Raises DataError where `out` holds anything else, or nothing was found.
+    cut: a picklable function. settings: parameters of the crops, saved for resuming. left_out:
+    outcomes of files, by number, that are skipped. processes: number of processes; -1: one per
+    core.
+
+    If `out` holds a part of the same run, it is resumed after the last shard. Shards are written
+    atomically, contain all crops of their files with the files' columns, and are held in memory one
+    at a time. Raises DataError if `out` holds anything else or nothing was found.
     """
     done = open_folder(source, out, settings, limit)
     types = column_types(source)
@@ -91,9 +93,9 @@ def write_shards(
 def open_folder(
     source: str, out: Path, settings: dict[str, Any], limit: int | None = None
 ) -> Progress:
-    """Take a new or empty folder, or what a run with the same arguments has left in it.
+    """Start a run in a new or empty folder, or resume one with the same arguments.
 
-    Raises DataError for anything else, so that long work need not end with it.
+    Raises DataError for any other folder, before the work begins.
     """
     report, settings = out / REPORT, {"source": source, **settings, "limit": limit}
     if report.is_file():
