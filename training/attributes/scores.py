@@ -119,11 +119,13 @@ class RoomScorer:
 
 
 def display_scores(seeing: AttributeScorer, name: str, scores: np.ndarray) -> np.ndarray:
-    """Scores as people are told of them: of logits the probability, all others as they are."""
+    """Return scores as they are displayed: logits as probabilities, all others unchanged."""
     return expit(scores) if name in seeing.judged else scores
 
 
 def classifier_features(classifier: AttributeClassifier) -> Features:
+    """Return the feature function of an attribute classifier."""
+
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:
         return np.concatenate(
@@ -139,7 +141,7 @@ def classifier_features(classifier: AttributeClassifier) -> Features:
 
 
 def discriminator_features(network: Discriminator) -> Features:
-    """See analysis/features.py."""
+    """Return the feature function of a discriminator, see `dcgan.analysis.features`."""
 
     @torch.inference_mode()
     def of(pictures: np.ndarray) -> np.ndarray:

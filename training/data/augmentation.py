@@ -40,14 +40,14 @@ class Augmentation:
     """Side of a square of zeros at a random place, as a share of the image's side."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a strength outside [0, 1]."""
+        """Raise ValueError for a strength outside [0, 1]."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not 0 <= value <= 1:
                 raise ValueError(f"augmentation.{field.name} must lie in [0, 1], not {value!r}")
 
     def __bool__(self) -> bool:
-        """Whether anything is transformed."""
+        """Return whether any transformation is active."""
         return any(dataclasses.astuple(self))
 
 
