@@ -20,9 +20,9 @@ def walk_frames(
 ) -> list[PictureSpec]:
     """Return the specs of a walk's frames, at least one.
 
-    Each frame has the edits and the class of the keyframe that it has passed last. closed: return
-    to the first keyframe. spherical: slerp instead of lerp. Raises ValueError for fewer than 2
-    keyframes and SpecError for keyframes of different models.
+    Each frame has the edits and the class of the keyframe that it is at or has passed last.
+    closed: return to the first keyframe. spherical: slerp instead of lerp. Raises ValueError for
+    fewer than 2 keyframes and SpecError for keyframes of different models.
     """
     if len({(station.model, station.weights) for station in stations}) > 1:
         raise SpecError("the stations of a walk must be of one model")

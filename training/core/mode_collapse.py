@@ -64,7 +64,7 @@ class Survey:
         return {
             "dead": round(max(self.dead), 4),
             "duplicated": round(max(self.duplicated), 4),
-            "spread": round(self.diversity, 4),
+            "diversity": round(self.diversity, 4),
         }
 
     def collapse(self) -> str | None:

@@ -46,7 +46,7 @@ OF_LOG: dict[str, list[Line]] = {
         ("dead", "dead"),
         ("duplicated", "duplicated"),
     ],
-    "Diversity of G's pictures (1: that of real ones)": [("spread", "diversity")],
+    "Diversity of G's pictures (1: that of real ones)": [("diversity", "diversity")],
 }
 PRECISION: list[Line] = [("precision", "precision"), ("recall", "recall")]
 NAMES = {

@@ -179,7 +179,7 @@ def test_evaluate_ends_with_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert 0 <= measured["recall"] <= 1
     assert 0 <= measured["nearer"] <= 1
     assert len(measured["dead"]) == len(measured["duplicated"]) == 2
-    assert measured["spread"] > 0
+    assert measured["diversity"] > 0
     refusal = refused("evaluate", weights.folder, "--real", data, "--features", "inception")
     assert "take torch-fidelity (pip install torch-fidelity)" in refusal
     of_recipe = ("evaluate", weights.folder, "--real", data, "--recipe")

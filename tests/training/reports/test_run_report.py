@@ -159,7 +159,7 @@ def test_a_long_log_is_drawn_as_means_over_equal_spans(tmp_path: Path) -> None:
 
 
 def test_signs_of_collapse_are_drawn_where_there_are_any(tmp_path: Path) -> None:
-    log = [line(n, dead=0.0, duplicated=0.0, spread=0.8 + n / 1000) for n in range(1, 20)]
+    log = [line(n, dead=0.0, duplicated=0.0, diversity=0.8 + n / 1000) for n in range(1, 20)]
     read = Read(run_report(write_run(tmp_path / "run", log)))
     assert "Diversity of G's pictures (1: that of real ones)" in read.titles
     title = "G's feature maps in its worst layer, as shares"
