@@ -11,7 +11,7 @@ trained to say, was found by a linear probe on judge a's features, and is measur
 which has learned from the other half of the labelled pictures. Beside the named directions stand
 the principal ones, and random ones of the same length. How far a picture has gone is the distance
 of D's features, as a part of that between two different samples. The other ways to find a direction
-(training/named.py) are fitted again and measured alike.
+(training/directions/attribute.py) are fitted again and measured alike.
 
 There is one measure of where a face looks, and one judge of windows: they measure what they have
 found, on other samples.
