@@ -128,7 +128,7 @@ def render(
 
 def walk(
     checkpoint: Checkpoint,
-    stations: Iterable[Picture],
+    keyframes: Iterable[Picture],
     seconds: float = 10,
     *,
     closed: bool = True,
@@ -136,7 +136,7 @@ def walk(
 ) -> RenderedWalk:
     """Render a walk through keyframes (figure 4) with `interpolation.FRAMES_PER_SECOND`.
 
-    stations: specs of the keyframes. seconds: duration. closed: return to the first keyframe.
+    keyframes: specs of the keyframes. seconds: duration. closed: return to the first keyframe.
     spherical: slerp instead of lerp. Frames have the edits and the class of the keyframe that they
     are at or have passed last. Raises ValueError for fewer than 2 keyframes, and SpecError for
     specs that the checkpoint can't render.
@@ -144,7 +144,7 @@ def walk(
     if not 0 < seconds < math.inf:
         raise ValueError(f"a walk takes some seconds, such as 10, not {seconds}")
     model = _model(checkpoint, checkpoint.hash)
-    specs = interpolation.walk_frames(_specs(model, stations), seconds, closed, spherical)
+    specs = interpolation.walk_frames(_specs(model, keyframes), seconds, closed, spherical)
     drawn = model.render(specs).view(RenderedWalk)
     drawn.texts = tuple(map(str, specs))
     return drawn

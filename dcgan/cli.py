@@ -127,8 +127,11 @@ def sample(
 def walk(
     source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder or user/repo.")],
     out: Annotated[Path, typer.Option(help=".mp4, .gif, .webp or .png.")] = Path("walk.webp"),
-    seed: Annotated[int, typer.Option(help="Stations are its draws.")] = 0,
-    stations: Annotated[int, typer.Option(min=2, max=9, help="Of each walk.")] = 5,
+    seed: Annotated[int, typer.Option(help="Keyframes are its draws.")] = 0,
+    keyframes: Annotated[
+        int,
+        typer.Option("--keyframes", "--stations", min=2, max=9, help="Keyframes of each walk."),
+    ] = 5,
     count: Annotated[int, typer.Option(min=1, max=16, help="Walks side by side.")] = 1,
     through: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="One walk through these instead.")
@@ -147,7 +150,7 @@ def walk(
     weights = checkpoint.load(source)
     model = engine.Model(page_name(weights.folder.absolute()), weights)
     draws = [
-        [model.sample(seed, row * stations + i, turn=row) for i in range(stations)]
+        [model.sample(seed, row * keyframes + i, turn=row) for i in range(keyframes)]
         for row in range(count)
     ]
     paths = [[parse(text) for text in through]] if through else draws

@@ -96,18 +96,18 @@ def test_a_model_of_classes_is_told_which(tmp_path: Path) -> None:
 
 
 def test_a_walk_has_its_frames(faces: Checkpoint, tmp_path: Path) -> None:
-    stations = ["z(1,0):gain(1,0,1)", "z(1,1)", "z(1,2)"]
-    frames = walk(faces, stations, seconds=2)
+    keyframes = ["z(1,0):gain(1,0,1)", "z(1,1)", "z(1,2)"]
+    frames = walk(faces, keyframes, seconds=2)
     assert (frames.shape, frames.dtype) == ((30, 16, 16, 3), np.uint8)
     assert len(frames.texts) == 30
-    corners = render(faces, stations)
+    corners = render(faces, keyframes)
     assert (np.abs(frames[::10].astype(int) - corners) <= 1).all()
     assert (
         images.frame_differences(np.concatenate([frames, frames[:1]])).max()
         < images.frame_differences(corners).min()
     )
 
-    there = walk(faces, stations, seconds=2, closed=False, spherical=False)
+    there = walk(faces, keyframes, seconds=2, closed=False, spherical=False)
     assert (np.abs(there[[0, -1]].astype(int) - corners[[0, -1]]) <= 1).all()
     assert there.texts[1].startswith(f"v1:faces@{faces.hash}:lerp(")
 
@@ -190,7 +190,7 @@ def test_what_can_not_be_drawn_is_a_sentence(faces: Checkpoint) -> None:
     ):
         with pytest.raises(SpecError, match=re.escape(says)):
             render(faces, text)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="at least 2 stations and 1 step, not 1 and 150"):
+    with pytest.raises(ValueError, match="at least 2 keyframes and 1 step, not 1 and 150"):
         walk(faces, ["z(1,0)"])
     for seconds in (0, -1, float("nan"), float("inf")):
         with pytest.raises(

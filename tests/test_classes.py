@@ -86,10 +86,10 @@ def test_a_table_of_classes_is_a_sheet(client: TestClient, model: Model) -> None
     assert len(np.unique(model.render(specs[:10]), axis=0)) == 10
 
 
-def test_a_walk_keeps_the_class_of_the_station_it_left(engine: Engine, model: Model) -> None:
-    stations = [str(model.sample(1, 0, turn=3)), str(model.sample(1, 1, turn=7))]
+def test_a_walk_keeps_the_class_of_the_keyframe_it_left(engine: Engine, model: Model) -> None:
+    keyframes = [str(model.sample(1, 0, turn=3)), str(model.sample(1, 1, turn=7))]
     found = run_to_end(
-        video.make_walk_video(engine, stations, 0.4, True, True, "webp", 84, "nearest")
+        video.make_walk_video(engine, keyframes, 0.4, True, True, "webp", 84, "nearest")
     )
     assert [parse(text).label for text in found["specs"]] == [3] * 3 + [7] * 3
     assert parse(found["specs"][1]).z == Slerp(1 / 3, Draw(1, 0), Draw(1, 1))
@@ -168,7 +168,7 @@ def test_the_command_line_draws_classes_in_columns_and_walks_in_one(
     assert (np.asarray(Image.open(grid)) == images.make_grid(np.load(out), 10)).all()
 
     moving = tmp_path / "walk.webp"
-    asked = ("--count", 2, "--stations", 2, "--seed", 4, "--seconds", 0.2, "--size", 84)
+    asked = ("--count", 2, "--keyframes", 2, "--seed", 4, "--seconds", 0.2, "--size", 84)
     done("walk", folder, *asked, "--out", moving)
     ways = [[model.sample(4, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
     rows = [interpolation.walk_frames(way, 0.2, closed=True, spherical=True) for way in ways]

@@ -143,8 +143,8 @@ def test_what_fails_leaves_the_file_that_was_there(faces: Model, tmp_path: Path)
 def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path: Path) -> None:
     dropped = [f"{faces.sample(2, index)}:gain(1,0,0-3)" for index in range(2)]
     out = tmp_path / "walk.webp"
-    stations = [option for text in dropped for option in ("--through", text)]
-    done("walk", faces.checkpoint.folder, *stations, "--seconds", 0.4, "--out", out)
+    keyframes = [option for text in dropped for option in ("--through", text)]
+    done("walk", faces.checkpoint.folder, *keyframes, "--seconds", 0.4, "--out", out)
     specs = interpolation.walk_frames(
         [parse(text) for text in dropped], 0.4, closed=True, spherical=True
     )
@@ -163,7 +163,7 @@ def test_a_walk_through_texts_keeps_what_was_done_to_them(faces: Model, tmp_path
 def test_a_walk_is_a_film_of_any_format_with_its_texts(
     faces: Model, tmp_path: Path, kind: str
 ) -> None:
-    out, options = tmp_path / f"walk.{kind}", ("--count", 2, "--stations", 2, "--seconds", 0.2)
+    out, options = tmp_path / f"walk.{kind}", ("--count", 2, "--keyframes", 2, "--seconds", 0.2)
     asked = (*options, "--size", 80, "--scaling", "lanczos", "--out", out)
     done("walk", faces.checkpoint.folder, *asked)
     ways = [[faces.sample(0, 2 * row + i, turn=row) for i in range(2)] for row in range(2)]
@@ -190,7 +190,7 @@ def test_a_film_that_can_not_be_made_is_a_sentence(
     assert not out.exists()
 
 
-def test_a_walk_takes_its_edits_from_the_station_that_it_is_at_or_left(faces: Model) -> None:
+def test_a_walk_takes_its_edits_from_the_keyframe_that_it_is_at_or_left(faces: Model) -> None:
     plain, edited = faces.sample(2), parse(f"{faces.sample(2, 1)}:gain(1,0,0-3)")
     for closed, of_edited in ((True, [False] * 3 + [True] * 3), (False, [False] * 5 + [True])):
         frames = interpolation.walk_frames([plain, edited], 0.4, closed, spherical=False)

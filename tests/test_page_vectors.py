@@ -47,12 +47,12 @@ def test_a_text_is_checked_in_the_words_in_which_it_is_refused(text: str) -> Non
     assert found == page.says(f"v1:{text}")
 
 
-def test_a_walk_shows_its_stations_as_they_are() -> None:
+def test_a_walk_shows_its_keyframes_as_they_are() -> None:
     """With their own edits and class, the last one of an open walk, too."""
     for walk in STORED["walks"]:
-        texts, stations = walk["texts"], walk["stations"]
-        assert texts[0] == stations[0]
+        texts, keyframes = walk["texts"], walk["keyframes"]
+        assert texts[0] == keyframes[0]
         if not walk["closed"] and len(texts) > 1:
-            assert texts[-1] == stations[-1]
+            assert texts[-1] == keyframes[-1]
         assert not [text for text in texts if "lerp(0," in text or "lerp(1," in text]
         assert [str(parse(text)) for text in texts] == texts

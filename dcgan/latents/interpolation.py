@@ -16,7 +16,7 @@ FRAMES_PER_SECOND = 15
 
 
 def walk_frames(
-    stations: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
+    keyframes: Sequence[PictureSpec], seconds: float, closed: bool, spherical: bool
 ) -> list[PictureSpec]:
     """Return the specs of a walk's frames, at least one.
 
@@ -24,15 +24,15 @@ def walk_frames(
     closed: return to the first keyframe. spherical: slerp instead of lerp. Raises ValueError for
     fewer than 2 keyframes and SpecError for keyframes of different models.
     """
-    if len({(station.model, station.weights) for station in stations}) > 1:
-        raise SpecError("the stations of a walk must be of one model")
+    if len({(keyframe.model, keyframe.weights) for keyframe in keyframes}) > 1:
+        raise SpecError("the keyframes of a walk must be of one model")
     steps = frame_count(seconds)
-    zs = [station.z for station in stations]
+    zs = [keyframe.z for keyframe in keyframes]
     path = operations.interpolate_keyframes(zs, steps, closed, spherical)
-    places = operations.walk_places(len(stations), steps, closed)
+    places = operations.walk_places(len(keyframes), steps, closed)
     return [
-        dataclasses.replace(stations[station], z=z)
-        for (station, _), z in zip(places, path, strict=True)
+        dataclasses.replace(keyframes[keyframe], z=z)
+        for (keyframe, _), z in zip(places, path, strict=True)
     ]
 
 

@@ -112,7 +112,7 @@ def slerp(t: float, start: Latent, end: Latent) -> Latent:
 
 
 def interpolate_keyframes(
-    stations: Sequence[Z], steps: int, closed: bool, spherical: bool
+    keyframes: Sequence[Z], steps: int, closed: bool, spherical: bool
 ) -> list[Z]:
     """Return `steps` latents on a walk through keyframes, at `walk_places` (figure 4).
 
@@ -120,29 +120,31 @@ def interpolate_keyframes(
     """
     between = Slerp if spherical else Lerp
 
-    def z(station: int, t: float) -> Z:
-        start, end = stations[station], stations[(station + 1) % len(stations)]
+    def z(keyframe: int, t: float) -> Z:
+        start, end = keyframes[keyframe], keyframes[(keyframe + 1) % len(keyframes)]
         return between(t, start, end) if t else start
 
-    return [z(*place) for place in walk_places(len(stations), steps, closed)]
+    return [z(*place) for place in walk_places(len(keyframes), steps, closed)]
 
 
-def walk_places(stations: int, steps: int, closed: bool) -> list[tuple[int, float]]:
+def walk_places(keyframes: int, steps: int, closed: bool) -> list[tuple[int, float]]:
     """Return the keyframe that each step of a walk has reached, and the share t of the way to the
     next: 0 <= t < 1, in millionths, as specs have it. Steps are evenly spaced over the legs.
 
     An open walk ends at the last keyframe. A closed one ends a step before the first keyframe, so
     that it loops smoothly. Raises ValueError for fewer than 2 keyframes or 1 step.
     """
-    if stations < 2 or steps < 1:
-        raise ValueError(f"a walk needs at least 2 stations and 1 step, not {stations} and {steps}")
-    legs = stations if closed else stations - 1
+    if keyframes < 2 or steps < 1:
+        raise ValueError(
+            f"a walk needs at least 2 keyframes and 1 step, not {keyframes} and {steps}"
+        )
+    legs = keyframes if closed else keyframes - 1
     last = max(steps if closed else steps - 1, 1)
     places: list[tuple[int, float]] = []
     for step in range(steps):
         leg, rest = divmod(step * legs, last)
         t = _PLACE.check("place", rest / last)
-        places.append((leg, t) if t < 1 else ((leg + 1) % stations, 0.0))
+        places.append((leg, t) if t < 1 else ((leg + 1) % keyframes, 0.0))
     return places
 
 

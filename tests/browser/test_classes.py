@@ -106,12 +106,12 @@ def test_a_walk_is_of_one_class_or_keeps_the_one_that_it_left(visit: Open) -> No
     choose_class(page, 5)
     open_walk(page)
     expect(page.get_by_text("a picture keeps the class of the one that it left")).to_be_visible()
-    page.get_by_label("Place").fill("2.5")
+    page.get_by_label("Position").fill("2.5")
     page.wait_for_function("document.querySelector('[data-painted]').dataset.painted"
                            ".match(/slerp.*:class\\(5\\)$/)")  # fmt: skip
     page.get_by_role("button", name="From the shelf").click()
-    expect(page.locator(".dc-stations li")).to_have_count(2)
-    place = page.get_by_label("Place")
+    expect(page.locator(".dc-keyframes li")).to_have_count(2)
+    place = page.get_by_label("Position")
     place.fill("0.5")
     wait_painted(page, ":slerp(0.5,z(1,0),z(1,1)):class(3)")
     place.fill("1")

@@ -220,7 +220,7 @@ def test_every_tab_draws_in_the_browser(visit: Open) -> None:
     page.wait_for_function("document.querySelector('.dc-shelf img').naturalWidth === 64")
     tabs.get_by_role("tab", name="Walk").click()
     page.wait_for_selector(".dc-walk .dc-sheet[data-ready]")
-    page.get_by_label("Place", exact=True).fill("0.5")
+    page.get_by_label("Position", exact=True).fill("0.5")
     page.wait_for_function(
         "document.querySelector('[data-painted]').dataset.painted.includes('slerp(0.5')"
     )

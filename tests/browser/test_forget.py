@@ -219,7 +219,7 @@ def test_a_walk_through_edited_pictures_keeps_their_edits(visit: Open) -> None:
     expect(shelf.first).to_have_attribute("data-text", re.compile(r"gain\(3,0,"))
     page.get_by_role("tab", name="Walk").click()
     page.get_by_role("button", name="From the shelf").click()
-    page.get_by_label("Place").fill("0.5")
+    page.get_by_label("Position").fill("0.5")
     page.wait_for_function(
         """document.querySelector('[data-painted]').dataset.painted
            .includes(':slerp(0.5,z(1,0),z(1,1)):gain(3,0,')"""

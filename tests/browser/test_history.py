@@ -95,21 +95,21 @@ def test_typing_is_the_browsers_own_to_take_back(visit: Open) -> None:
     assert painted(page).endswith(":z(1,4)")
 
 
-def test_a_walk_is_taken_back_with_its_stations(visit: Open) -> None:
+def test_a_walk_is_taken_back_with_its_keyframes(visit: Open) -> None:
     page = walk_over_three(visit)
-    page.get_by_label("Place").fill("0.5")
+    page.get_by_label("Position").fill("0.5")
     wait_painted(page, ":slerp(0.5,z(1,0),z(1,1))")
     page.wait_for_timeout(700)
     page.get_by_role("button", name="Random").click()
-    expect(page.locator(".dc-stations li")).not_to_have_count(3)
+    expect(page.locator(".dc-keyframes li")).not_to_have_count(3)
     undo(page)
-    expect(page.locator(".dc-stations li")).to_have_count(3)
+    expect(page.locator(".dc-keyframes li")).to_have_count(3)
     wait_painted(page, ":slerp(0.5,z(1,0),z(1,1))")
 
 
 def test_a_reload_and_another_model_lose_nothing(visit: Open) -> None:
     page = walk_over_three(visit)
-    page.get_by_label("Place").fill("1.5")
+    page.get_by_label("Position").fill("1.5")
     wait_painted(page, ":slerp(0.5,z(1,1),z(1,2))")
     page.wait_for_timeout(700)
     page.get_by_label("Model").select_option("rooms")
@@ -124,7 +124,7 @@ def test_a_reload_and_another_model_lose_nothing(visit: Open) -> None:
     assert "faces@" in painted(page)
     expect(page.get_by_label("Model")).to_have_value("faces")
     page.get_by_role("tab", name="Walk").click()
-    expect(page.locator(".dc-stations li")).to_have_count(3)
+    expect(page.locator(".dc-keyframes li")).to_have_count(3)
 
 
 def test_earlier_pictures_are_shown_and_come_back(visit: Open) -> None:
@@ -186,7 +186,7 @@ def test_what_tabs_kept_is_taken_up_without_what_is_damaged(visit: Open) -> None
           const kept = JSON.parse(localStorage.getItem('dcgan.history'));
           const { picture } = kept.moments[0];
           kept.moments[0].parts = {
-            walk: {stations: [picture, 7, 'nonsense', picture], place: 'x', closed: null},
+            walk: {keyframes: [picture, 7, 'nonsense', picture], place: 'x', closed: null},
             arithmetic: {terms: [{texts: [picture, 'nonsense']}, 7], weights: ['x', 1e9, 0.5]},
           };
           localStorage.setItem('dcgan.history', JSON.stringify(kept));
@@ -198,8 +198,8 @@ def test_what_tabs_kept_is_taken_up_without_what_is_damaged(visit: Open) -> None
     page.wait_for_selector("[data-painted]")
     expect(page.locator(".dc-shelf li")).to_have_count(1)
     open_walk(page)
-    expect(page.locator(".dc-stations li")).to_have_count(2)
-    expect(page.get_by_label("Place")).to_have_value("0")
+    expect(page.locator(".dc-keyframes li")).to_have_count(2)
+    expect(page.get_by_label("Position")).to_have_value("0")
     expect(page.get_by_label("Closed")).to_be_checked()
     page.get_by_role("tab", name="Arithmetic").click()
     expect(page.locator(".dc-arithmetic [data-term] img")).to_have_count(1)

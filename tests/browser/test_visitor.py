@@ -149,7 +149,7 @@ def test_06_windows_are_switched_off_and_walked_without(visitor: Visit) -> None:
     tab(page, "Walk")
     page.wait_for_selector(".dc-walk .dc-sheet[data-ready]")
     press(page, "From the shelf")
-    page.get_by_label("Place").fill("0.5")
+    page.get_by_label("Position").fill("0.5")
     has(page, "slerp(0.5,")
     assert ":gain(3,0," in painted(page)
 

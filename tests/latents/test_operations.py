@@ -196,7 +196,7 @@ def test_slerp_is_lerp_where_there_is_no_single_arc(factor: float) -> None:
     np.testing.assert_allclose(slerp(0.3, factor * a, a), lerp(0.3, factor * a, a), atol=1e-12)
 
 
-STATIONS = [Draw(3, index) for index in range(3)]
+KEYFRAMES = [Draw(3, index) for index in range(3)]
 
 
 def place(z: Z) -> np.ndarray:
@@ -204,25 +204,27 @@ def place(z: Z) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("spherical", "between"), [(True, slerp), (False, lerp)])
-def test_an_open_walk_visits_every_station(spherical: bool, between: Any) -> None:
-    path = [place(z) for z in interpolate_keyframes(STATIONS, 9, closed=False, spherical=spherical)]
-    ends = [place(station) for station in STATIONS]
+def test_an_open_walk_visits_every_keyframe(spherical: bool, between: Any) -> None:
+    path = [
+        place(z) for z in interpolate_keyframes(KEYFRAMES, 9, closed=False, spherical=spherical)
+    ]
+    ends = [place(keyframe) for keyframe in KEYFRAMES]
     np.testing.assert_allclose(path[::4], ends, atol=1e-12)
     np.testing.assert_allclose(path[5], between(0.25, *ends[1:]), atol=1e-12)
 
 
 def test_a_closed_walk_comes_home_without_repeating_itself() -> None:
-    path = [place(z) for z in interpolate_keyframes(STATIONS, 12, closed=True, spherical=False)]
-    first, last = place(STATIONS[0]), place(STATIONS[2])
+    path = [place(z) for z in interpolate_keyframes(KEYFRAMES, 12, closed=True, spherical=False)]
+    first, last = place(KEYFRAMES[0]), place(KEYFRAMES[2])
     np.testing.assert_allclose(path[0], first)
     np.testing.assert_allclose(path[11], last + 0.75 * (first - last), atol=1e-6)
 
 
-def test_a_walk_needs_two_stations_and_a_step() -> None:
-    with pytest.raises(ValueError, match="at least 2 stations"):
-        interpolate_keyframes(STATIONS[:1], 5, closed=True, spherical=False)
+def test_a_walk_needs_two_keyframes_and_a_step() -> None:
+    with pytest.raises(ValueError, match="at least 2 keyframes"):
+        interpolate_keyframes(KEYFRAMES[:1], 5, closed=True, spherical=False)
     with pytest.raises(ValueError, match="1 step"):
-        interpolate_keyframes(STATIONS, 0, closed=True, spherical=False)
+        interpolate_keyframes(KEYFRAMES, 0, closed=True, spherical=False)
 
 
 def test_trees_are_the_sums_they_say() -> None:

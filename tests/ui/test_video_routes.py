@@ -133,7 +133,7 @@ def test_a_walk_is_a_film_of_the_way(engine: Engine, model: Model) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"stations": ["z(1,0)"]}, "a list of 2 to 9"),
+        ({"keyframes": ["z(1,0)"]}, "a list of 2 to 9"),
         ({"closed": "yes"}, "must be true or false"),
         ({"spherical": 1}, "must be true or false"),
         ({"seconds": 21}, "0.1 to 20 seconds, not 21"),
@@ -142,6 +142,6 @@ def test_a_walk_is_a_film_of_the_way(engine: Engine, model: Model) -> None:
 def test_what_is_wrong_with_a_walk_is_said(
     engine: Engine, model: Model, change: dict[str, Any], words: str
 ) -> None:
-    asked = {"stations": texts(model, 2), "closed": True, "spherical": True, **ASKED}
+    asked = {"keyframes": texts(model, 2), "closed": True, "spherical": True, **ASKED}
     with pytest.raises(video.RequestError, match=words):
         next(video.make_walk_video(engine, **{**asked, **change}))

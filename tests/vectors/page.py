@@ -99,8 +99,8 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "networks": [_network(name) for name in NETWORKS],
         "checks": [{"text": f"v1:{text}", "says": says(f"v1:{text}")} for text in TEXTS],
         "walks": [
-            _walk(stations, seconds, closed, spherical)
-            for stations, seconds in WALKS
+            _walk(keyframes, seconds, closed, spherical)
+            for keyframes, seconds in WALKS
             for closed in (False, True)
             for spherical in (False, True)
         ],
@@ -156,9 +156,9 @@ def _network(name: str) -> dict[str, Any]:
     }
 
 
-def _walk(stations: list[str], seconds: float, closed: bool, spherical: bool) -> dict[str, Any]:
-    specs = interpolation.walk_frames(list(map(parse, stations)), seconds, closed, spherical)
-    given = {"stations": stations, "seconds": seconds, "closed": closed, "spherical": spherical}
+def _walk(keyframes: list[str], seconds: float, closed: bool, spherical: bool) -> dict[str, Any]:
+    specs = interpolation.walk_frames(list(map(parse, keyframes)), seconds, closed, spherical)
+    given = {"keyframes": keyframes, "seconds": seconds, "closed": closed, "spherical": spherical}
     return {**given, "texts": list(map(str, specs))}
 
 

@@ -40,17 +40,17 @@ test("a text is refused in the words of the server", () => {
 });
 
 test("a frame of a walk has the same text", () => {
-  for (const { stations, seconds, closed, spherical, texts } of vectors.walks) {
-    const motion = wayThrough(stations, { closed, spherical });
+  for (const { keyframes, seconds, closed, spherical, texts } of vectors.walks) {
+    const motion = wayThrough(keyframes, { closed, spherical });
     const count = frameCount(seconds);
-    assert.deepEqual(stills(motion, count), texts, `${count} of ${stations.length}`);
+    assert.deepEqual(stills(motion, count), texts, `${count} of ${keyframes.length}`);
     if (closed) assert.deepEqual(frames(motion, count), texts, "a film of what is closed");
     // a slider's position is rounded otherwise than a place of the whole way
-    const legs = stations.length - (closed ? 0 : 1);
+    const legs = keyframes.length - (closed ? 0 : 1);
     const last = closed ? count : Math.max(count - 1, 1);
     const by = places(count, closed).map((_, index) => (legs * index) / last);
     assert.deepEqual(
-      by.map((at) => along(stations, at, { closed, spherical })),
+      by.map((at) => along(keyframes, at, { closed, spherical })),
       texts,
     );
   }

@@ -27,20 +27,20 @@ test("a link gives the text inside", () => {
   assert.throws(() => spec.fromLink("https://"), /can't be read/);
 });
 
-test("a walk keeps the edits of the station that it left, and ends where it ends", () => {
-  const stations = ["v1:faces@01234567:z(1,0):class(3)", "v1:faces@01234567:z(1,1):class(4)"];
+test("a walk keeps the edits of the keyframe that it left, and ends where it ends", () => {
+  const keyframes = ["v1:faces@01234567:z(1,0):class(3)", "v1:faces@01234567:z(1,1):class(4)"];
   const open = { closed: false, spherical: false };
-  assert.equal(spec.along(stations, 0, open), stations[0]);
-  assert.equal(spec.along(stations, 7, open), stations[1]);
+  assert.equal(spec.along(keyframes, 0, open), keyframes[0]);
+  assert.equal(spec.along(keyframes, 7, open), keyframes[1]);
   assert.equal(
-    spec.along(stations, 0.25, open),
+    spec.along(keyframes, 0.25, open),
     "v1:faces@01234567:lerp(0.25,z(1,0),z(1,1)):class(3)",
   );
   assert.equal(
-    spec.along(stations, 1.5, { closed: true, spherical: true }),
+    spec.along(keyframes, 1.5, { closed: true, spherical: true }),
     "v1:faces@01234567:slerp(0.5,z(1,1),z(1,0)):class(4)",
   );
-  assert.throws(() => spec.along([], 0, open), /at least one station/);
+  assert.throws(() => spec.along([], 0, open), /at least one keyframe/);
 });
 
 test("arguments are cut at the outermost commas", () => {

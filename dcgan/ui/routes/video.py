@@ -78,7 +78,7 @@ def make_video(
 
 def make_walk_video(
     engine: Engine,
-    stations: object,
+    keyframes: object,
     seconds: object,
     closed: object,
     spherical: object,
@@ -87,12 +87,12 @@ def make_walk_video(
     scaling: object,
 ) -> Work[dict[str, Any]]:
     """Encode a walk with `interpolation.FRAMES_PER_SECOND`; the result is as of `make_video`."""
-    if not isinstance(stations, list) or not 2 <= len(stations) <= MAX_KEYFRAMES:
+    if not isinstance(keyframes, list) or not 2 <= len(keyframes) <= MAX_KEYFRAMES:
         raise RequestError(f'"stations" must be a list of 2 to {MAX_KEYFRAMES} picture texts.')
     if not isinstance(closed, bool) or not isinstance(spherical, bool):
         raise RequestError('"closed" and "spherical" must be true or false.')
     wanted = _read_film(seconds, format, size, scaling)
-    ends = [read_spec(text, engine) for text in stations]
+    ends = [read_spec(text, engine) for text in keyframes]
     specs = interpolation.walk_frames(ends, wanted.seconds, closed, spherical)
     return (yield from _make_video([engine.resolve(spec) for spec in specs], wanted))
 

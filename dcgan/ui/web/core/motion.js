@@ -9,12 +9,12 @@ const FRAMES_PER_SECOND = 15;
  * @typedef {{ closed: boolean, at: (place: number) => string }} Moves */
 
 /** A walk.
- * @param {string[]} stations
+ * @param {string[]} keyframes
  * @param {{ closed: boolean, spherical: boolean }} how
  * @returns {Moves} */
-export function wayThrough(stations, { closed, spherical }) {
-  const legs = stations.length - (closed ? 0 : 1);
-  return { closed, at: (place) => along(stations, legs * place, { closed, spherical }) };
+export function wayThrough(keyframes, { closed, spherical }) {
+  const legs = keyframes.length - (closed ? 0 : 1);
+  return { closed, at: (place) => along(keyframes, legs * place, { closed, spherical }) };
 }
 
 /** Of a film that takes so long.

@@ -86,18 +86,18 @@ export function partAt(position, count) {
   return { index, place: within - index };
 }
 
-/** The text at a place of a walk: 0 is the first station, 1 the next; on the way to one a picture
+/** The text at a place of a walk: 0 is the first keyframe, 1 the next; on the way to one a picture
  * keeps the edits and the class of the one that it left. A place before the start or after the end
- * is that end. Throws an Error where there are no stations.
- * @param {string[]} stations
+ * is that end. Throws an Error where there are no keyframes.
+ * @param {string[]} keyframes
  * @param {number} at
  * @param {{ closed: boolean, spherical: boolean }} how */
-export function along(stations, at, { closed, spherical }) {
-  const { index: leg, place } = partAt(at, stations.length - (closed ? 0 : 1));
-  const start = stations[leg];
-  const end = stations[(leg + 1) % stations.length];
+export function along(keyframes, at, { closed, spherical }) {
+  const { index: leg, place } = partAt(at, keyframes.length - (closed ? 0 : 1));
+  const start = keyframes[leg];
+  const end = keyframes[(leg + 1) % keyframes.length];
   if (start === undefined || end === undefined) {
-    throw new Error("A walk needs at least one station.");
+    throw new Error("A walk needs at least one keyframe.");
   }
   const t = Number(number(place));
   if (t === 0) return start;

@@ -34,7 +34,7 @@ const SECONDS = 60; // of the tour
 
 /** @type {Some<number>} */
 const SHOWN = [4, 83, 10, 58, 34, 92, 62]; // draws of seed 1
-const STATIONS = [11, 58, 34, 10, 93];
+const KEYFRAMES = [11, 58, 34, 10, 93];
 /** @type {Some<number>} */
 const HEADS = [83, 11];
 const FAR = 0.7; // how far they turn
@@ -87,19 +87,19 @@ const stage = ({ picture }) => ({
  * @returns {Scene | null} */
 function shelf({ shelf: kept, picture }) {
   const { model } = parts(picture);
-  const stations = kept.filter((text) => parts(text).model === model);
-  if (stations.length < 2) return null;
+  const keyframes = kept.filter((text) => parts(text).model === model);
+  if (keyframes.length < 2) return null;
   return {
     title: t("common.fromShelf"),
     words: t("tour.shelf"),
-    seconds: 3 * stations.length,
-    at: through(stations),
+    seconds: 3 * keyframes.length,
+    at: through(keyframes),
   };
 }
 
 /** Around a closed walk.
- * @type {(stations: string[]) => Scene["at"]} */
-const through = (stations) => wayThrough(stations, { closed: true, spherical: true }).at;
+ * @type {(keyframes: string[]) => Scene["at"]} */
+const through = (keyframes) => wayThrough(keyframes, { closed: true, spherical: true }).at;
 
 /** @param {Page} page
  * @param {Model} model
@@ -118,7 +118,7 @@ const walk = (page, model) => ({
   title: t("tab.walk"),
   words: t("tour.walk"),
   seconds: 14,
-  at: through(STATIONS.map((index) => page.text(draw(1, index), model))),
+  at: through(KEYFRAMES.map((index) => page.text(draw(1, index), model))),
 });
 
 /** Its z; null where the model has none of this name.

@@ -1,4 +1,4 @@
-// Walk: through 2 to 9 stations, straight or on the sphere, by hand or playing.
+// Walk: through 2 to 9 keyframes, straight or on the sphere, by hand or playing.
 
 import { find } from "../core/dom.js";
 import { named, t } from "../core/language.js";
@@ -11,18 +11,18 @@ import { Sheet } from "../widgets/sheet.js";
 import { thumb } from "../widgets/thumbnail.js";
 import { offer } from "../widgets/video-export.js";
 
-/** What the visitor can go back to; stations: texts of pictures, none before there are models; place:
- * 0 is the first station, 1 the next.
- * @typedef {{ stations: string[], place: number, closed: boolean, spherical: boolean }} Walk */
+/** What the visitor can go back to; keyframes: texts of pictures, none before there are models; place:
+ * 0 is the first keyframe, 1 the next.
+ * @typedef {{ keyframes: string[], place: number, closed: boolean, spherical: boolean }} Walk */
 
 const FRAMES = 24;
 const MIN = 2;
 const MAX = 9;
 const SWITCHES = /** @type {const} */ (["closed", "spherical"]);
-/** speed: stations a second.
+/** speed: keyframes a second.
  * @type {Walk & { speed: number, forwards: boolean }} */
 const state = {
-  stations: [],
+  keyframes: [],
   place: 0,
   closed: true,
   spherical: true,
@@ -41,10 +41,10 @@ export async function mount(root) {
   const [place, speed] = [input("place"), input("speed")];
   let playing = false;
 
-  const legs = () => state.stations.length - (state.closed ? 0 : 1);
+  const legs = () => state.keyframes.length - (state.closed ? 0 : 1);
   /** @param {number} at */
-  const textAt = (at) => along(state.stations, at, state);
-  const motion = () => wayThrough(state.stations, state);
+  const textAt = (at) => along(state.keyframes, at, state);
+  const motion = () => wayThrough(state.keyframes, state);
 
   const strip = new Sheet(part("strip"), {
     columns: FRAMES / 2,
@@ -56,15 +56,15 @@ export async function mount(root) {
   const frame = (index) => legs() * (places(FRAMES, state.closed)[index] ?? 0);
 
   /** Says so, where there are none: before the models are known, there is nothing to walk through. */
-  const lacksStations = () => {
-    if (state.stations.length) return false;
+  const lacksKeyframes = () => {
+    if (state.keyframes.length) return false;
     page.fail(t("walk.badCount", { least: MIN, most: MAX }));
     return true;
   };
 
   /** @param {number} at */
   const go = (at) => {
-    if (lacksStations()) return;
+    if (lacksKeyframes()) return;
     state.place = at;
     place.value = String(at);
     part("place-value").textContent = at.toFixed(2);
@@ -72,10 +72,10 @@ export async function mount(root) {
   };
 
   const route = async () => {
-    if (lacksStations()) return;
+    if (lacksKeyframes()) return;
     place.max = String(legs());
     state.place = Math.min(state.place, legs());
-    part("stations").replaceChildren(...state.stations.map(station));
+    part("keyframes").replaceChildren(...state.keyframes.map(keyframe));
     go(state.place);
     const steps = await strip.show(stills(motion(), FRAMES));
     if (!steps) return;
@@ -88,7 +88,7 @@ export async function mount(root) {
 
   /** @param {string} text
    * @param {number} index */
-  const station = (text, index) => {
+  const keyframe = (text, index) => {
     const item = document.createElement("li");
     const button = thumb(text, t("walk.goTo", { number: index + 1 }));
     button.addEventListener("click", () => go(index));
@@ -102,19 +102,19 @@ export async function mount(root) {
       page.fail(t("walk.badCount", { least: MIN, most: MAX }));
       return;
     }
-    state.stations = draws(count);
+    state.keyframes = draws(count);
     state.place = 0;
     route();
   };
 
   const fromShelf = () => {
     const { model } = parts(page.picture);
-    const stations = page.shelf.filter((text) => parts(text).model === model).slice(0, MAX);
-    if (stations.length < MIN) {
+    const keyframes = page.shelf.filter((text) => parts(text).model === model).slice(0, MAX);
+    if (keyframes.length < MIN) {
       page.fail(t("walk.shelfTooShort", { least: MIN, model: named(model) }));
       return;
     }
-    state.stations = stations;
+    state.keyframes = keyframes;
     state.place = 0;
     route();
   };
@@ -157,7 +157,7 @@ export async function mount(root) {
   };
   /** @param {boolean} on */
   const setPlaying = (on) => {
-    if (on && lacksStations()) return;
+    if (on && lacksKeyframes()) return;
     playing = on;
     button("play").textContent = on ? t("walk.pause") : t("walk.play");
     button("play").ariaPressed = String(on);
@@ -177,7 +177,7 @@ export async function mount(root) {
   // --- as a file that takes as long as the walk does when it plays
   button("film").addEventListener("click", () => {
     setPlaying(false);
-    if (lacksStations()) return;
+    if (lacksKeyframes()) return;
     const { closed, speed } = state;
     const seconds = Math.round(((closed ? 1 : 2) * legs()) / speed);
     offer({ name: "walk", title: t("walk.saveVideo"), ...motion(), seconds });
@@ -194,24 +194,31 @@ export async function mount(root) {
   const use = (kept) => {
     Object.assign(state, walkIn(kept));
     for (const name of SWITCHES) input(name).checked = state[name];
-    if (state.stations.length) route();
+    if (state.keyframes.length) route();
     else random();
   };
   /** @type {(walk: Walk) => Walk} */
-  const look = ({ stations, place, closed, spherical }) => ({ stations, place, closed, spherical });
+  const look = ({ keyframes, place, closed, spherical }) => ({
+    keyframes,
+    place,
+    closed,
+    spherical,
+  });
   const kept = page.history.keep("walk", () => look(state), use);
   use(kept ?? state);
 }
 
-/** The walk that was kept; a switch that was not is as it is now, and there are no stations where
+/** The walk that was kept; a switch that was not is as it is now, and there are no keyframes where
  * there are too few.
  * @param {unknown} kept
  * @returns {Walk} */
 function walkIn(kept) {
-  const { stations, place, closed, spherical } = fields(kept);
-  const found = texts(stations).filter(isText).slice(0, MAX);
+  const { keyframes, stations, place, closed, spherical } = fields(kept);
+  const found = texts(keyframes ?? stations) // as they were called before
+    .filter(isText)
+    .slice(0, MAX);
   return {
-    stations: found.length < MIN ? [] : found,
+    keyframes: found.length < MIN ? [] : found,
     place: Math.max(Number(place) || 0, 0),
     closed: typeof closed === "boolean" ? closed : state.closed,
     spherical: typeof spherical === "boolean" ? spherical : state.spherical,

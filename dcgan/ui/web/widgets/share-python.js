@@ -3,7 +3,7 @@
 
 import { parts } from "../core/spec.js";
 
-const PER_STATION = 2; // seconds
+const PER_KEYFRAME = 2; // seconds
 const CLONE = "# Run it in a clone of this page's repository.";
 
 /** A text as Python has it: JSON's strings are Python's.
@@ -16,16 +16,16 @@ const literal = JSON.stringify;
  * @param {string | undefined} spaceId */
 export function python(text, shelf, spaceId) {
   const { model, weights } = parts(text);
-  const stations = shelf.filter((kept) => {
+  const keyframes = shelf.filter((kept) => {
     const other = parts(kept);
     return other.model === model && other.weights === weights;
   });
-  const walks = stations.length > 1;
+  const walks = keyframes.length > 1;
   const walk = [
-    "stations = [",
-    ...stations.map((station) => `    ${literal(station)},`),
+    "keyframes = [",
+    ...keyframes.map((keyframe) => `    ${literal(keyframe)},`),
     "]",
-    `frames = walk(checkpoint, stations, seconds=${PER_STATION * stations.length})`,
+    `frames = walk(checkpoint, keyframes, seconds=${PER_KEYFRAME * keyframes.length})`,
     'frames.save("walk.webp")',
     "",
   ];
