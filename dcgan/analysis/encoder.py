@@ -54,8 +54,11 @@ class Encoder(nn.Module):
 
 
 def save_encoder(folder: str | Path, encoder: Encoder, facts: dict[str, Any]) -> None:
-    """Write an encoder into the folder of its checkpoint, each of the two files at once or not at
-    all. facts: what it is worth. Raises CheckpointError for a folder without a checkpoint."""
+    """Write an encoder into the folder of its checkpoint, each of its two files atomically.
+
+    facts: how near it comes on held-out samples. Raises CheckpointError for a folder without a
+    checkpoint.
+    """
     from safetensors.torch import save
 
     weights = checkpoint.load(folder)

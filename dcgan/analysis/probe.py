@@ -29,9 +29,12 @@ MAX_SHOWN_CLASSES = 3
 
 @dataclass(frozen=True)
 class Probe:
-    """weights (classes, length), intercepts (classes,), usual (length,) float32, `length` being
-    that of the features; usual: the mean features of the training pictures. facts: what the probe
-    is worth, at least `network_files.REQUIRED_FACTS`."""
+    """A linear classifier of D's features.
+
+    weights (classes, length), intercepts (classes,) and usual (length,) are float32; `length` is
+    that of the features. usual: mean features of the training images. facts: accuracy and data, at
+    least `network_files.REQUIRED_FACTS`.
+    """
 
     classes: tuple[str, ...]
     weights: np.ndarray

@@ -25,7 +25,7 @@ VERSION = 1
 PROBE, ENCODER = "probe", "encoder"
 MAX_WIDTH = 4096
 REQUIRED_FACTS = "data", "test", "accuracy"
-"""What the facts of every probe say: what taught it, and its share of so many test pictures."""
+"""Facts that every probe states: training data, number of test images, accuracy on these."""
 
 Description = TypeVar("Description")
 
@@ -98,7 +98,7 @@ class NetworkFiles:
 
 @dataclass(frozen=True)
 class ProbeDescription:
-    """classes: what the probe tells apart. facts: what it is worth, at least REQUIRED_FACTS."""
+    """classes: their names. facts: accuracy, training and test data, at least REQUIRED_FACTS."""
 
     classes: tuple[str, ...]
     facts: dict[str, Any]
@@ -124,7 +124,7 @@ class ProbeDescription:
 
 @dataclass(frozen=True)
 class EncoderDescription:
-    """widths: maps after each halving of the side. facts: what the encoder is worth."""
+    """widths: maps after each halving of the side. facts: how near it comes on held-out samples."""
 
     widths: tuple[int, ...]
     facts: dict[str, Any]

@@ -69,17 +69,17 @@ def train_classifiers(
     middle = (1 + DEFAULT_HELD_OUT) / 2
     kept = known[known.places >= DEFAULT_HELD_OUT]
     halves = {"a": kept[kept.places < middle], "b": kept[kept.places >= middle]}
-    worth = {}
+    reports = {}
     for number, (name, config) in enumerate(CLASSIFIERS.items()):
         classifier = train_classifier(
             config, halves[name], number, epochs, lambda line, n=name: say(f"{n}: {line}")
         )
-        worth[name] = {
+        reports[name] = {
             "trained_on": len(halves[name].names),
             "held_out": validation_report(classifier, held_out),
         }
-        save_classifier(out, name, classifier, worth[name])
-    return worth
+        save_classifier(out, name, classifier, reports[name])
+    return reports
 
 
 def train_classifier(

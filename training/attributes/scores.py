@@ -59,11 +59,11 @@ Features = Callable[[np.ndarray], np.ndarray]
 class AttributeScorer(Protocol):
     """Scores images by several attributes.
 
-    names: attributes that are scored. judged: those whose scores are logits.
+    names: attributes that are scored. logit_names: those whose scores are logits.
     """
 
     names: tuple[str, ...]
-    judged: tuple[str, ...]
+    logit_names: tuple[str, ...]
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         """Return scores (N,) by attribute of images (N, 64, 64, 3) uint8.
@@ -92,8 +92,8 @@ class FaceScorer:
         self._network, self._reading, self._landmarks = classifier, reading, Landmarks()
         columns = set(classifier.config.outputs)
         self._labels = {name: label for name, (label, _) in LABELS.items() if label in columns}
-        self.judged = (*self._labels, *(reading.names if reading else ()))
-        self.names = (*self.judged, YAW)
+        self.logit_names = (*self._labels, *(reading.names if reading else ()))
+        self.names = (*self.logit_names, YAW)
 
     def __call__(self, pictures: np.ndarray, looked: int) -> dict[str, np.ndarray]:
         logits = classifiers.classify_images(self._network, pictures)
@@ -106,7 +106,7 @@ class FaceScorer:
 class RoomScorer:
     """Scores rooms by the share of pixels that the segmenter classifies as window."""
 
-    names, judged = (WINDOWS,), ()
+    names, logit_names = (WINDOWS,), ()
 
     def __init__(self, segmenter: WindowSegmenter) -> None:
         self._network = segmenter
@@ -120,7 +120,7 @@ class RoomScorer:
 
 def display_scores(seeing: AttributeScorer, name: str, scores: np.ndarray) -> np.ndarray:
     """Return scores as they are displayed: logits as probabilities, all others unchanged."""
-    return expit(scores) if name in seeing.judged else scores
+    return expit(scores) if name in seeing.logit_names else scores
 
 
 def classifier_features(classifier: AttributeClassifier) -> Features:
@@ -187,7 +187,7 @@ def fit_probes(
     from sklearn.preprocessing import StandardScaler
 
     rows, others = of(to_channels_last(part.pictures)), of(to_channels_last(held_out.pictures))
-    found, worth = {}, {}
+    found, probe_auc = {}, {}
     for name in names:
         probe = make_pipeline(
             StandardScaler(),
@@ -195,8 +195,8 @@ def fit_probes(
         )
         found[name] = probe.fit(rows, attribute_labels(part, name))
         auc = roc_auc_score(attribute_labels(held_out, name), probe.decision_function(others))
-        worth[name] = round(float(auc), 4)
-    return found, worth
+        probe_auc[name] = round(float(auc), 4)
+    return found, probe_auc
 
 
 def attribute_labels(part: AttributeDataset, name: str) -> np.ndarray:
@@ -210,15 +210,15 @@ def attribute_labels(part: AttributeDataset, name: str) -> np.ndarray:
 class ScorerPair:
     """Two independent scorers: `fitting` fits and selects directions, `measuring` evaluates them.
 
-    by_labels: scores of probes on D's features (None: no labelled data). worth: AUC of all probes,
-    by their features. judge: validation report of the measuring classifier.
+    by_labels: scores of probes on D's features (None: no labelled data). probe_auc: of all probes,
+    by their features. classifier_report: validation of the measuring classifier.
     """
 
     fitting: AttributeScorer
     measuring: AttributeScorer
     by_labels: Callable[[np.ndarray], dict[str, np.ndarray]] | None
-    worth: dict[str, dict[str, float]]
-    judge: dict[str, object]
+    probe_auc: dict[str, dict[str, float]]
+    classifier_report: dict[str, object]
 
 
 def make_scorers(kind: str, model: Model, folder: Path, data: str | None) -> ScorerPair:
@@ -233,15 +233,15 @@ def make_scorers(kind: str, model: Model, folder: Path, data: str | None) -> Sco
     Raises CheckpointError if a classifier is missing and DataError for data without labels.
     """
     if kind == "rooms":
-        judge, facts = window_segmentation.load_segmenter(folder)
-        return ScorerPair(RoomScorer(judge), RoomScorer(judge), None, {}, facts)
+        segmenter, facts = window_segmentation.load_segmenter(folder)
+        return ScorerPair(RoomScorer(segmenter), RoomScorer(segmenter), None, {}, facts)
     (fitting, _), (measuring, facts) = (classifiers.load_classifier(folder, name) for name in "ab")
     if data is None:
         return ScorerPair(FaceScorer(fitting, None), FaceScorer(measuring, None), None, {}, facts)
-    real, worth = LabelledFaces(data), {}
+    real, probe_auc = LabelledFaces(data), {}
 
     def read(by: str, of: Features, half: str, names: Sequence[str]) -> LinearProbeScorer:
-        found, worth[by] = fit_probes(of, real.halves[half], real.held_out, names)
+        found, probe_auc[by] = fit_probes(of, real.halves[half], real.held_out, names)
         return LinearProbeScorer(of, found)
 
     of_d = discriminator_features(model.checkpoint.discriminator())
@@ -250,5 +250,5 @@ def make_scorers(kind: str, model: Model, folder: Path, data: str | None) -> Sco
     labelled = read("D", of_d, "a", list(LABELS))
     measures = read("D, from the other half", of_d, "b", unsaid)
     return ScorerPair(
-        FaceScorer(fitting, finds), FaceScorer(measuring, measures), labelled, worth, facts
+        FaceScorer(fitting, finds), FaceScorer(measuring, measures), labelled, probe_auc, facts
     )

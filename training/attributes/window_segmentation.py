@@ -146,12 +146,12 @@ def train_segmenter(
                 f"from and {TRAINING_BATCH_SIZE} to be tested on, with windows and without"
             )
     decoder = train_decoder(masked[~kept], epochs, say)
-    worth = {
+    report = {
         "trained_on": int((~kept).sum()),
         "held_out": validation_report(WindowSegmenter(decoder), masked[kept]),
     }
-    save_classifier(out, NAME, decoder, worth)
-    return worth
+    save_classifier(out, NAME, decoder, report)
+    return report
 
 
 def train_decoder(part: MaskDataset, epochs: int, say: Callable[[str], None]) -> Decoder:

@@ -63,13 +63,13 @@ class FittedDirections:
 
     ways: {method: {attribute: step in z (z_size,)}}; a method may lack some attributes. score_std:
     {attribute: standard deviation of its score over samples}. linear: {attribute: cross-validated
-    correlation of the score and its linear prediction}. worth: AUC of the probes, by features.
+    correlation of the score and its linear prediction}. probe_auc: of the probes, by features.
     """
 
     ways: dict[str, Vectors]
     score_std: dict[str, float]
     linear: dict[str, float]
-    worth: dict[str, dict[str, float]]
+    probe_auc: dict[str, dict[str, float]]
 
 
 def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) -> FittedDirections:
@@ -96,7 +96,7 @@ def fit_directions(model: Model, seeing: ScorerPair, count: int, looked: int) ->
         ways["exemplars"] = pairs
     steps = {way: {n: length * _unit(v) for n, v in named.items()} for way, named in ways.items()}
     score_std = {name: float(np.nanstd(score)) for name, score in scores.items()}
-    return FittedDirections(steps, score_std, linear, seeing.worth)
+    return FittedDirections(steps, score_std, linear, seeing.probe_auc)
 
 
 def _ridge_direction(name: str, zs: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, float]:

@@ -63,8 +63,8 @@ def train_encoder(
     torch.manual_seed(SEED)  # the initial weights
     network = Encoder(weights.config, WIDTHS).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     samples = _fit(generator, network, minutes, say)
-    worth = measure_encoder(weights.generator(), network)
-    facts = {"samples": samples, "minutes": minutes, "held_out": worth}
+    report = measure_encoder(weights.generator(), network)
+    facts = {"samples": samples, "minutes": minutes, "held_out": report}
     encoder.save_encoder(folder, network, facts)
     card = replace_card_section(weights.card, card_section(network, facts))
     checkpoint.write_atomically(folder / checkpoint.CARD, card.encode())

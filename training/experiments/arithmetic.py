@@ -72,23 +72,23 @@ def run(
     """Figure 7: success rate of latent arithmetic, with means, single latents and pixels."""
     started = time.monotonic()
     model = Model("faces", checkpoint.load(weights))
-    (picker, _), (judge, worth) = (
+    (picker, _), (classifier, validation) = (
         classifiers.load_classifier(classifier_folder, "a"),
         classifiers.load_classifier(classifier_folder, "b"),
     )
     samples = Samples(model, picker, POOL_SEED, pool)
-    base = Samples(model, judge, BASE_SEED, pool)
+    base = Samples(model, classifier, BASE_SEED, pool)
     facts: dict[str, Any] = {
         "weights": model.checkpoint.hash,
         "images_seen": model.checkpoint.metadata.get("images_seen"),
         "seeds": {"picked_from": POOL_SEED, "base": BASE_SEED},
-        "judge": worth,
+        "judge": validation,
         "sums": [],
     }
     for names, outcome in zip(SUMS, OUTCOMES, strict=True):
         drawn = draw_triples(samples, names, triples)
         shown = draw_all(model, drawn)
-        logits = {kind: classify_images(judge, pictures) for kind, pictures in shown.items()}
+        logits = {kind: classify_images(classifier, pictures) for kind, pictures in shown.items()}
         logits["base"] = base.logits
         hits = {kind: confidence(found, outcome) > 0 for kind, found in logits.items()}
         facts["sums"].append(

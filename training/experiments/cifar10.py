@@ -253,9 +253,9 @@ def of_features(
     if kept:
         usual = rows.features.mean(axis=0, dtype=np.float32)
         counts = {"pictures": len(known.labels), "test": len(asked.labels)}
-        worth = {"data": "CIFAR-10", **counts, **found}
+        facts = {"data": "CIFAR-10", **counts, **found}
         probe.save_probe(
-            opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, worth), used
+            opened.folder, Probe(NAMES, fitted.weights, fitted.intercepts, usual, facts), used
         )
     return {"all": found, "few": linear_evaluation.accuracy_few_labels(rows, aside, CS)}
 

@@ -163,8 +163,8 @@ def measure(
         "ways": ways,
         "shipped": {name: _way(fitted.ways, name, model.directions[name]) for name in named},
         "linear": {name: fitted.linear[name] for name in named},
-        "probes": seeing.worth,
-        "judge": seeing.judge,
+        "probes": seeing.probe_auc,
+        "judge": seeing.classifier_report,
     }
 
 
@@ -256,8 +256,8 @@ def _of_a_model(model: str, facts: dict[str, Any]) -> str:
     ]
     if probes := facts["probes"]:
         said = "; ".join(
-            f"{by}: {', '.join(f'{n} {auc:.2f}' for n, auc in worth.items())}"
-            for by, worth in probes.items()
+            f"{by}: {', '.join(f'{n} {auc:.2f}' for n, auc in probe_auc.items())}"
+            for by, probe_auc in probes.items()
         )
         parts.append(f"Probes on held-out photographs (AUC): {said}.")
     return "\n\n".join(parts)

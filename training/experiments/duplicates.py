@@ -57,7 +57,7 @@ PERCEPTUAL = range(0, 21, 2)
 """Hamming distances of 64-bit perceptual hashes that are tried; they are always even."""
 CORRELATIONS = [round(1 - step / 200, 3) for step in range(61)]
 """Pixel correlations that are tried as thresholds."""
-TOGETHER = 256
+QUERY_BATCH = 256
 """Number of perceptual hashes compared with all others at a time."""
 
 ROWS: list[tuple[str, str, Sequence[float]]] = [
@@ -158,7 +158,7 @@ def run(
     ways = [hashed(half) | perceptual(half) for half in (tuned, reported)]
     for name, way, settings in ROWS:
         here, there = (found[way] for found in ways)
-        chosen = max(settings, key=lambda setting: worth(here.figures(tuned, setting)))
+        chosen = max(settings, key=lambda setting: objective(here.figures(tuned, setting)))
         rows[name] = {"setting": chosen, **there.figures(reported, chosen)}
         typer.echo(f"{name}: {rows[name]}")
     counts = {"real": len(pictures), "copied": len(pictures) // 2}
@@ -167,7 +167,7 @@ def run(
     figures.write_result(out, facts, started, counts)
 
 
-def worth(figures: dict[str, Any]) -> float:
+def objective(figures: dict[str, Any]) -> float:
     """Return the F1 score of a setting, or 0 if its precision is below `PRECISION`."""
     precision, recall = figures["precision"], mean(figures["recall"].values())
     return harmonic_mean([precision, recall]) if precision >= PRECISION else 0.0
@@ -224,8 +224,8 @@ def perceptual(planted: Planted) -> dict[str, Found]:
     bits = np.stack([imagehash.phash(picture).hash.ravel() for picture in both])
     codes = np.packbits(bits, axis=1).view(np.uint64).ravel()
     pairs, alike = [], []
-    for start in range(0, len(shown), TOGETHER):
-        rows = codes[: len(shown)][start : start + TOGETHER]
+    for start in range(0, len(shown), QUERY_BATCH):
+        rows = codes[: len(shown)][start : start + QUERY_BATCH]
         differing = np.bitwise_count(rows[:, None] ^ codes).astype(np.int64)
         one, other = np.nonzero(differing <= max(PERCEPTUAL))
         apart = (start + one) != other % len(shown)

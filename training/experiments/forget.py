@@ -116,7 +116,7 @@ def run(
     model = Model("rooms", checkpoint.load(weights))
     trained_with = trained_recipe.trained_recipe(model.checkpoint, recipe)
     boxes = read_boxes(model, file)
-    judge, worth = window_segmentation.load_segmenter(classifier_folder)
+    segmenter, validation = window_segmentation.load_segmenter(classifier_folder)
     fit = units.fit_units(model, boxes)
     real = trained_with.pictures(data).held_out
     if len(real) < part:
@@ -124,7 +124,9 @@ def run(
             f"{data} has {len(real)} held-out pictures, and a random order is compared with "
             f"{part}: give a smaller --part, or what the weights were trained on"
         )
-    measured = AblationStudy(model, boxes.layer, judge, judge(to_channels_last(real))[1], samples)
+    measured = AblationStudy(
+        model, boxes.layer, segmenter, segmenter(to_channels_last(real))[1], samples
+    )
     curves = {"fitted": measured.curve([fit.maps], samples)}
     for name, drawn in draw_orders(fit.maps, measured.activation, orders).items():
         curves[name] = measured.curve(drawn, min(part, samples))
@@ -135,8 +137,8 @@ def run(
         "samples": samples,
         "kid_n": min(samples, len(real)),
         "orders": {"count": orders, "samples": min(part, samples)},
-        "judge": worth,
-        "boxes": {"name": boxes.name, **in_boxes(model, judge, boxes, fit.maps)},
+        "judge": validation,
+        "boxes": {"name": boxes.name, **in_boxes(model, segmenter, boxes, fit.maps)},
         "fit": fit.table(),
         "curves": {name: [_rounded(point) for point in curve] for name, curve in curves.items()},
         "goal": goal(curves),
@@ -170,14 +172,14 @@ class AblationStudy:
     """
 
     def __init__(
-        self, model: Model, layer: int, judge: WindowSegmenter, real: Tensor, count: int
+        self, model: Model, layer: int, segmenter: WindowSegmenter, real: Tensor, count: int
     ) -> None:
         """real: features of held-out images (n, 1280). count: number of samples N."""
-        self._model, self._layer, self._judge, self._real = model, layer, judge, real
+        self._model, self._layer, self._segmenter, self._real = model, layer, segmenter, real
         self._specs = [model.sample(SEED, index) for index in range(count)]
         maps = model.activations(self._specs[:ACTIVITY], layer)
         self.activation = maps.mean((0, 2, 3), dtype=np.float64)
-        self.coverage, self.features = judge(self.draw([], range(count)))
+        self.coverage, self.features = segmenter(self.draw([], range(count)))
 
     def draw(self, maps: Sequence[int], rows: Iterable[int]) -> np.ndarray:
         """Render the samples `rows` without the maps: (N, H, W, 3) uint8."""
@@ -198,7 +200,7 @@ class AblationStudy:
         for number, order in enumerate(orders):
             rows = _round(number * part, part, len(self._specs))
             if k:
-                coverage, features = self._judge(self.draw(order[:k], rows))
+                coverage, features = self._segmenter(self.draw(order[:k], rows))
             else:
                 coverage, features = self.coverage[rows], self.features[rows]
             real = self._real[_round(number * part, min(part, len(self._real)), len(self._real))]
@@ -248,7 +250,7 @@ def draw_orders(
 
 
 def in_boxes(
-    model: Model, judge: WindowSegmenter, boxes: BoxSet, maps: Sequence[int]
+    model: Model, segmenter: WindowSegmenter, boxes: BoxSet, maps: Sequence[int]
 ) -> dict[str, Any]:
     """Return the mean coverage inside and outside the boxes, before and after ablation.
 
@@ -267,7 +269,7 @@ def in_boxes(
     }
     without = [ablate(spec, boxes.layer, maps) for spec in specs]
     for name, shown_specs in (("with", specs), ("without", without)):
-        coverage, _ = judge(model.render(shown_specs))
+        coverage, _ = segmenter(model.render(shown_specs))
         parts = {
             "inside": coverage[inside],
             "outside": coverage[boxed][~inside[boxed]],
@@ -334,7 +336,7 @@ def _rounded(point: Point) -> dict[str, float]:
 
 def report(facts: dict[str, Any]) -> str:
     """Return the report as Markdown."""
-    judged, boxes, reached = facts["judge"]["held_out"], facts["boxes"], facts["goal"]
+    validation, boxes, reached = facts["judge"]["held_out"], facts["boxes"], facts["goal"]
     points = {
         name: {point["k"]: point for point in curve} for name, curve in facts["curves"].items()
     }
@@ -355,9 +357,9 @@ def report(facts: dict[str, Any]) -> str:
             f"{reached['kid']:.4f} (n = {facts['kid_n']}); at that KID {', '.join(rivals)}. The "
             "paper gives no number.",
             figures.markdown_table(["maps dropped", *head], rows),
-            f"Window judge on {judged['pictures']} photographs that it was not trained on: IoU "
-            f"{judged['sharp']['iou']:.2f}, shares correlate by "
-            f"{judged['sharp']['share_correlation']:.2f}.",
+            f"Window judge on {validation['pictures']} photographs that it was not trained on: IoU "
+            f"{validation['sharp']['iou']:.2f}, shares correlate by "
+            f"{validation['sharp']['share_correlation']:.2f}.",
             figures.markdown_table(
                 ["coverage", *(place.replace("_", " ") for place in boxes["with"])], coverage
             ),

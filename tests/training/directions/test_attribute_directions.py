@@ -37,7 +37,7 @@ class Known:
     """Says of pictures what is known of the z's that they were last drawn from."""
 
     names: tuple[str, ...] = ("one", "two")
-    judged: tuple[str, ...] = names
+    logit_names: tuple[str, ...] = names
 
     def __init__(self, table: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
         self.table, self.zs = table, np.empty((0, SIZE))

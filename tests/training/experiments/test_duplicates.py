@@ -76,8 +76,8 @@ def test_a_setting_has_to_be_precise() -> None:
     def figures(precision: float, recall: float) -> dict[str, object]:
         return {"precision": precision, "recall": dict.fromkeys(KINDS, recall)}
 
-    assert duplicates.worth(figures(0.989, 1.0)) == 0
-    assert duplicates.worth(figures(0.99, 0.9)) == pytest.approx(2 * 0.99 * 0.9 / 1.89)
+    assert duplicates.objective(figures(0.989, 1.0)) == 0
+    assert duplicates.objective(figures(0.99, 0.9)) == pytest.approx(2 * 0.99 * 0.9 / 1.89)
 
 
 def test_the_perceptual_hash_compares_each_with_each_and_with_mirror_images(

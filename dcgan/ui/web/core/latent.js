@@ -1,4 +1,4 @@
-// The mathematics of z, and the gains of edits, as in dcgan/latent.py: see there for what and why.
+// The mathematics of z, and the gains of edits, as in dcgan/latents/operations.py, which says why.
 
 import { SpecError } from "./parse.js";
 

@@ -1,4 +1,4 @@
-// Picture texts as trees, read as strictly, and refused with the same sentences, as by dcgan/spec.py.
+// Parses picture texts into trees, with the checks and the sentences of dcgan/latents/spec.py.
 
 import { base64url, join, number, runs, VERSION } from "./spec.js";
 

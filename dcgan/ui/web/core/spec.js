@@ -1,4 +1,4 @@
-// Picture texts (dcgan/spec.py): taken apart and put together as text; parse.js reads them strictly.
+// Picture texts (dcgan/latents/spec.py) taken apart and put together as strings; parse.js parses them.
 
 export const VERSION = "v1";
 

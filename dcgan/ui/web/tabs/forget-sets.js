@@ -1,4 +1,4 @@
-// Sets of boxes: those that are shipped with a model, and files (dcgan/boxes.py).
+// Sets of boxes: those that are shipped with a model, and files (dcgan/models/annotations.py).
 
 import { find } from "../core/dom.js";
 import { download } from "../core/download.js";
