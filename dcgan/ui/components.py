@@ -11,12 +11,18 @@ from dcgan.site.locales import english, with_english
 
 _MOUNT = """
 (async () => {
-  const [{localize}, {mount}] = await Promise.all(
-    ["core/language", %s].map((name) => import(new URL(`dcgan/web/${name}.js`, document.baseURI))));
-  localize(element);
-  await mount(element, %s);
+  element.inert = true;
+  try {
+    const load = (name) => import(new URL(`dcgan/web/${name}.js`, document.baseURI));
+    const [{localize}, {mount}] = await Promise.all([load("core/language"), load(%s)]);
+    localize(element);
+    await mount(element, %s);
+  } finally {
+    element.inert = false;
+  }
 })();
 """
+"""Until a part is mounted it takes no input, which would be lost."""
 
 
 def part(name: str, **options: object) -> gr.HTML:

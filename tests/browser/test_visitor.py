@@ -122,6 +122,7 @@ def test_04_and_05_a_man_smiles_by_the_papers_sum_and_turns_his_head(visitor: Vi
     has(page, ":sum(1,mean(")
     smile = painted(page).split(":", 2)[2]
     tab(page, "Turn")
+    page.wait_for_selector(".dc-turn .dc-sheet[data-ready]")
     page.get_by_label("Turn", exact=True).fill("-0.5")
     has(page, ":turn(-0.5,")
     assert painted(page).endswith(f",{smile})")  # still the same sum

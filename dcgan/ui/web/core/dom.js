@@ -16,6 +16,25 @@ export function find(root, selector, kind) {
   throw new Error(`${selector} is a ${other} where this page needs a ${needed}: reload the page.`);
 }
 
+/** The first element that a selector names, when there is one: Gradio builds the page bit by bit.
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} kind
+ * @returns {Promise<T>} */
+export function appears(selector, kind) {
+  return new Promise((resolve) => {
+    const look = () => {
+      const found = document.querySelector(selector);
+      if (!(found instanceof kind)) return;
+      observer.disconnect();
+      resolve(found);
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(document.documentElement, { childList: true, subtree: true });
+    look();
+  });
+}
+
 /** What draws on a canvas. Throws an Error in a browser that has no room for one more.
  * @overload
  * @param {HTMLCanvasElement} canvas

@@ -46,10 +46,14 @@ const rootOf = (name) => find(document, `[data-part=${name}]`, HTMLElement);
 /** @param {string} name
  * @param {Part} part */
 async function bring(name, { mount }) {
+  const root = rootOf(name);
+  root.inert = true;
   try {
-    await mount(rootOf(name), {});
+    await mount(root, {});
   } catch (error) {
     page.fail(message(error));
+  } finally {
+    root.inert = false;
   }
 }
 

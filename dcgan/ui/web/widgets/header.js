@@ -1,7 +1,7 @@
 // The model switch, what of the page is for models with classes only, how pixels are shown, and
 // the row of tabs.
 
-import { find, targetOf } from "../core/dom.js";
+import { appears, find, targetOf } from "../core/dom.js";
 import * as language from "../core/language.js";
 import { named, t } from "../core/language.js";
 import { page } from "../core/page.js";
@@ -103,9 +103,10 @@ export async function mount(root) {
   page.on("model", useModel);
   drawer.addEventListener("change", sayDrawer);
   model.addEventListener("change", () => page.useModel(model.value));
-  const row = find(document, "[role=tablist]", HTMLElement);
-  nameTabs(row);
-  keepTabsInSight(row);
+  appears("[role=tablist]", HTMLElement).then((row) => {
+    nameTabs(row);
+    keepTabsInSight(row);
+  });
   await page.ready;
   const [tour, show] = [button("tour"), button("present")];
   tour.addEventListener("click", () => present.open(true));
