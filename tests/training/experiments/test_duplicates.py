@@ -83,7 +83,7 @@ def test_a_setting_has_to_be_precise() -> None:
 def test_the_perceptual_hash_compares_each_with_each_and_with_mirror_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(duplicates, "TOGETHER", 7)
+    monkeypatch.setattr(duplicates, "QUERY_BATCH", 7)
     planted = duplicates.planted([scene(seed) for seed in range(20)], 0)
     found = duplicates.perceptual(planted)["perceptual"]
     assert (found.pairs[:, 0] < found.pairs[:, 1]).all()
