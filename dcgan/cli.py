@@ -362,7 +362,7 @@ def write_site(
 
 
 def _engine(weights: str | None, model: str) -> engine.Engine:
-    """Of the checkpoints in a folder; or of one, whatever name the text gives it."""
+    """Return an engine of a folder's checkpoints, or of a single one under the spec's name."""
     folder = default_weights() if weights is None else Path(weights)
     if not folder.is_dir() or (folder / checkpoint.CONFIG).is_file():
         return engine.Engine({model: weights or folder})

@@ -36,9 +36,9 @@ from dcgan.rendering.engine import Model
 from dcgan.tasks import Progress, Work, map_in_batches, shared_task, sub_task
 
 START_SAMPLES, START_SEED = 1024, 9
-"""Among which the nearest are searched: the first draws of a seed."""
+"""Number and seed of the samples among which the nearest ones are searched."""
 NEAREST_STARTS = 4
-"""Of them the search begins at, beside the encoder's guess."""
+"""Number of nearest samples that the search starts from, beside the encoder's guess."""
 STEPS = 120
 SURVIVORS_BY_PROGRESS = {0.1: 3, 0.2: 2, 0.35: 1}
 """How many starts are still followed, from which share of the steps on."""
@@ -46,16 +46,16 @@ LEARNING_RATE = 0.2
 PYRAMID_FACTORS = (1, 2, 4, 8)
 """How many times smaller the pictures are whose pixels are compared."""
 FEATURE_LAYERS = 3
-"""Of D, from the picture on, that are compared."""
+"""Number of D's layers, counted from the image, whose features are compared."""
 PIXEL_WEIGHT, FEATURE_WEIGHT, PRIOR_WEIGHT = 1.0, 0.5, 0.01
 """What the three terms count: the first two as shares of the squared distance between samples."""
 STEPS_PER_PREVIEW = 5
 """Steps from one picture on the way to the next."""
 TORCH_THREADS = 1
-"""Of torch, for whoever searches beside other work: two wait for each other at every layer, and on
-2 busy cores a search took 13 times as much CPU time with them."""
+"""Threads of torch while other work runs: two wait for each other at every layer, and on 2 busy
+cores a search took 13 times as much CPU time with them."""
 THUMBNAIL_SIDE = 16
-"""Of pictures as they are compared with the samples."""
+"""Side in pixels of the thumbnails that are compared with those of samples."""
 FACE_CHECK_SAMPLES, FACE_CHECK_SIDE = 8, 192
 """Samples that tell whether a model draws faces, and their side when they are looked through."""
 
@@ -220,7 +220,7 @@ class _Objective:
         return self.model.spec(At(tuple(z.tolist())), label=label if self.config.classes else None)
 
     def distance(self, spec: PictureSpec) -> Distance:
-        """Of the picture of a text, as it is drawn."""
+        """Return the distance of a spec's image, as rendered, from the photograph."""
         drawn = self.model.render([spec])
         known = network_labels([spec.label], self.config)
         seen = _seen(self.discriminator, network_input(drawn, self.config), known)

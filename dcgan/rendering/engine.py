@@ -84,18 +84,17 @@ class Model:
     def resolve(self, spec: PictureSpec) -> RenderInputs:
         """What the generator is fed with for a spec. Raises SpecError, in one sentence, for one
         that this model can't render."""
-        self.check(spec)
+        self._check_before_gains(spec)
         gains = operations.layer_gains(spec.gains, self.config.layer_shapes)
         return RenderInputs(spec, self, self.z(spec), gains)
 
     def check(self, spec: PictureSpec) -> None:
         """Raises SpecError where `resolve` does: of several things wrong for the first of weights,
         class, z and edits, as JavaScript does (core/check.js, core/latent.js)."""
-        self._check_model(spec)
-        operations.check_latent(spec.z, self.config.z_size, self.directions)
+        self._check_before_gains(spec)
         operations.check_gains(spec.gains, self.config.layer_shapes)
 
-    def _check_model(self, spec: PictureSpec) -> None:
+    def _check_before_gains(self, spec: PictureSpec) -> None:
         if spec.weights != self.checkpoint.hash:
             raise SpecError(
                 f"this picture was made with other weights ({spec.weights}) than the {self.name} "
@@ -111,6 +110,7 @@ class Model:
             )
         if spec.label is not None and spec.label >= classes:
             raise SpecError(f"{self.name} has classes 0 to {classes - 1}, not {spec.label}")
+        operations.check_latent(spec.z, self.config.z_size, self.directions)
 
     def render(self, specs: Sequence[PictureSpec]) -> np.ndarray:
         """(N, H, W, 3) uint8. Raises SpecError."""

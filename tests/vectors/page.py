@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 
-from dcgan.config import ModelConfig, Output
+from dcgan.config import Output
 from dcgan.latents import interpolation
 from dcgan.latents.operations import draw_latent
 from dcgan.latents.spec import SpecError, parse
@@ -17,6 +18,7 @@ from dcgan.models.checkpoint import Checkpoint
 from dcgan.rendering.engine import Engine, Model
 from dcgan.ui.routes.forget import overlay_pixels
 from dcgan.ui.serving.http import RequestError, error_sentence, read_inputs, step_sizes
+from tests import tiny
 
 # --- which texts a model can draw
 WEIGHTS = "0123abcd"
@@ -115,17 +117,7 @@ def engine() -> Engine:
     """Of models that have everything but their tensors."""
     found = Engine({})
     for name, (classes, directions) in NETWORKS.items():
-        config = ModelConfig(
-            image_size=16,
-            z_size=7,
-            generator_widths=(8, 4),
-            generator_kernels=(5, 5),
-            generator_strides=(2, 2),
-            discriminator_widths=(4, 8),
-            discriminator_kernels=(5, 5),
-            discriminator_strides=(2, 2),
-            classes=classes,
-        )
+        config = dataclasses.replace(tiny.CONFIG, z_size=7, classes=classes)
         readable = SimpleNamespace(directions=directions)
         weights = SimpleNamespace(hash=WEIGHTS, config=config, readable=readable)
         found.models[name] = Model(name, cast("Checkpoint", weights))

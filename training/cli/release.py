@@ -15,6 +15,7 @@ from dcgan.rendering import onnx_export
 from dcgan.rendering.engine import Model
 from training.attributes.classifiers import EPOCHS, train_classifiers
 from training.attributes.exemplars import exemplar_sheet, pick_exemplars
+from training.attributes.options import ClassifierFolder
 from training.attributes.scores import make_scorers
 from training.attributes.window_segmentation import EPOCHS as WINDOW_EPOCHS
 from training.attributes.window_segmentation import train_segmenter
@@ -91,9 +92,7 @@ def write_directions(
         Literal["faces", "rooms"] | None,
         typer.Option("--named", help="Kind of model, to add attribute directions."),
     ] = None,
-    classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
-    ] = Path("weights/judges"),
+    classifier_folder: ClassifierFolder = Path("weights/judges"),
     data: Annotated[
         str | None, typer.Option(help="Labelled faces, for age and the method `labels`.")
     ] = None,
@@ -159,9 +158,7 @@ def train_window_segmenter(
 def exemplars(
     weights: Annotated[Path, typer.Argument(help="Checkpoint folder of a model of faces.")],
     *,
-    classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
-    ] = Path("weights/judges"),
+    classifier_folder: ClassifierFolder = Path("weights/judges"),
     drop: Annotated[list[str], typer.Option(help='Latent to leave out, such as "z(1,4)".')] = [],  # noqa: B006  (typer copies it)
     picture: Annotated[Path | None, typer.Option("--sheet", help="PNG of the exemplars.")] = None,
 ) -> None:

@@ -46,6 +46,7 @@ from training.attributes.exemplars import (
     add_latents,
     confidence,
 )
+from training.attributes.options import ClassifierFolder
 from training.data.sampler import random_generator
 from training.experiments import figures
 
@@ -58,9 +59,7 @@ def run(
     weights: Annotated[
         str, typer.Option(help="Checkpoint folder or user/repo of a model of faces.")
     ],
-    classifier_folder: Annotated[
-        str, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
-    ] = "weights/judges",
+    classifier_folder: ClassifierFolder = Path("weights/judges"),
     triples: Annotated[
         int, typer.Option(min=1, help="Number of random triples of exemplars per sum.")
     ] = 300,

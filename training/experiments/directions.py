@@ -45,6 +45,7 @@ import typer
 from dcgan.latents import operations
 from dcgan.models import checkpoint
 from dcgan.rendering.engine import Model
+from training.attributes.options import ClassifierFolder
 from training.attributes.scores import (
     WINDOWS,
     AttributeScorer,
@@ -78,9 +79,7 @@ SAME = 0.999
 def run(
     *,
     weights: Annotated[list[str], typer.Option(help="Checkpoint folder or user/repo; repeatable.")],
-    classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
-    ] = Path("weights/judges"),
+    classifier_folder: ClassifierFolder = Path("weights/judges"),
     data: Annotated[
         str | None, typer.Option(help="Data set of labelled faces, needed for age.")
     ] = None,

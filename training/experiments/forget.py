@@ -44,6 +44,7 @@ from dcgan.models import checkpoint
 from dcgan.models.annotations import BoxesError, BoxSet, parse_boxes
 from dcgan.rendering.engine import Model
 from training.attributes import window_segmentation
+from training.attributes.options import ClassifierFolder
 from training.attributes.window_segmentation import COVERAGE_THRESHOLD, WindowSegmenter
 from training.data.datasets import to_channels_last
 from training.data.readers import DataError
@@ -95,9 +96,7 @@ def run(
             "--boxes", help="File of boxes; default: the checkpoint's boxes-windows.json."
         ),
     ] = None,
-    classifier_folder: Annotated[
-        Path, typer.Option("--classifiers", "--judges", help="Folder of the attribute classifiers.")
-    ] = Path("weights/judges"),
+    classifier_folder: ClassifierFolder = Path("weights/judges"),
     recipe: Annotated[str | None, typer.Option(help=trained_recipe.HELP)] = None,
     samples: Annotated[
         int, typer.Option(min=20, help="Number of samples for the fitted order.")

@@ -32,7 +32,9 @@ export const changes = new EventTarget();
 let language = chosenBefore() ?? (globalThis.navigator?.language?.startsWith("ko") ? "ko" : "en");
 const [english, first] = await Promise.all([table("en"), table(language)]);
 let shown = first;
-learn();
+for (const [key, text] of Object.entries(english)) {
+  if (/^(name|direction)\./.test(key)) names.set(text ?? "", /** @type {Key} */ (key));
+}
 
 function chosenBefore() {
   const kept = read(KEPT, null);
@@ -52,19 +54,18 @@ async function table(code) {
   }
 }
 
-/** What can be recognised in English. */
-function learn() {
+/** What `translated` recognises; made for the first sentence that is to be in another language. */
+function recognise() {
+  if (foreign.length) return foreign;
   const literal = (/** @type {string} */ text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
-  const entries = /** @type {[Key, string][]} */ (Object.entries(english));
-  for (const [key, text] of entries) {
-    if (/^(name|direction)\./.test(key)) names.set(text, key);
+  for (const [key, text] of /** @type {[Key, string][]} */ (Object.entries(english))) {
     if (!ENGLISH_ELSEWHERE.test(key)) continue;
     const places = [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
     const pattern = new RegExp(`^${literal(text).replace(/\{\w+\}/g, PLACE)}$`, "i");
     foreign.push({ pattern, key, places });
   }
   // the longer says more of what it is for
-  foreign.sort((a, b) => b.pattern.source.length - a.pattern.source.length);
+  return foreign.sort((a, b) => b.pattern.source.length - a.pattern.source.length);
 }
 
 /** A sentence in the page's language; `values` stand in place of {name} in it.
@@ -94,11 +95,12 @@ export function named(name) {
  * @param {string} sentence
  * @returns {string} */
 export function translated(sentence) {
-  for (const { pattern, key, places } of foreign) {
+  if (language === "en") return sentence;
+  for (const { pattern, key, places } of recognise()) {
     const match = pattern.exec(sentence);
     if (!match) continue;
     const values = places.map((place, index) => [place, translated(match[index + 1] ?? "")]);
-    return language === "en" ? sentence : t(key, Object.fromEntries(values));
+    return t(key, Object.fromEntries(values));
   }
   const sentences = sentence.split(/(?<=\.) (?=[A-Z0-9])/);
   return sentences.length > 1 ? sentences.map(translated).join(" ") : named(sentence);

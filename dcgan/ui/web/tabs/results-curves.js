@@ -4,22 +4,13 @@
 import { t } from "../core/language.js";
 import { orders } from "./forget-measured.js";
 
-/** A point of a line as chart.js takes it; dx, dy: standard errors; said: the point in words.
- * @typedef {{ x: number, y: number, dx?: number, dy?: number, said: string }} Point */
+/** @import { ChartAxis, ChartLine, ChartPoint, ForgetPoint } from "../core/types.d.ts" */
 
-/** @typedef {{ name: string, points: Point[] }} Line */
-
-/** @typedef {{ label?: string, format: (value: number) => string, from?: number, log?: boolean }}
- *   Axis */
-
-/** @typedef {{ title: string, x: Axis, y: Axis, lines: Line[] }} Curve */
+/** @typedef {{ title: string, x: ChartAxis, y: ChartAxis,
+ *   lines: ChartLine[] }} Curve */
 
 /** names: of the lines, for the legend.
  * @typedef {{ names: string[], charts: Curve[] }} Curves */
-
-/** After k maps were dropped.
- * @typedef {{ k: number, found: number, found_error?: number, kid: number, kid_error?: number }}
- *   Dropped */
 
 /** @typedef {{ accuracy: number, validation: number }} Accuracy */
 
@@ -29,7 +20,7 @@ import { orders } from "./forget-measured.js";
  * @typedef {Record<string, { curve: { images: number, kid: number }[] }>} Runs */
 
 /** What the files of all experiments keep, as far as it is drawn: each has some of it.
- * @typedef {{ weights?: string, curves?: Record<string, Dropped[]>, positions?: number[],
+ * @typedef {{ weights?: string, curves?: Record<string, ForgetPoint[]>, positions?: number[],
  *   turns?: Record<string, { mean_yaw: number[] }>, curve?: (Accuracy & { images: number })[],
  *   control?: { untrained: Accuracy }, generated?: Digits[], real?: Digits[],
  *   trained?: Record<string, Runs> }} Figures */
@@ -184,7 +175,7 @@ function ablation({ trained = {} }) {
 /** Points of the mean over those seeds that got so far.
  * @param {string} name
  * @param {Runs} runs
- * @returns {Point[]} */
+ * @returns {ChartPoint[]} */
 function along(name, runs) {
   const curves = Object.values(runs).map(({ curve }) => curve);
   const longest = curves.reduce((a, b) => (b.length > a.length ? b : a), []);
@@ -199,7 +190,7 @@ function along(name, runs) {
   });
 }
 
-/** @param {Line[]} lines
+/** @param {ChartLine[]} lines
  * @param {Omit<Curve, "lines">} chart
  * @returns {Curves | null} */
 function charts(lines, chart) {

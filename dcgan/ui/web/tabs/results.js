@@ -8,7 +8,8 @@ import { Chart, legend } from "../widgets/chart.js";
 import { words } from "../widgets/chart-words.js";
 import { CURVES } from "./results-curves.js";
 
-/** @import { Figures, Point } from "./results-curves.js" */
+/** @import { ChartPoint } from "../core/types.d.ts"
+ * @import { Figures } from "./results-curves.js" */
 
 /** The files of figures, by experiment.
  * @type {Map<string, Promise<Figures | null>>} */
@@ -101,7 +102,7 @@ async function illustrate(heading) {
     const [figure, place] = [make("figure"), make("div")];
     figure.append(make("figcaption", { textContent: title }), place);
     figures.append(figure);
-    /** @param {Point | null} point */
+    /** @param {ChartPoint | null} point */
     const onSay = (point) => {
       said.textContent = point ? again(point.said) : t("results.hint");
     };
